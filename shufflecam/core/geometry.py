@@ -1,0 +1,139 @@
+"""Boxes, affine maps and overlaps. numpy only.
+
+Axes: x right, y down, pixel centres at integers. Boxes are xyxy: (x1, y1, x2, y2) in image pixels.
+Sources of the conventions: the OpenMMLab top-down pipeline (box padding 1.25, affine without a
+half-pixel term), checked against its figures in the tests.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from shufflecam.core.types import FloatArray
+
+BOX_PADDING = 1.25
+"""How much larger than the box the crop is (OpenMMLab's GetBBoxCenterScale)."""
+
+
+def box_to_center_scale(
+    boxes_xyxy: FloatArray, aspect: float, padding: float = BOX_PADDING
+) -> tuple[FloatArray, FloatArray]:
+    """Boxes -> the centre and the size of the region to cut out.
+
+    Args:
+        boxes_xyxy: (N, 4).
+        aspect: width / height of the network's input.
+        padding: factor on the box's size.
+
+    Returns:
+        centers (N, 2) and scales (N, 2) = (width, height), float32 image pixels; the short side is
+        widened so that width / height is `aspect`.
+    """
+    boxes = np.asarray(boxes_xyxy, np.float32).reshape(-1, 4)
+    centers = (boxes[:, :2] + boxes[:, 2:]) * np.float32(0.5)
+    sizes = (boxes[:, 2:] - boxes[:, :2]) * np.float32(padding)
+    width, height = sizes[:, 0], sizes[:, 1]
+    wide = width > height * np.float32(aspect)
+    scales = np.where(
+        wide[:, None],
+        np.stack([width, width / np.float32(aspect)], axis=1),
+        np.stack([height * np.float32(aspect), height], axis=1),
+    )
+    return centers, scales.astype(np.float32)
+
+
+def center_scale_to_box(centers: FloatArray, scales: FloatArray, padding: float = BOX_PADDING) -> FloatArray:
+    """The inverse of `box_to_center_scale` for boxes that already have the input's shape. (N, 4)."""
+    half = scales * np.float32(0.5 / padding)
+    return np.concatenate([centers - half, centers + half], axis=1).astype(np.float32)
+
+
+def crop_affine(center: FloatArray, scale: FloatArray, input_size: tuple[int, int]) -> FloatArray:
+    """The (2, 3) float32 matrix that takes image pixels to crop pixels.
+
+    The region's centre lands on (w/2, h/2) and one crop pixel is scale_w / w image pixels, in both
+    directions; no half-pixel term.
+    """
+    width, height = input_size
+    zoom = width / float(scale[0])
+    return np.array(
+        [
+            [zoom, 0.0, width * 0.5 - zoom * float(center[0])],
+            [0.0, zoom, height * 0.5 - zoom * float(center[1])],
+        ],
+        np.float32,
+    )
+
+
+def invert_affine(matrix: FloatArray) -> FloatArray:
+    """The (2, 3) matrix of the way back."""
+    full = np.vstack([matrix.astype(np.float64), [0.0, 0.0, 1.0]])
+    return np.linalg.inv(full)[:2].astype(np.float32)
+
+
+def apply_affine(points: FloatArray, matrix: FloatArray) -> FloatArray:
+    """(..., 2) points through a (2, 3) matrix."""
+    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
+
+
+def crop_to_image(
+    points: FloatArray, centers: FloatArray, scales: FloatArray, input_size: tuple[int, int]
+) -> FloatArray:
+    """(N, K, 2) crop pixels -> image pixels: point / input size * scale + centre - scale / 2."""
+    size = np.asarray(input_size, np.float32)
+    return (points / size * scales[:, None] + centers[:, None] - scales[:, None] * np.float32(0.5)).astype(
+        np.float32
+    )
+
+
+def clip_boxes(boxes_xyxy: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """(N, 4) boxes cut to a picture of (width, height)."""
+    limit = np.array([size[0], size[1], size[0], size[1]], np.float32)
+    return np.clip(boxes_xyxy, 0, limit).astype(np.float32)
+
+
+def box_area(boxes_xyxy: FloatArray) -> FloatArray:
+    """(N,) areas in square pixels; a turned-over box has area 0."""
+    size = np.clip(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0, None)
+    return (size[:, 0] * size[:, 1]).astype(np.float32)
+
+
+def box_iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
+    """(N, M) intersection over union of (N, 4) and (M, 4); 0 where both are empty."""
+    corner1 = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
+    corner2 = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
+    overlap = np.clip(corner2 - corner1, 0, None)
+    inter = overlap[..., 0] * overlap[..., 1]
+    union = box_area(a_xyxy)[:, None] + box_area(b_xyxy)[None, :] - inter
+    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0).astype(np.float32)
+
+
+def oks(
+    keypoints: FloatArray,
+    others: FloatArray,
+    area: float,
+    sigmas: tuple[float, ...],
+    visible: FloatArray | None = None,
+) -> FloatArray:
+    """Object keypoint similarity of one person to M others, as COCO defines it.
+
+    Args:
+        keypoints: (K, 2).
+        others: (M, K, 2).
+        area: the person's area in square pixels.
+        sigmas: K fall-off constants.
+        visible: (M, K) or (K,) booleans of which joints count; None: those finite on both sides.
+
+    Returns:
+        (M,) float32 in 0..1; 0 where no joint counts.
+    """
+    difference = others - keypoints[None]
+    squared = (difference**2).sum(axis=-1)
+    counts = np.isfinite(squared)
+    if visible is not None:
+        counts &= np.broadcast_to(np.asarray(visible, bool), counts.shape)
+    variance = (2 * np.asarray(sigmas, np.float64)) ** 2
+    exponent = np.where(counts, squared, 0) / (2 * variance * (area + np.spacing(1.0)))
+    similarity = np.where(counts, np.exp(-exponent), 0.0).sum(axis=1)
+    number = counts.sum(axis=1)
+    return np.divide(similarity, number, out=np.zeros(len(others)), where=number > 0).astype(np.float32)

@@ -1,0 +1,130 @@
+"""The values that flow through shufflecam, one per stage::
+
+    Frame -> Detections -> CropBatch -> heatmaps (a plain array) -> Pose -> FrameResult
+
+All are frozen: a stage takes one and returns the next. Sizes are (width, height), arrays are
+(H, W, ...), the box format is in the name, and what is missing is NaN, never (0, 0).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float32]
+ImageArray = npt.NDArray[np.uint8]
+
+SourceKind = Literal["video", "images", "camera", "stream", "replay"]
+
+
+@dataclass(frozen=True, eq=False)
+class SourceInfo:
+    """What a source says of itself before its first frame."""
+
+    path: str
+    """As the user wrote it: a file, a folder, a URL or a camera's index."""
+    kind: SourceKind
+    size: tuple[int, int] | None
+    """(width, height) of the upright picture in pixels; None for a folder, where each differs."""
+    fps: Fraction | None = None
+    """Nominal rate, exact (29.97 is 30000/1001); None where there is none or it varies wildly."""
+    frames: int | None = None
+    """How many frames it should give, for progress only: containers are often a few off."""
+
+    @property
+    def live(self) -> bool:
+        """Whether frames come at their own pace and late ones are dropped."""
+        return self.kind in ("camera", "stream", "replay")
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """One upright picture."""
+
+    image: ImageArray
+    """(H, W, 3) uint8 BGR, upright: EXIF and container rotation are already applied."""
+    index: int
+    """Counts from 0. Of a live source: every frame that the camera gave has a number, dropped ones too."""
+    timestamp_s: float
+    """Seconds. In files the frame's PTS as the container has it; live: monotonic since start."""
+    file: str | None = None
+    """Of pictures: the path relative to the folder given, with forward slashes."""
+    captured_s: float | None = None
+    """Live only: the clock (`time.monotonic`) when the frame came, from which latency counts."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.image.shape[1], self.image.shape[0]
+
+
+@dataclass(frozen=True, eq=False)
+class Detections:
+    """The people that a detector found in one frame, best first unless the boxes were given."""
+
+    boxes_xyxy: FloatArray
+    """(N, 4) float32, pixels of the upright picture."""
+    scores: FloatArray
+    """(N,) float32 in 0..1; NaN where nobody scored the box (given boxes, the whole frame)."""
+
+    def __len__(self) -> int:
+        return len(self.boxes_xyxy)
+
+    @staticmethod
+    def empty() -> Detections:
+        """Nobody."""
+        return Detections(np.zeros((0, 4), np.float32), np.zeros((0,), np.float32))
+
+
+@dataclass(frozen=True, eq=False)
+class CropBatch:
+    """The crops of one frame, ready for the network."""
+
+    inputs: FloatArray
+    """(N, 3, H, W) float32, RGB, mean subtracted, divided by the standard deviation."""
+    centers: FloatArray
+    """(N, 2) float32, image pixels."""
+    scales: FloatArray
+    """(N, 2) float32, (width, height) of the cut-out region in image pixels, padding included."""
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+
+@dataclass(frozen=True, eq=False)
+class Pose:
+    """One person in one frame."""
+
+    box_xyxy: FloatArray
+    """(4,) float32, the box that was cropped, image pixels."""
+    box_score: float
+    """0..1, or NaN where nobody scored the box; it then counts as 1."""
+    keypoints: FloatArray
+    """(K, 2) float32 image pixels, 0-based; NaN where the heatmap's maximum is <= 0."""
+    scores: FloatArray
+    """(K,) float32, the heatmaps' maxima."""
+    score: float
+    """Box score x mean of the keypoint scores above 0.2 (the reference's instance score)."""
+    track_id: int | None = None
+    """From 1, never used again within a run; None without tracking."""
+    keypoints_smoothed: FloatArray | None = None
+    """(K, 2) as `keypoints`, after smoothing: what is drawn. None without smoothing."""
+
+    @property
+    def drawn_keypoints(self) -> FloatArray:
+        """(K, 2): the smoothed ones where there are any, else the raw ones."""
+        return self.keypoints if self.keypoints_smoothed is None else self.keypoints_smoothed
+
+
+@dataclass(frozen=True, eq=False)
+class FrameResult:
+    """A frame and everybody in it: what sinks write and the window shows."""
+
+    frame: Frame
+    poses: tuple[Pose, ...] = field(default=())
+    latency_s: float | None = None
+    """Live only: from capture to the moment the result is handed to the sinks, in seconds."""

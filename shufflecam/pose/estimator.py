@@ -1,0 +1,82 @@
+"""Image and boxes -> poses: crops, an engine and the decoder joined."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from shufflecam.core.geometry import crop_to_image
+from shufflecam.core.protocols import Engine
+from shufflecam.core.skeleton import Skeleton
+from shufflecam.core.types import CropBatch, Detections, FloatArray, ImageArray, Pose
+from shufflecam.pose.crops import crop_people
+from shufflecam.pose.decode import decode, flip_back
+
+SCORE_FLOOR = 0.2
+"""Keypoints below this do not count towards a person's score (the reference's vis_thr)."""
+
+
+def instance_score(box_score: float, keypoint_scores: FloatArray) -> float:
+    """Box score (NaN counts as 1) x mean of the keypoint scores above 0.2; 0 where none is."""
+    sure = keypoint_scores[keypoint_scores > SCORE_FLOOR]
+    box = 1.0 if np.isnan(box_score) else float(box_score)
+    return box * float(sure.mean()) if len(sure) else 0.0
+
+
+@dataclass(frozen=True)
+class HeatmapEstimator:
+    """Runs the pose network over the people of a frame; a `core.protocols.PoseEstimator`."""
+
+    engine: Engine
+    skeleton: Skeleton
+    input_size: tuple[int, int]
+    """(width, height) of the network's input in pixels."""
+    flip_test: bool = False
+    """Run each crop mirrored as well and average: about twice the time for a little more accuracy."""
+    max_batch: int = 32
+    """Crops in one run of the network: bounds the memory, whatever the number of people."""
+
+    def estimate(self, image: ImageArray, detections: Detections) -> list[Pose]:
+        """One pose a box, in the boxes' order.
+
+        Args:
+            image: (H, W, 3) uint8 BGR, upright.
+            detections: N boxes in its pixels.
+        """
+        poses: list[Pose] = []
+        for start in range(0, len(detections), self.max_batch):
+            part = Detections(
+                detections.boxes_xyxy[start : start + self.max_batch],
+                detections.scores[start : start + self.max_batch],
+            )
+            batch = crop_people(image, part, self.input_size)
+            keypoints, scores = self.locate(batch)
+            poses += [
+                Pose(
+                    box_xyxy=part.boxes_xyxy[i],
+                    box_score=float(part.scores[i]),
+                    keypoints=keypoints[i],
+                    scores=scores[i],
+                    score=instance_score(float(part.scores[i]), scores[i]),
+                )
+                for i in range(len(part))
+            ]
+        return poses
+
+    def heatmaps(self, inputs: FloatArray) -> FloatArray:
+        """(N, 3, H, W) -> (N, K, H/4, W/4), averaged with the mirrored crops' where asked for."""
+        maps = self.engine.run(inputs)
+        if self.flip_test:
+            mirrored = self.engine.run(np.ascontiguousarray(inputs[..., ::-1]))
+            maps = (maps + flip_back(mirrored, self.skeleton.flip_order)) * np.float32(0.5)
+        return maps
+
+    def locate(self, batch: CropBatch) -> tuple[FloatArray, FloatArray]:
+        """Crops -> keypoints (N, K, 2) in image pixels (NaN where missing) and scores (N, K)."""
+        maps = self.heatmaps(batch.inputs)
+        keypoints, scores = decode(maps)
+        stride = np.array(
+            [self.input_size[0] / maps.shape[3], self.input_size[1] / maps.shape[2]], np.float32
+        )
+        return crop_to_image(keypoints * stride, batch.centers, batch.scales, self.input_size), scores
