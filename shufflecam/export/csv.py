@@ -1,0 +1,63 @@
+"""The record as one long table, `frame,time,id,keypoint,x,y,score`: a row for each person's each keypoint."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+from shufflecam.core.types import FrameResult
+from shufflecam.export import record
+from shufflecam.export.files import TextFile, check_writable
+
+COLUMNS = ("frame", "time", "id", "keypoint", "x", "y", "score")
+
+
+class CsvSink:
+    """CSV as RFC 4180 has it, but lines end in a line feed alone, as everything here.
+
+    A missing keypoint has its row, with x, y and score empty; without tracking the id is empty. Raw
+    keypoints, not smoothed ones. Of pictures an eighth column, `file`, says which.
+    """
+
+    def __init__(self, target: Path | TextIO, *, overwrite: bool = False) -> None:
+        if isinstance(target, Path):
+            check_writable(target, overwrite)
+        self._target = target
+        self._text: TextFile | None = None
+        self._names: list[str] = []
+        self._pictures = False
+
+    def begin(self, header: record.Record) -> None:
+        """Open the target and write the line with the columns' names."""
+        self._names = header["skeleton"]["keypoints"]
+        self._pictures = header["source"]["kind"] == "images"
+        self._text = TextFile(self._target)
+        self._text.append(_lines([(*COLUMNS, "file") if self._pictures else COLUMNS]))
+
+    def write(self, result: FrameResult) -> None:
+        """The rows of one frame; none when it shows nobody. Raises OutputError, BrokenPipeError."""
+        if self._text is None:
+            raise RuntimeError("begin() comes before write()")
+        rows = []
+        entry = record.frame(result)
+        last = (result.frame.file or "",) if self._pictures else ()
+        for person in entry["people"]:
+            for name, triple in zip(self._names, person["keypoints"], strict=True):
+                values = triple or (None, None, None)
+                rows.append((entry["frame"], entry["time"], person["id"], name, *values, *last))
+        if rows:
+            self._text.append(_lines(rows))
+
+    def close(self, *, complete: bool, dropped: int = 0) -> None:
+        """Close the file. The format has no place for `complete` and `dropped`."""
+        if self._text is not None:
+            self._text.close()
+
+
+def _lines(rows: Iterable[tuple[Any, ...]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,151 @@
+"""What every record writer shares: the target, checked before work starts, and text that survives.
+
+A writer's text reaches the operating system with each frame, so that a killed program loses nothing
+that was written. A write that fails halfway (a full disk) is taken back to the last whole piece.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from pathlib import Path
+from typing import IO, TextIO
+
+from shufflecam.core.errors import OutputError
+
+
+def reason(error: OSError) -> str:
+    """What the system says, without number and path: "No space left on device"."""
+    return error.strerror or str(error)
+
+
+def check_writable(path: Path, overwrite: bool) -> None:
+    """Make sure that `path` can be written, and leave everything as it was.
+
+    Raises:
+        OutputError: it exists already (and `overwrite` is off), is a folder, or cannot be opened for writing.
+    """
+    try:
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {reason(error)}.") from error
+    if mode is not None and stat.S_ISDIR(mode):
+        raise OutputError(f"Cannot write {path}: it is a folder; give the name of a file.")
+    if mode is not None and not stat.S_ISREG(mode):
+        return  # a pipe or a device: nothing to lose there, and opening it could block
+    if mode is not None and not overwrite:
+        raise OutputError(f"{path} exists already; choose another name, or add --overwrite to replace it.")
+    if not path.parent.is_dir():
+        raise OutputError(f"Cannot write {path}: there is no folder {path.parent}; create it first.")
+    try:
+        # Only a real attempt knows read-only file systems, quotas and a root user.
+        if mode is None:
+            path.open("xb").close()
+            path.unlink()
+        else:
+            path.open("r+b").close()
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {reason(error)}; try another folder.") from error
+
+
+class TextFile:
+    """A file (or the program's standard output) that is written piece by piece.
+
+    `tail` is what makes the file whole at any moment (the closing brackets of a JSON document): it is
+    written after each piece and overwritten by the next one, so that a killed program leaves a document
+    that parses. On a stream, which cannot go back, it is written once, by `close`.
+    """
+
+    def __init__(self, target: Path | TextIO) -> None:
+        self.name = "standard output" if not isinstance(target, Path) else str(target)
+        self._stream: TextIO | None = None
+        self._file: IO[bytes] | None = None
+        self._failed = False
+        self._end = 0
+        self._tail = b""
+        if not isinstance(target, Path):
+            self._stream = target
+            return
+        try:
+            self._file = target.open("wb", buffering=0)
+            self._seekable = self._file.seekable()
+        except OSError as error:
+            raise self._error(error) from error
+
+    def append(self, text: str, tail: str = "") -> None:
+        """Add `text`, and `tail` for the time being.
+
+        Raises:
+            OutputError: the disk is full, the folder is gone, ...; what was written before is still whole.
+            BrokenPipeError: whoever read our standard output has gone. Unchanged, so that the command line
+                can end quietly.
+        """
+        try:
+            if self._stream is not None:
+                self._stream.write(text)
+                self._stream.flush()
+            elif self._file is not None:
+                self._append(text.encode("utf-8", "surrogateescape"), tail.encode())
+            else:
+                raise ValueError(f"{self.name} is closed")
+        except BrokenPipeError:
+            self._failed = True
+            raise
+        except OSError as error:
+            self._failed = True
+            raise self._error(error) from error
+
+    def close(self, text: str = "") -> None:
+        """Add the last piece, in the place of the tail, and close. Safe to repeat, and after a failure."""
+        if self._stream is None and self._file is None:
+            return
+        try:
+            if not self._failed:
+                self.append(text)
+            elif self._file is not None:
+                # Room for the last words may be there again, or may not: the loss was told already.
+                with contextlib.suppress(OSError):
+                    self._append(text.encode("utf-8", "surrogateescape"), b"")
+        finally:
+            file, self._file, self._stream = self._file, None, None
+            if file is not None:
+                with contextlib.suppress(OSError):
+                    file.close()
+
+    def _append(self, text: bytes, tail: bytes) -> None:
+        assert self._file is not None
+        if not self._seekable:
+            self._write(text)
+            return
+        self._file.seek(self._end)
+        try:
+            self._write(text + tail)
+            if len(text) + len(tail) < len(self._tail):
+                self._file.truncate()
+        except OSError:
+            # Back to the last whole piece; the old tail fits, it was there before.
+            with contextlib.suppress(OSError):
+                self._file.truncate(self._end)
+                self._file.seek(self._end)
+                self._write(self._tail)
+            raise
+        self._end += len(text)
+        self._tail = tail
+
+    def _write(self, data: bytes) -> None:
+        assert self._file is not None
+        view = memoryview(data)
+        while view:
+            written = self._file.write(view)
+            if not written:
+                raise OSError(28, os.strerror(28))
+            view = view[written:]
+
+    def _error(self, error: OSError) -> OutputError:
+        return OutputError(
+            f"Cannot write {self.name}: {reason(error)}; what was written before it is whole, "
+            "make room or choose another place and run again."
+        )

@@ -1,0 +1,100 @@
+"""Which writer a `--json` value and a `--format` mean, and whether they can be meant at all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol, TextIO
+
+from shufflecam.core.errors import UsageError
+from shufflecam.core.types import FrameResult
+from shufflecam.export.coco import CocoSink
+from shufflecam.export.csv import CsvSink
+from shufflecam.export.json import JsonDocumentSink, JsonLinesSink
+from shufflecam.export.openpose import OpenPoseSink
+from shufflecam.export.record import Record
+
+FORMATS = ("shufflecam", "coco", "openpose", "csv")
+STDOUT = "-"
+
+
+class RecordSink(Protocol):
+    """A `core.protocols.Sink` for records: it also takes the header, before the first result.
+
+    Making one checks its target and leaves no trace there; `begin` opens it. So outputs are checked
+    before weights are looked at, and weights that are wrong leave no empty file behind.
+    """
+
+    def begin(self, header: Record) -> None:
+        """Open the target and write what comes first. Once, before the first `write`."""
+        ...
+
+    def write(self, result: FrameResult) -> None:
+        """Take one result; it is in the hands of the system when this returns."""
+        ...
+
+    def close(self, *, complete: bool, dropped: int = 0) -> None:
+        """Finish. Does nothing when `begin` was never called."""
+        ...
+
+
+def check_record_target(target: str, format: str = "shufflecam") -> None:
+    """Whether `--json target --format format` can be meant. Writes nothing.
+
+    Raises:
+        UsageError: an unknown format, or a target whose ending does not fit it.
+    """
+    if format not in FORMATS:
+        raise UsageError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")
+    if format == "openpose":
+        if target == STDOUT:
+            raise UsageError(
+                "OpenPose's format is a folder of files; give --json a folder, not standard output."
+            )
+        path = Path(target)
+        if not path.is_dir() and (path.suffix or path.is_file()):
+            raise UsageError(
+                f"--json {target}: --format openpose needs a folder; put --json last, and name one."
+            )
+        return
+    endings = (".csv",) if format == "csv" else (".json", ".jsonl")
+    if target != STDOUT and Path(target).suffix.lower() not in endings:
+        raise UsageError(
+            f"--json {target}: a record ends in {' or '.join(endings)}; put --json last, or write --json -"
+        )
+
+
+def open_record_sink(
+    target: str,
+    format: str = "shufflecam",
+    *,
+    overwrite: bool = False,
+    image_ids: Mapping[str, int] | None = None,
+    stdout: TextIO | None = None,
+) -> RecordSink:
+    """The writer for `--json target --format format`, its target checked but not yet opened.
+
+    Args:
+        target: a file, a folder for `openpose`, or `-` for standard output (the other formats).
+        format: one of `FORMATS`.
+        overwrite: whether what exists already may be replaced.
+        image_ids: for `coco`: file name -> image_id of an annotation file.
+        stdout: the stream that `-` means; None is `sys.stdout`.
+
+    Raises:
+        UsageError: as `check_record_target`.
+        OutputError: the target exists, or cannot be written.
+    """
+    check_record_target(target, format)
+    where: Path | TextIO = (stdout or sys.stdout) if target == STDOUT else Path(target)
+    if format == "openpose":
+        return OpenPoseSink(Path(target), overwrite=overwrite)
+    if format == "csv":
+        return CsvSink(where, overwrite=overwrite)
+    lines = Path(target).suffix.lower() == ".jsonl"
+    if format == "coco":
+        return CocoSink(where, overwrite=overwrite, image_ids=image_ids, lines=lines)
+    if target == STDOUT or lines:
+        return JsonLinesSink(where, overwrite=overwrite)
+    return JsonDocumentSink(where, overwrite=overwrite)

@@ -1,0 +1,232 @@
+"""FrameResult -> plain dict and back: the record, schema `shufflecam/1`.
+
+Everything here is plain Python (dict, list, str, int, float, bool, None), so that any writer can
+take it. Missing is NaN in a `Pose` and None in a record; an infinity is missing too, JSON has none.
+
+`frame` and `to_poses` are each other's inverse: what was read back is written again unchanged.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from shufflecam.core.errors import SourceError
+from shufflecam.core.skeleton import SKELETONS, Skeleton
+from shufflecam.core.types import FloatArray, FrameResult, Pose, SourceInfo
+
+SCHEMA = "shufflecam/1"
+
+# A thousandth of a pixel is far below what any network resolves; scores keep two more so that
+# ranking by them is not changed by the rounding; times keep the microsecond of a container.
+PIXEL_DECIMALS = 3
+SCORE_DECIMALS = 5
+TIME_DECIMALS = 6
+
+# Of a joint that a foreign skeleton names and no annotation describes: the middle of COCO's own.
+_UNKNOWN_SIGMA = 0.079
+
+Record = dict[str, Any]
+
+
+def header(
+    source: SourceInfo,
+    *,
+    model: Mapping[str, Any],
+    detector: Mapping[str, Any],
+    skeleton: Skeleton,
+    version: str,
+    **extra: Any,
+) -> Record:
+    """The first line of a record.
+
+    Args:
+        source: where the frames come from.
+        model: at least `name`, `sha256` and `input_size` (width, height).
+        detector: what found the people, in the detector's own words.
+        skeleton: which keypoints, in which order.
+        version: shufflecam's.
+        extra: more to say, e.g. `mirrored=True` where the window showed the mirror image.
+    """
+    width, height = source.size or (None, None)
+    return {
+        "type": "header",
+        "schema": SCHEMA,
+        "version": version,
+        "source": {
+            "path": source.path,
+            "kind": source.kind,
+            "width": width,
+            "height": height,
+            "fps": None if source.fps is None else float(source.fps),
+            "frames": source.frames,
+        },
+        "model": plain(model),
+        "detector": plain(detector),
+        "skeleton": {
+            "name": skeleton.name,
+            "keypoints": list(skeleton.keypoints),
+            "edges": [list(edge) for edge in skeleton.edges],
+        },
+        **{key: plain(value) for key, value in extra.items()},
+    }
+
+
+def frame(result: FrameResult) -> Record:
+    """One frame's line: also of a frame that shows nobody."""
+    record: Record = {
+        "type": "frame",
+        "frame": int(result.frame.index),
+        "time": _number(result.frame.timestamp_s, TIME_DECIMALS),
+    }
+    if result.latency_s is not None:
+        record["latency"] = _number(result.latency_s, TIME_DECIMALS)
+    if result.frame.file is not None:
+        record["file"] = result.frame.file
+        record["size"] = [int(side) for side in result.frame.size]
+    record["people"] = [person(pose) for pose in result.poses]
+    return record
+
+
+def footer(frames: int, dropped: int | None, complete: bool) -> Record:
+    """The last line: how many frame lines there are, how many frames the camera lost, whether all was seen.
+
+    `dropped` is None only in a document whose program was killed before it could count.
+    """
+    return {"type": "footer", "frames": frames, "dropped": dropped, "complete": complete}
+
+
+def person(pose: Pose) -> Record:
+    """One person of a frame."""
+    record: Record = {
+        "id": pose.track_id,
+        "score": _number(pose.score, SCORE_DECIMALS),
+        "box": _numbers(pose.box_xyxy, PIXEL_DECIMALS),
+        "box_score": _number(pose.box_score, SCORE_DECIMALS),
+        "keypoints": _triples(pose.keypoints, pose.scores),
+    }
+    if pose.keypoints_smoothed is not None:
+        record["keypoints_smoothed"] = _triples(pose.keypoints_smoothed, pose.scores)
+    return record
+
+
+def to_poses(record: Mapping[str, Any]) -> tuple[Pose, ...]:
+    """The people of a frame's record.
+
+    A joint that is null there gets NaN coordinates and score 0.
+
+    Raises:
+        SourceError: the record does not hold what the schema says.
+    """
+    try:
+        return tuple(to_pose(one) for one in record["people"])
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        where = record.get("frame") if isinstance(record, Mapping) else None
+        raise SourceError(
+            f"The record of frame {where!r} does not follow {SCHEMA} ({type(error).__name__}: {error}); "
+            "was it written by shufflecam?"
+        ) from error
+
+
+def to_pose(record: Mapping[str, Any]) -> Pose:
+    """One person's record -> `Pose`. Raises what Python raises where a part is missing or malformed."""
+    keypoints, scores = _from_triples(record["keypoints"])
+    smoothed = record.get("keypoints_smoothed")
+    if smoothed is not None and len(smoothed) != len(keypoints):
+        raise ValueError(f"{len(keypoints)} keypoints, but {len(smoothed)} smoothed ones")
+    box = np.array([_float(value) for value in record["box"]], np.float32)
+    if box.shape != (4,):
+        raise ValueError(f"a box of {len(box)} numbers")
+    track_id = record.get("id")
+    return Pose(
+        box_xyxy=box,
+        box_score=_float(record.get("box_score")),
+        keypoints=keypoints,
+        scores=scores,
+        score=_float(record.get("score")),
+        track_id=None if track_id is None else int(track_id),
+        keypoints_smoothed=None if smoothed is None else _from_triples(smoothed)[0],
+    )
+
+
+def to_skeleton(record: Mapping[str, Any]) -> Skeleton:
+    """The skeleton that a header names: one of ours, or one made from what the header says.
+
+    Raises:
+        SourceError: the header does not describe a skeleton.
+    """
+    try:
+        entry = record["skeleton"]
+        names = tuple(str(name) for name in entry["keypoints"])
+        edges = tuple((int(a), int(b)) for a, b in entry["edges"])
+        outside = [edge for edge in edges if not all(0 <= joint < len(names) for joint in edge)]
+        if outside:
+            raise ValueError(f"edge {outside[0]} of {len(names)} keypoints")
+        known = SKELETONS.get(entry.get("name"))
+        if known is not None and known.keypoints == names and known.edges == edges:
+            return known
+        sigmas = (_UNKNOWN_SIGMA,) * len(names)
+        return Skeleton(str(entry.get("name", "unnamed")), names, edges, sigmas, upper_body=())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SourceError(
+            f"The record's header does not describe a skeleton ({type(error).__name__}: {error}); "
+            "was it written by shufflecam?"
+        ) from error
+
+
+def plain(value: Any) -> Any:
+    """Anything that people put into a header -> what JSON can hold: no numpy, no tuple, no path, no NaN."""
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Sequence | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "__float__"):  # a Fraction, a Decimal
+        return plain(float(value))
+    return str(value)
+
+
+def _number(value: float, decimals: int) -> float | None:
+    value = float(value)
+    # The sum turns -0.0 into 0.0: "-0.0" in a file makes people look for a reason.
+    return round(value, decimals) + 0.0 if math.isfinite(value) else None
+
+
+def _numbers(values: FloatArray, decimals: int) -> list[float | None]:
+    return [_number(value, decimals) for value in values.tolist()]
+
+
+def _triples(keypoints: FloatArray, scores: FloatArray) -> list[list[float | None] | None]:
+    """(K, 2) and (K,) -> K of [x, y, score], None where the joint is missing."""
+    return [
+        [round(x, PIXEL_DECIMALS) + 0.0, round(y, PIXEL_DECIMALS) + 0.0, _number(score, SCORE_DECIMALS)]
+        if math.isfinite(x) and math.isfinite(y)
+        else None
+        for (x, y), score in zip(keypoints.tolist(), scores.tolist(), strict=True)
+    ]
+
+
+def _from_triples(triples: Sequence[Sequence[float] | None]) -> tuple[FloatArray, FloatArray]:
+    rows = [
+        (math.nan, math.nan, 0.0)
+        if triple is None
+        else (_float(triple[0]), _float(triple[1]), _float(triple[2]))
+        for triple in triples
+    ]
+    table = np.array(rows, np.float32).reshape(-1, 3)
+    return table[:, :2].copy(), table[:, 2].copy()
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,270 @@
+"""Ids for people: the same id for the same person from frame to frame, never used for anybody else.
+
+Each known person is predicted to where a constant velocity takes them, compared with everybody in
+the new frame by box overlap (IoU), keypoint similarity (OKS) and distance, and assigned so that the
+sum of the similarities is largest (Kuhn-Munkres). Who is not found is remembered for two seconds and
+predicted on, so that a missed detection or a person in front costs nobody the id.
+
+All times come from the frames, so a variable frame rate and a slow camera are the same to it.
+
+Legend: T tracks, N poses of the new frame, K keypoints; pixels and seconds throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from shufflecam.core.geometry import box_area, box_iou, oks
+from shufflecam.core.skeleton import Skeleton
+from shufflecam.core.types import FloatArray, Pose
+
+REMEMBER_S = 2.0
+"""How long somebody may be out of sight and keep the id."""
+
+_KEYPOINT_THR = 0.2  # below it a keypoint says nothing about where its person is (as in the instance score)
+_MIN_IOU = 0.15  # one of these three must hold for two boxes to be the same person at all
+_MIN_OKS = 0.4
+_REACH = 0.3  # distance / person size; plus, for each second out of sight:
+_REACH_PER_S = 0.8  # about 1.4 m/s of a person whose box is 1.0 m across (root of its area)
+_MIN_AREA_RATIO = 0.3  # when distance alone decides, the sizes must be alike
+_WEIGHT_IOU, _WEIGHT_OKS, _WEIGHT_NEAR = 0.4, 0.4, 0.2
+_LOST_PENALTY = 0.1  # a person seen a moment ago wins over one remembered from REMEMBER_S ago
+_VELOCITY_TIME_S = (
+    0.15  # time constant of the velocity estimate: noise at 30 fps is averaged over five frames
+)
+_COAST_TIME_S = 1.0  # a velocity is believed for about this long; people do not go straight on for ever
+_REMEMBER_MOST = 256  # people out of sight that are kept at most, whatever a detector makes up
+
+
+@dataclass(eq=False)
+class _Track:
+    """One known person."""
+
+    track_id: int
+    box: FloatArray  # (4,) where last seen
+    keypoints: FloatArray  # (K, 2) where last seen, NaN where not trusted
+    velocity: FloatArray  # (2,) pixels per second
+    seen: float  # the tracker's clock
+    sightings: int = 1
+
+    def moved(self, now: float) -> FloatArray:
+        """(2,) pixels from where it was seen to where it should be now."""
+        coasted = _COAST_TIME_S * (1.0 - math.exp(-(now - self.seen) / _COAST_TIME_S))
+        return (self.velocity * coasted).astype(np.float32)
+
+    def see(self, box: FloatArray, keypoints: FloatArray, now: float) -> None:
+        """Take a new sighting in."""
+        step = now - self.seen
+        if step > 0:
+            velocity = _displacement(self.box, self.keypoints, box, keypoints) / step
+            gain = max(1.0 - math.exp(-step / _VELOCITY_TIME_S), 1.0 / (self.sightings + 1))
+            self.velocity = (self.velocity + gain * (velocity - self.velocity)).astype(np.float32)
+            self.seen = now
+        self.box, self.keypoints = box, keypoints
+        self.sightings += 1
+
+
+class PoseTracker:
+    """Gives poses their ids (core.protocols.Tracker). One tracker a video, frames in order."""
+
+    def __init__(self, skeleton: Skeleton, remember_s: float = REMEMBER_S) -> None:
+        self._skeleton = skeleton
+        self._remember_s = remember_s
+        self._tracks: list[_Track] = []
+        self._next_id = 1
+        self._clock = 0.0
+        self._last_timestamp: float | None = None
+
+    def update(self, poses: list[Pose], timestamp_s: float) -> list[Pose]:
+        """The same poses in the same order, each with its `track_id`.
+
+        The ids do not depend on the order of `poses`. Time that stands still or runs back counts as no time.
+        """
+        self._advance(timestamp_s)
+        self._tracks = [track for track in self._tracks if self._clock - track.seen <= self._remember_s]
+        # Best first, then left to right: new ids in an order that the detector's order does not change.
+        order = sorted(range(len(poses)), key=lambda i: _rank(poses[i]))
+        sorted_poses = [poses[i] for i in order]
+        ids = self._assign(sorted_poses)
+        self._forget_surplus()
+        by_index = dict(zip(order, ids, strict=True))
+        return [replace(pose, track_id=by_index[i]) for i, pose in enumerate(poses)]
+
+    def reset(self) -> None:
+        """Forget everybody, as after a scene cut. Ids already given are not given again."""
+        self._tracks = []
+
+    def _advance(self, timestamp_s: float) -> None:
+        if not math.isfinite(timestamp_s):
+            return
+        if self._last_timestamp is not None:
+            self._clock += max(0.0, timestamp_s - self._last_timestamp)
+        self._last_timestamp = timestamp_s
+
+    def _assign(self, poses: list[Pose]) -> list[int]:
+        boxes = np.array([pose.box_xyxy for pose in poses], np.float32).reshape(-1, 4)
+        keypoints = [_trusted(pose) for pose in poses]
+        similarity = self._similarity(boxes, keypoints)
+        ids = [0] * len(poses)
+        for row, column in assign(similarity):
+            track = self._tracks[row]
+            track.see(boxes[column], keypoints[column], self._clock)
+            ids[column] = track.track_id
+        for column, given in enumerate(ids):
+            if not given:
+                ids[column] = self._next_id
+                still = np.zeros(2, np.float32)
+                self._tracks.append(
+                    _Track(self._next_id, boxes[column], keypoints[column], still, self._clock)
+                )
+                self._next_id += 1
+        return ids
+
+    def _similarity(self, boxes: FloatArray, keypoints: list[FloatArray]) -> FloatArray:
+        """(T, N) in 0..1; 0 where track and pose cannot be the same person."""
+        if not self._tracks or not len(boxes):
+            return np.zeros((len(self._tracks), len(boxes)), np.float32)
+        gaps = np.array([self._clock - track.seen for track in self._tracks], np.float32)[:, None]
+        moves = np.stack([track.moved(self._clock) for track in self._tracks])
+        expected = np.stack([track.box for track in self._tracks]) + np.tile(moves, 2)
+        iou = box_iou(expected, boxes)
+        near, alike = _nearness(expected, boxes, _REACH + _REACH_PER_S * gaps)
+        joints = np.stack(keypoints)
+        similar = np.zeros_like(iou)
+        for row, track in enumerate(self._tracks):
+            # OKS is made for the same moment; the longer ago, the further a joint may have gone.
+            area = float(box_area(track.box[None])[0]) * (1.0 + 2.0 * float(gaps[row, 0])) ** 2
+            similar[row] = oks(track.keypoints + moves[row], joints, area, self._skeleton.sigmas)
+        shared = _share_joints(self._tracks, joints)
+        possible = (iou >= _MIN_IOU) | (shared & (similar >= _MIN_OKS)) | ((near > 0) & alike)
+        # Without a common joint (a bad pose, NaN all over) the box has to speak for both.
+        total = _WEIGHT_IOU * iou + _WEIGHT_OKS * np.where(shared, similar, iou) + _WEIGHT_NEAR * near
+        total = total * (1.0 - _LOST_PENALTY * np.minimum(gaps / self._remember_s, 1.0))
+        return np.where(possible & np.isfinite(total), np.maximum(total, 1e-6), 0.0).astype(np.float32)
+
+    def _forget_surplus(self) -> None:
+        lost = [track for track in self._tracks if track.seen < self._clock]
+        if len(lost) > _REMEMBER_MOST:
+            lost.sort(key=lambda track: track.seen)
+            surplus = {id(track) for track in lost[: len(lost) - _REMEMBER_MOST]}
+            self._tracks = [track for track in self._tracks if id(track) not in surplus]
+
+
+def assign(similarity: FloatArray) -> list[tuple[int, int]]:
+    """(T, N) similarities >= 0 -> the pairs (row, column) with the largest sum; 0 is never paired.
+
+    Each group of rows and columns that are connected by a similarity above 0 is solved by itself: in a
+    crowd everybody is near a few others only, and the cost grows with the cube of the group.
+    """
+    pairs: list[tuple[int, int]] = []
+    for rows, columns in _groups(similarity > 0):
+        if len(rows) == 1 or len(columns) == 1:
+            block = similarity[np.ix_(rows, columns)]
+            best, other = divmod(int(block.argmax()), block.shape[1])
+            pairs.append((rows[best], columns[other]))
+            continue
+        block = similarity[np.ix_(rows, columns)].astype(np.float64)
+        turned = len(rows) > len(columns)
+        chosen = _kuhn_munkres(-(block.T if turned else block))
+        for short, long in enumerate(chosen):
+            row, column = (long, short) if turned else (short, long)
+            if block[row, column] > 0:
+                pairs.append((rows[row], columns[column]))
+    return sorted(pairs)
+
+
+def _kuhn_munkres(cost: np.ndarray) -> list[int]:
+    """The column of each row of (n, m), n <= m, so that the sum of the costs is smallest.
+
+    Shortest augmenting paths with potentials, O(n^2 m); Kuhn 1955, Munkres 1957, in the form of
+    Jonker & Volgenant 1987.
+    """
+    n, m = cost.shape
+    row_of = np.full(m + 1, -1)  # row of each column; the last column is the one that starts a path
+    row_potential, column_potential = np.zeros(n), np.zeros(m + 1)
+    for row in range(n):
+        row_of[m] = row
+        column: int = m
+        distance, before = np.full(m, np.inf), np.full(m, m)
+        done = np.zeros(m + 1, bool)
+        while row_of[column] != -1:
+            done[column] = True
+            here = int(row_of[column])
+            reduced = cost[here] - row_potential[here] - column_potential[:m]
+            better = ~done[:m] & (reduced < distance)
+            distance[better], before[better] = reduced[better], column
+            following = int(np.where(done[:m], np.inf, distance).argmin())
+            step = distance[following]
+            row_potential[row_of[done]] += step
+            column_potential[done] -= step
+            distance[~done[:m]] -= step
+            column = following
+        while column != m:
+            previous = int(before[column])
+            row_of[column] = row_of[previous]
+            column = previous
+    column_of = [0] * n
+    for j in range(m):
+        if row_of[j] != -1:
+            column_of[row_of[j]] = j
+    return column_of
+
+
+def _groups(linked: np.ndarray) -> list[tuple[list[int], list[int]]]:
+    """Connected groups of the (T, N) table: rows and columns that reach each other; none is empty."""
+    free = set(np.flatnonzero(linked.any(axis=1)).tolist())
+    groups = []
+    while free:
+        rows, columns, ahead = set[int](), set[int](), {min(free)}
+        while ahead:
+            rows |= ahead
+            columns |= set(np.flatnonzero(linked[sorted(ahead)].any(axis=0)).tolist())
+            ahead = set(np.flatnonzero(linked[:, sorted(columns)].any(axis=1)).tolist()) - rows
+        free -= rows
+        groups.append((sorted(rows), sorted(columns)))
+    return groups
+
+
+def _rank(pose: Pose) -> tuple[float, ...]:
+    """A sort key that depends on what a pose is, not on where it stood in the list."""
+    score = pose.score if math.isfinite(pose.score) else 0.0
+    return (-score, *np.nan_to_num(pose.box_xyxy).tolist(), *np.nan_to_num(pose.keypoints).ravel().tolist())
+
+
+def _trusted(pose: Pose) -> FloatArray:
+    """(K, 2) keypoints, NaN where the network was not sure."""
+    sure = pose.scores > _KEYPOINT_THR  # False for NaN
+    return np.where(sure[:, None], pose.keypoints, np.float32(np.nan)).astype(np.float32)
+
+
+def _share_joints(tracks: list[_Track], joints: FloatArray) -> np.ndarray:
+    """(T, N): whether at least one joint is trusted on both sides."""
+    known = np.isfinite(np.stack([track.keypoints for track in tracks])[:, None])
+    found = np.isfinite(joints[None])
+    return np.asarray((known & found).all(axis=3).any(axis=2))
+
+
+def _nearness(expected: FloatArray, boxes: FloatArray, reach: FloatArray) -> tuple[FloatArray, np.ndarray]:
+    """(T, N) closeness of centres, 1 together and 0 from `reach` person sizes on; whether the sizes agree."""
+    centers_a = (expected[:, None, :2] + expected[:, None, 2:]) / 2
+    centers_b = (boxes[None, :, :2] + boxes[None, :, 2:]) / 2
+    area_a, area_b = box_area(expected)[:, None], box_area(boxes)[None, :]
+    size = np.sqrt(np.maximum(np.maximum(area_a, area_b), 1.0))
+    distance = np.linalg.norm(centers_a - centers_b, axis=2) / size
+    near = np.clip(1.0 - distance / reach, 0.0, 1.0)
+    alike = np.minimum(area_a, area_b) >= _MIN_AREA_RATIO * np.maximum(area_a, area_b)
+    return near.astype(np.float32), alike
+
+
+def _displacement(
+    box_a: FloatArray, keypoints_a: FloatArray, box_b: FloatArray, keypoints_b: FloatArray
+) -> FloatArray:
+    """(2,) pixels that a person went from a to b: of the median joint, which a waving arm does not move."""
+    difference = keypoints_b - keypoints_a
+    both = np.isfinite(difference).all(axis=1)
+    if both.sum() >= 4:
+        return np.median(difference[both], axis=0).astype(np.float32)
+    return ((box_b[:2] + box_b[2:] - box_a[:2] - box_a[2:]) / 2).astype(np.float32)
