@@ -169,7 +169,7 @@ def _line(canvas: ImageArray, a: FloatArray, b: FloatArray, color: RGB, thicknes
 
 
 def _dot(canvas: ImageArray, point: FloatArray, color: RGB, thickness: float) -> None:
-    radius = max(1.5, thickness * 1.3)
+    radius = max(2.0, thickness * 1.6)
     width, height = canvas.shape[1], canvas.shape[0]
     x, y = float(point[0]), float(point[1])
     reach = radius + 2
@@ -177,7 +177,7 @@ def _dot(canvas: ImageArray, point: FloatArray, color: RGB, thickness: float) ->
         return
     center = (round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT)))
     # A dark rim keeps a joint visible on its own link and on a background of its colour.
-    if thickness >= 2:
+    if thickness >= 1.5:
         rim = round((radius + max(1.0, thickness * 0.35)) * (1 << _SHIFT))
         cv2.circle(canvas, center, rim, (30, 30, 30), cv2.FILLED, cv2.LINE_AA, _SHIFT)
     cv2.circle(canvas, center, round(radius * (1 << _SHIFT)), color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
@@ -238,18 +238,17 @@ def clip_segment(
 
     Liang & Barsky 1984, in floating point: any finite coordinates will do.
     """
-    low = np.array([-margin, -margin])
-    high = np.array([size[0] - 1 + margin, size[1] - 1 + margin])
+    low, high = (-margin, -margin), (size[0] - 1 + margin, size[1] - 1 + margin)
+    start, delta = a.tolist(), (b - a).tolist()
     enter, leave = 0.0, 1.0
-    delta = b - a
     for axis in (0, 1):
         if delta[axis] == 0:
-            if not low[axis] <= a[axis] <= high[axis]:
+            if not low[axis] <= start[axis] <= high[axis]:
                 return None
             continue
-        first, second = (low[axis] - a[axis]) / delta[axis], (high[axis] - a[axis]) / delta[axis]
+        first, second = (low[axis] - start[axis]) / delta[axis], (high[axis] - start[axis]) / delta[axis]
         enter, leave = max(enter, min(first, second)), min(leave, max(first, second))
     if enter > leave:
         return None
     # Clipped once more: far away, a + t * delta is off by more than the margin.
-    return np.clip(a + enter * delta, low, high), np.clip(a + leave * delta, low, high)
+    return np.clip(a + enter * (b - a), low, high), np.clip(a + leave * (b - a), low, high)
