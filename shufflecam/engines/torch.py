@@ -1,0 +1,160 @@
+"""The torch engine: a module on the CPU, a CUDA device or Apple's MPS. Arrays in, arrays out."""
+
+from __future__ import annotations
+
+import copy
+import os
+import re
+import sys
+from itertools import pairwise
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from shufflecam.core.errors import UsageError
+from shufflecam.core.types import FloatArray
+
+Precision = Literal["float32", "float16", "bfloat16"]
+
+
+class TorchEngine:
+    """Runs a module over batches; a `core.protocols.Engine`.
+
+    The module is copied, so the caller's own goes on unchanged (a net in training, say). In the copy
+    batch norms are folded into the convolutions before them: the same function up to rounding.
+
+    On the CPU this sets torch's number of threads, which counts for the whole process.
+    """
+
+    name = "torch"
+
+    def __init__(
+        self,
+        module: nn.Module,
+        device: str = "cpu",
+        *,
+        channels_last: bool = True,
+        fold: bool = True,
+        precision: Precision = "float32",
+        threads: int | None = None,
+    ) -> None:
+        """Prepare a module for inference.
+
+        Args:
+            module: (N, 3, H, W) -> a tensor, or a tuple whose first item is the one that counts.
+            device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+            channels_last: keep activations as NHWC in memory; faster for convolutions on the CPU.
+            fold: fold batch norms into convolutions.
+            precision: what the network computes in; inputs and outputs stay float32.
+            threads: CPU threads; None: `OMP_NUM_THREADS` where the user set it, else the physical cores.
+
+        Raises:
+            UsageError: a device that is not here.
+        """
+        self.device = resolve_device(device)
+        self._dtype: torch.dtype = getattr(torch, precision)
+        self._memory_format = torch.channels_last if channels_last else torch.contiguous_format
+        net = copy.deepcopy(module).eval().requires_grad_(False)
+        if fold:
+            fold_batch_norms(net)
+        # torch's stubs know the memory format only beside other overloads.
+        self.module = net.to(self.device, self._dtype).to(memory_format=self._memory_format)  # type: ignore[call-overload]
+        if self.device == "cpu":
+            _use_cores(threads)
+
+    def run(self, inputs: FloatArray) -> FloatArray:
+        """(N, 3, H, W) float32 -> the network's (first) output as float32. N and the size may change."""
+        # torch wants a writable array in C order; copies only where it is neither.
+        array = np.require(inputs, np.float32, ["C", "W"])
+        with torch.inference_mode():
+            tensor = torch.from_numpy(array).to(self.device, self._dtype)
+            output = self.module(tensor.contiguous(memory_format=self._memory_format))
+            first: Tensor = output[0] if isinstance(output, (tuple, list)) else output
+            result: FloatArray = first.float().cpu().contiguous().numpy()
+        return result
+
+
+def resolve_device(choice: str) -> str:
+    """The torch device for `auto|cpu|cuda[:N]|mps`; `auto` takes the fastest that is here.
+
+    Raises:
+        UsageError: an unknown name, or a device that this machine or this torch lacks.
+    """
+    if choice == "auto":
+        if torch.cuda.is_available():
+            return "cuda"
+        return "mps" if torch.backends.mps.is_available() else "cpu"
+    if choice == "cpu":
+        return choice
+    if choice == "mps":
+        if not torch.backends.mps.is_available():
+            raise UsageError("device mps: no Apple GPU that torch can use; try --device cpu")
+        return choice
+    if re.fullmatch(r"cuda(:\d{1,3})?", choice) is None:
+        raise UsageError(f"device {choice!r} is none of auto, cpu, cuda, cuda:N, mps")
+    if not torch.cuda.is_available():
+        raise UsageError(f"device {choice}: torch {torch.__version__} finds no CUDA GPU; try --device cpu")
+    number = int(choice.partition(":")[2] or 0)
+    if number >= torch.cuda.device_count():
+        raise UsageError(f"device {choice}: there are only {torch.cuda.device_count()}, counted from cuda:0")
+    return choice
+
+
+def fold_batch_norms(module: nn.Module) -> None:
+    """Fold each batch norm into the convolution right before it, in place; the module must be in eval mode.
+
+    Right before means: the next item of an `nn.Sequential`, or the children `conv` and `bn` of one
+    module, which both `pose.network` and ultralytics call one after the other.
+    """
+    for parent in module.modules():
+        for (name, conv), (next_name, norm) in pairwise(list(parent.named_children())):
+            adjacent = isinstance(parent, nn.Sequential) or (name, next_name) == ("conv", "bn")
+            if not adjacent or not isinstance(norm, nn.BatchNorm2d):
+                continue
+            if isinstance(conv, nn.ConvTranspose2d) and conv.groups == 1:
+                setattr(parent, name, fuse_conv_bn_eval(conv, norm, transpose=True))
+            elif isinstance(conv, nn.Conv2d):
+                setattr(parent, name, fuse_conv_bn_eval(conv, norm))
+            else:
+                continue
+            setattr(parent, next_name, nn.Identity())
+
+
+def physical_cores() -> int:
+    """Cores that this process may use: hyper-threads of one core count once, a container's quota counts.
+
+    Two threads on one core only fight for its multipliers.
+    """
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    siblings = set()
+    for cpu in allowed:
+        topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        try:
+            siblings.add(topology.read_text())
+        except OSError:
+            siblings.add(str(cpu))
+    return max(1, min(len(siblings), _quota()))
+
+
+def _quota() -> int:
+    """CPUs' worth of time that the container's control group grants (cgroup v2), rounded up."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return -(-int(limit) // int(period))
+    except (OSError, ValueError):  # no control group, or "max": no limit
+        return sys.maxsize
+
+
+def _use_cores(threads: int | None) -> None:
+    if threads is None:
+        wanted = os.environ.get("OMP_NUM_THREADS", "")
+        # Importing ultralytics writes a "1" there that nobody asked for.
+        if wanted and not (wanted == "1" and "ultralytics" in sys.modules):
+            return
+        threads = physical_cores()
+    if torch.get_num_threads() != threads:
+        torch.set_num_threads(threads)
