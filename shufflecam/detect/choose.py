@@ -1,0 +1,100 @@
+"""`--detector auto|NAME|FILE|none` -> a detector and what the record says of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from shufflecam.core.errors import UsageError, WeightsError
+from shufflecam.core.protocols import PersonDetector
+from shufflecam.detect.whole import WholeFrame
+from shufflecam.detect.yolo import DET_CONF, DET_SIZE, MAX_PEOPLE, YoloDetector
+from shufflecam.models.catalogue import (
+    AUTO_PERSONS,
+    DEFAULT_PERSON,
+    Entry,
+    locate,
+    person_entry,
+    require,
+)
+
+
+def open_detector(
+    choice: str,
+    *,
+    det_conf: float = DET_CONF,
+    det_size: int = DET_SIZE,
+    max_people: int = MAX_PEOPLE,
+    device: str = "auto",
+) -> tuple[PersonDetector, dict[str, Any]]:
+    """A detector by its name.
+
+    Args:
+        choice: "auto" (our own, else an official nano detector that was fetched before), a person model
+            of the catalogue, a file (.pt, .safetensors), or "none" (the whole frame is one person).
+        det_conf: people scored lower are left out.
+        det_size: the longer side of the network's input in pixels.
+        max_people: the best N a frame.
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Returns:
+        The detector, and its name, file hash and settings for the record.
+
+    Raises:
+        UsageError: an unknown name or device.
+        WeightsError: the weights are missing, damaged or unsafe.
+    """
+    if choice == "none":
+        return WholeFrame(), {"name": "none"}
+    # torch takes seconds to import: only once the file is known to be there.
+    entry, path = _find(choice)
+    from shufflecam.models.load import check_sha256, file_sha256
+
+    digest = file_sha256(path) if entry is None else check_sha256(path, entry)
+    detector = YoloDetector.from_file(
+        path, det_size=det_size, det_conf=det_conf, max_people=max_people, device=device
+    )
+    described = {
+        "name": path.name if entry is None else entry.name,
+        "sha256": digest,
+        "conf": det_conf,
+        "size": det_size,
+        "max_people": max_people,
+        "engine": detector.engine.name,
+    }
+    return detector, described
+
+
+def _find(choice: str) -> tuple[Entry | None, Path]:
+    """The catalogue's entry (None for a file of the user's) and the file."""
+    if choice == "auto":
+        return _automatic()
+    if looks_like_file(choice):
+        path = Path(choice)
+        if not path.is_file():
+            raise WeightsError(f"there is no weights file {choice}")
+        return None, path
+    try:
+        entry = person_entry(choice)
+    except UsageError:
+        if Path(choice).is_file():
+            return None, Path(choice)
+        raise
+    return entry, require(entry)
+
+
+def _automatic() -> tuple[Entry, Path]:
+    for name in (DEFAULT_PERSON, *AUTO_PERSONS):
+        entry = person_entry(name)
+        path = locate(entry)
+        if path is not None:
+            return entry, path
+    raise WeightsError(
+        f"there is no person detector on this machine: fetch one (shufflecam models get {AUTO_PERSONS[0]}), "
+        "or give --boxes FILE, or --detector none where one person fills the picture"
+    )
+
+
+def looks_like_file(choice: str) -> bool:
+    """Whether a detector's name means a file: it has a folder in it, or a weights file's ending."""
+    return "/" in choice or "\\" in choice or Path(choice).suffix.lower() in (".pt", ".pth", ".safetensors")

@@ -1,0 +1,118 @@
+"""Picture -> the detector's input; its output -> boxes in the picture. numpy and OpenCV only.
+
+Axes: x right, y down. Boxes are continuous: (0, 0, w, h) is the whole picture.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from shufflecam.core.geometry import box_iou, clip_boxes
+from shufflecam.core.types import Detections, FloatArray, ImageArray
+
+STRIDE = 32
+"""The coarsest of the detectors' three grids: their input is a multiple of it."""
+
+GREY = (114, 114, 114)
+"""What ultralytics pads with in training."""
+
+NMS_IOU = 0.7
+"""Two boxes that overlap more are one person (ultralytics' default in prediction)."""
+
+MAX_CANDIDATES = 1000
+"""Boxes that enter the suppression, best first; bounds its time on a picture full of guesses."""
+
+
+@dataclass(frozen=True, eq=False)
+class Letterbox:
+    """A picture shrunk or grown into the detector's input, and the way back."""
+
+    inputs: FloatArray
+    """(1, 3, H, W) float32 RGB in 0..1, H and W multiples of 32."""
+    zoom: tuple[float, float]
+    """Input pixels per picture pixel, in x and y."""
+    offset: tuple[int, int]
+    """(x, y) of the picture's corner in the input."""
+    size: tuple[int, int]
+    """(width, height) of the picture."""
+
+    def to_image(self, boxes_xyxy: FloatArray) -> FloatArray:
+        """(N, 4) boxes of the input -> of the picture, cut to it."""
+        zoom = np.array([*self.zoom, *self.zoom], np.float32)
+        offset = np.array([*self.offset, *self.offset], np.float32)
+        return clip_boxes((boxes_xyxy - offset) / zoom, self.size)
+
+
+def letterbox(image: ImageArray, longest: int) -> Letterbox:
+    """Scale a picture so that its longer side is `longest`, and pad to multiples of 32.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        longest: pixels; 32 at least.
+    """
+    height, width = image.shape[:2]
+    zoom = longest / max(width, height)
+    new_w, new_h = max(1, round(width * zoom)), max(1, round(height * zoom))
+    if (new_w, new_h) != (width, height):
+        image = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_LINEAR)
+    pad_w, pad_h = -new_w % STRIDE, -new_h % STRIDE
+    left, top = pad_w // 2, pad_h // 2
+    padded = cv2.copyMakeBorder(image, top, pad_h - top, left, pad_w - left, cv2.BORDER_CONSTANT, value=GREY)
+    inputs = cv2.dnn.blobFromImage(padded, scalefactor=1 / 255, swapRB=True)
+    return Letterbox(inputs, (new_w / width, new_h / height), (left, top), (width, height))
+
+
+def decode(
+    output: FloatArray, box: Letterbox, *, person: int, min_score: float, max_people: int
+) -> Detections:
+    """The network's output -> people in the picture's pixels, best first.
+
+    Args:
+        output: (1, 4 + classes, anchors): centre x, centre y, width, height and each class's score, as v8
+            and 11 give them; or (1, N, 6): x1, y1, x2, y2, score, class, already one a person, as 26 does.
+        box: how the picture came to be the input.
+        person: the number of the class that means a person.
+        min_score: lower ones are left out.
+        max_people: the best N.
+    """
+    end_to_end = output.shape[2] == 6
+    boxes, scores = _end_to_end(output[0], person) if end_to_end else _per_anchor(output[0], person)
+    sure = (scores > min_score) & np.isfinite(boxes).all(axis=1)
+    boxes, scores = boxes[sure], scores[sure]
+    best = np.argsort(-scores, kind="stable")[:MAX_CANDIDATES]
+    boxes, scores = boxes[best], scores[best]
+    if not end_to_end:
+        kept = non_max_suppression(boxes, NMS_IOU)
+        boxes, scores = boxes[kept], scores[kept]
+    boxes = box.to_image(boxes)
+    # What lay in the padding is nothing once it is cut to the picture.
+    inside = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(axis=1)
+    return Detections(boxes[inside][:max_people], scores[inside][:max_people].astype(np.float32))
+
+
+def _per_anchor(output: FloatArray, person: int) -> tuple[FloatArray, FloatArray]:
+    """(4 + classes, anchors) -> boxes xyxy and scores; 0 where another class is likelier."""
+    centers, sizes, classes = output[:2].T, output[2:4].T, output[4:]
+    boxes = np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=1)
+    scores = np.where(classes.argmax(axis=0) == person, classes[person], 0)
+    return boxes, scores
+
+
+def _end_to_end(output: FloatArray, person: int) -> tuple[FloatArray, FloatArray]:
+    """(N, 6) -> boxes xyxy and scores; 0 for other classes."""
+    return output[:, :4], np.where(output[:, 5] == person, output[:, 4], 0)
+
+
+def non_max_suppression(boxes_xyxy: FloatArray, max_iou: float) -> list[int]:
+    """Indices of the boxes that no better kept box covers by more than `max_iou`; (N, 4), best first."""
+    overlap = box_iou(boxes_xyxy, boxes_xyxy)
+    alive = np.ones(len(boxes_xyxy), bool)
+    kept = []
+    for i in range(len(boxes_xyxy)):
+        if alive[i]:
+            kept.append(i)
+            alive &= overlap[i] <= max_iou
+    return kept

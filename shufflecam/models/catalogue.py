@@ -1,0 +1,255 @@
+"""Every file of weights that shufflecam can load, and where it is kept. No torch here.
+
+The COCO and MPII rows are the published results of the OpenMMLab pose models (val2017 with the person
+boxes of a detector with human AP 56.4, flip test; MPII val). Their file names carry the first eight
+digits of the file's SHA-256. The ultralytics digests were taken from the official files.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Literal, TypeVar
+
+from shufflecam.core.errors import UsageError, WeightsError
+from shufflecam.core.skeleton import COCO_17, MPII_16, Skeleton
+
+State = Literal["embedded", "cached", "to fetch", "missing"]
+
+DEFAULT_POSE = "shufflecam-256x192"
+DEFAULT_PERSON = "shufflecam-person"
+
+AUTO_PERSONS = ("yolov8n", "yolo11n", "yolo26n")
+"""What `--detector auto` takes from the cache, in this order, where our own detector is not at hand."""
+
+_OPENMMLAB = "https://download.openmmlab.com/mmpose"
+_ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One file of weights."""
+
+    kind: ClassVar[Literal["pose", "person"]]
+    name: str
+    """What people type."""
+    architecture: str
+    file: str
+    """The file's name in the cache or in `weights/`."""
+    url: str | None
+    """Where it is published; None for what comes with shufflecam."""
+    sha256: str
+    """The file's SHA-256 in hex, or as many of its first digits as are known: all, eight or none."""
+    published: str
+    """The published result."""
+    licence: str
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the file comes with shufflecam and is never fetched."""
+        return self.url is None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoseEntry(Entry):
+    """A pose network: picture of one person -> heatmaps."""
+
+    kind: ClassVar[Literal["pose", "person"]] = "pose"
+    architecture: str = "shufflenetv1-heatmap"
+    skeleton: Skeleton
+    input_size: tuple[int, int]
+    """(width, height) in pixels."""
+    sigma: float
+    """Of the Gaussian that it was trained to draw, in heatmap pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PersonEntry(Entry):
+    """A network that finds people."""
+
+    kind: ClassVar[Literal["pose", "person"]] = "person"
+
+
+E = TypeVar("E", bound=Entry)
+
+
+def _pose(
+    name: str,
+    skeleton: Skeleton,
+    input_size: tuple[int, int],
+    sigma: float,
+    path: str,
+    sha256: str,
+    published: str,
+) -> PoseEntry:
+    return PoseEntry(
+        name=name,
+        skeleton=skeleton,
+        input_size=input_size,
+        sigma=sigma,
+        file=path.rpartition("/")[2],
+        url=f"{_OPENMMLAB}/{path}",
+        sha256=sha256,
+        published=published,
+        licence="Apache-2.0",
+    )
+
+
+def _yolo(name: str, sha256: str, published: str) -> PersonEntry:
+    return PersonEntry(
+        name=name,
+        architecture=name,
+        file=f"{name}.pt",
+        url=f"{_ULTRALYTICS}/{name}.pt",
+        sha256=sha256,
+        published=published,
+        licence="AGPL-3.0",
+    )
+
+
+_V1_COCO = "v1/body_2d_keypoint/topdown_heatmap/coco/td-hm_shufflenetv1_8xb64-210e_coco"
+
+POSES: tuple[PoseEntry, ...] = (
+    PoseEntry(
+        name=DEFAULT_POSE,
+        skeleton=COCO_17,
+        input_size=(192, 256),
+        sigma=2,
+        file="shufflecam-256x192.safetensors",
+        url=None,
+        sha256="",
+        published="see weights/README.md",
+        licence="see weights/README.md",
+    ),
+    _pose(
+        "coco-256x192", COCO_17, (192, 256), 2,
+        "top_down/shufflenetv1/shufflenetv1_coco_256x192-353bc02c_20200727.pth", "353bc02c",
+        "COCO AP .585, AR .651",
+    ),
+    _pose(
+        "coco-384x288", COCO_17, (288, 384), 3,
+        "top_down/shufflenetv1/shufflenetv1_coco_384x288-b2930b24_20200804.pth", "b2930b24",
+        "COCO AP .622, AR .684",
+    ),
+    _pose(
+        "mpii-256x256", MPII_16, (256, 256), 2,
+        "top_down/shufflenetv1/shufflenetv1_mpii_256x256-dcc1c896_20200925.pth", "dcc1c896",
+        "MPII PCKh .823, @0.1 .195",
+    ),
+    _pose(
+        "coco-256x192-2022", COCO_17, (192, 256), 2,
+        f"{_V1_COCO}-256x192-7a7ea4f4_20221013.pth", "7a7ea4f4",
+        "COCO AP .587, AR .654",
+    ),
+    _pose(
+        "coco-384x288-2022", COCO_17, (288, 384), 3,
+        f"{_V1_COCO}-384x288-8342f8ba_20221013.pth", "8342f8ba",
+        "COCO AP .626, AR .687",
+    ),
+)  # fmt: skip
+
+# Published box AP on COCO val2017 at 640 px over all 80 classes, as ultralytics' documents give it.
+PERSONS: tuple[PersonEntry, ...] = (
+    PersonEntry(
+        name=DEFAULT_PERSON,
+        architecture="yolov8n",
+        file="shufflecam-person.safetensors",
+        url=None,
+        sha256="",
+        published="see weights/README.md",
+        licence="see weights/README.md",
+    ),
+    _yolo("yolov8n", "31e20dde3def09e2cf938c7be6fe23d9150bbbe503982af13345706515f2ef95", "COCO box AP .373"),
+    _yolo("yolov8s", "1f47a78bf100391c2a140b7ac73a1caae18c32779be7d310658112f7ac9aa78a", "COCO box AP .449"),
+    _yolo("yolo11n", "", "COCO box AP .395"),
+    _yolo("yolo26n", "", "COCO box AP .409"),
+)
+
+
+def all_entries() -> tuple[Entry, ...]:
+    """Pose models, then person models."""
+    return POSES + PERSONS
+
+
+def entry(name: str) -> Entry:
+    """The entry of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return _named(name, all_entries(), "model")
+
+
+def pose_entry(name: str) -> PoseEntry:
+    """The pose model of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return _named(name, POSES, "pose model")
+
+
+def person_entry(name: str) -> PersonEntry:
+    """The person model of this name.
+
+    Raises:
+        UsageError: there is none.
+    """
+    return _named(name, PERSONS, "detector")
+
+
+def _named(name: str, entries: tuple[E, ...], what: str) -> E:
+    for candidate in entries:
+        if candidate.name == name:
+            return candidate
+    known = ", ".join(candidate.name for candidate in entries)
+    raise UsageError(f"there is no {what} {name!r}; choose one of {known}")
+
+
+def cache_dir() -> Path:
+    """Where fetched files are kept: `SHUFFLECAM_CACHE`, else the platform's cache folder. May not exist."""
+    if chosen := os.environ.get("SHUFFLECAM_CACHE"):
+        return Path(chosen).expanduser()
+    from platformdirs import user_cache_dir
+
+    return Path(user_cache_dir("shufflecam", appauthor=False))
+
+
+def embedded_path(name: str) -> Path | None:
+    """The file of an embedded model: in the installed package, else in the repository; None where absent."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_weights", package.parent / "weights"):
+        path = folder / entry(name).file
+        if path.is_file():
+            return path
+    return None
+
+
+def locate(model: Entry) -> Path | None:
+    """Where the model's file is on this machine; None where it is not."""
+    if model.embedded:
+        return embedded_path(model.name)
+    path = cache_dir() / model.file
+    return path if path.is_file() else None
+
+
+def state_of(model: Entry) -> State:
+    """Whether the model's file is here, can be fetched, or is missing from this build of shufflecam."""
+    if locate(model) is not None:
+        return "embedded" if model.embedded else "cached"
+    return "missing" if model.embedded else "to fetch"
+
+
+def require(model: Entry) -> Path:
+    """Where the model's file is on this machine.
+
+    Raises:
+        WeightsError: it is not here; says how to get it.
+    """
+    path = locate(model)
+    if path is not None:
+        return path
+    if model.embedded:
+        raise WeightsError(f"{model.name} is missing from this installation; install shufflecam again")
+    raise WeightsError(f"{model.name} is not on this machine: run shufflecam models get {model.name}")

@@ -1,0 +1,283 @@
+"""Files of weights -> tensors -> networks, with every tensor accounted for and nothing in a file run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor, nn
+
+from shufflecam.core.errors import UsageError, WeightsError
+from shufflecam.core.protocols import Engine
+from shufflecam.models.catalogue import POSES, Entry, PoseEntry, pose_entry, require
+from shufflecam.models.pickles import read_pickle
+from shufflecam.pose.network import PoseNet
+
+FINAL_LAYER = "head.final_layer.weight"
+"""Its first dimension is the number of keypoints."""
+
+SHOWN_NAMES = 3
+"""Names that an error lists before it only counts."""
+
+_IGNORED = ("data_preprocessor.mean", "data_preprocessor.std")
+"""Of 1.x files: the constants that `pose.crops` has of its own."""
+
+
+@dataclass(frozen=True, eq=False)
+class Tensors:
+    """What a file of weights holds."""
+
+    tensors: dict[str, Tensor]
+    """By name; float16 and bfloat16 widened to float32. On the CPU."""
+    metadata: dict[str, str]
+    """Of `.safetensors` files: what they say of themselves; else empty."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a file of pose weights is, as far as the file can tell."""
+
+    sha256: str
+    keypoints: int
+    metadata: dict[str, str]
+    candidates: tuple[str, ...]
+    """Catalogue names with that many keypoints; the input size is not in the tensors."""
+
+
+def file_sha256(path: Path) -> str:
+    """The SHA-256 of a file as hex.
+
+    Raises:
+        WeightsError: it cannot be read.
+    """
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    return digest.hexdigest()
+
+
+def read_checkpoint(path: Path) -> Any:
+    """The object in a `.pth`, `.pt` (zip or older format) or `.safetensors` file, whatever its name says.
+
+    Returns:
+        For `.safetensors` a `Tensors`; else what was saved, all but tensors and plain values inert.
+
+    Raises:
+        WeightsError: no such file, not weights, damaged, or with code in it.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise WeightsError(f"there is no weights file {path}")
+    if not path.is_file():
+        raise WeightsError(f"{path} is not a file of weights")
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(512)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+    if not start:
+        raise WeightsError(f"{path} is empty; fetch or copy it again")
+    if start.lstrip()[:1] == b"<":
+        raise WeightsError(f"{path} is a web page and not weights: the download went wrong, fetch it again")
+    if start[8:9] == b"{":
+        return _read_safetensors(path)
+    if start[:2] == b"PK" or start[:1] == b"\x80":
+        return read_pickle(path)
+    if path.suffix == ".safetensors":
+        raise WeightsError(f"{path} is damaged or cut short; fetch or copy it again")
+    raise WeightsError(f"{path} is not weights: neither a torch checkpoint nor safetensors")
+
+
+def _read_safetensors(path: Path) -> Tensors:
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: _widen(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a dict
+            return Tensors(tensors, dict(file.metadata() or {}))
+    except (SafetensorError, OSError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path} is damaged or cut short; fetch or copy it again ({error})") from error
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype in (torch.float16, torch.bfloat16) else tensor
+
+
+def read_tensors(path: Path) -> Tensors:
+    """The named tensors in a file: `.safetensors`, a state_dict, or {"state_dict": ..., "meta": ...}.
+
+    Raises:
+        WeightsError: as `read_checkpoint`, or no named tensors are in it.
+    """
+    content = read_checkpoint(path)
+    if isinstance(content, Tensors):
+        return content
+    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    if not isinstance(state, Mapping) or not state:
+        raise WeightsError(f"{path} holds no named tensors: it is not weights of a pose network")
+    strange = [str(name) for name, value in state.items() if not isinstance(value, Tensor)]
+    if strange:
+        raise WeightsError(f"{path} is not weights of a pose network: {_listed(strange)} is no tensor")
+    return Tensors({str(name): value.detach() for name, value in state.items()}, {})
+
+
+def pose_tensors(path: Path) -> Tensors:
+    """As `read_tensors`, by the names of `pose.network.PoseNet` (0.x and 1.x layouts, `module.` prefix)."""
+    read = read_tensors(path)
+    renamed: dict[str, Tensor] = {}
+    for name, tensor in read.tensors.items():
+        new = name.removeprefix("module.")
+        if new in _IGNORED:
+            continue
+        if new.startswith("keypoint_head."):
+            new = "head." + new.removeprefix("keypoint_head.")
+        if new in renamed:
+            raise WeightsError(f"{path} holds {new} twice, under an old and a new name")
+        renamed[new] = tensor
+    return Tensors(renamed, read.metadata)
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str) -> None:
+    """Load tensors into a module: all of them, exactly.
+
+    Args:
+        module: takes them, in its own precision.
+        tensors: by the names of `module.state_dict()`.
+        path: the file, for the error.
+        what: the architecture's name, for the error.
+
+    Raises:
+        WeightsError: tensors are missing, left over, of another shape or kind, or not finite.
+    """
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in tensors]
+    extra = [name for name in tensors if name not in wanted]
+    shapes = [
+        f"{name} (is {_shape(tensors[name])}, must be {_shape(wanted[name])})"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    problems = [
+        f"{len(names)} {problem}: {_listed(names)}"
+        for names, problem in ((missing, "missing"), (extra, "left over"), (shapes, "of another shape"))
+        if names
+    ]
+    if problems:
+        raise WeightsError(f"{path} is not {what}; tensors {'; '.join(problems)}")
+    kinds = [name for name in wanted if tensors[name].is_floating_point() != wanted[name].is_floating_point()]
+    if kinds:
+        raise WeightsError(f"{path} is not {what}; tensors of another kind of number: {_listed(kinds)}")
+    broken = [name for name in wanted if not bool(torch.isfinite(tensors[name]).all())]
+    if broken:
+        raise WeightsError(f"{path} is damaged: infinite or missing numbers in {_listed(broken)}")
+    with torch.no_grad():
+        for name, own in wanted.items():
+            own.copy_(tensors[name])
+
+
+def load_pose(path: Path, model: PoseEntry) -> PoseNet:
+    """The network of a catalogue entry's architecture with the weights of a file, in eval mode.
+
+    Raises:
+        WeightsError: the file is not weights of this architecture, damaged, or unsafe.
+    """
+    path = Path(path)
+    tensors = pose_tensors(path).tensors
+    keypoints = len(model.skeleton.keypoints)
+    final = tensors.get(FINAL_LAYER)
+    if final is not None and final.ndim == 4 and final.shape[0] != keypoints:
+        fitting = _with_keypoints(final.shape[0])
+        advice = f"try --model {fitting[0]}" if fitting else "no model here has as many"
+        raise WeightsError(
+            f"{path} gives {final.shape[0]} keypoints where {model.name} has {keypoints}; {advice}"
+        )
+    with torch.random.fork_rng(devices=[]):  # building draws random weights: leave the caller's dice alone
+        net = PoseNet(keypoints)
+    fill(net, tensors, path, f"the network of {model.name}")
+    return net.eval()
+
+
+def describe(path: Path) -> Description:
+    """What a file of pose weights is.
+
+    Raises:
+        WeightsError: as `read_tensors`, or it is not a pose network of this family.
+    """
+    path = Path(path)
+    read = pose_tensors(path)
+    final = read.tensors.get(FINAL_LAYER)
+    if final is None or final.ndim != 4:
+        raise WeightsError(f"{path} is not a ShuffleNetV1 pose network: it has no {FINAL_LAYER}")
+    keypoints = int(final.shape[0])
+    return Description(file_sha256(path), keypoints, read.metadata, _with_keypoints(keypoints))
+
+
+def check_sha256(path: Path, model: Entry) -> str:
+    """The file's SHA-256, checked against what the catalogue knows of it.
+
+    Raises:
+        WeightsError: it is another file than the published one.
+    """
+    digest = file_sha256(path)
+    if not digest.startswith(model.sha256):
+        raise WeightsError(
+            f"{path} is not the published {model.name} (its SHA-256 begins {digest[:8]}, expected "
+            f"{model.sha256[:8]}): delete it and run shufflecam models get {model.name}"
+        )
+    return digest
+
+
+def load_pose_engine(
+    model: str, weights: str | Path | None = None, *, backend: str = "auto", device: str = "auto"
+) -> tuple[Engine, PoseEntry, str]:
+    """A pose network ready to run.
+
+    Args:
+        model: a catalogue name; with `weights` it names only the architecture.
+        weights: a file instead of the catalogue's.
+        backend: "auto" or "torch".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Returns:
+        The engine, the catalogue entry (skeleton, input size) and the file's SHA-256.
+
+    Raises:
+        UsageError: an unknown model, backend or device.
+        WeightsError: weights that are missing, of another architecture, damaged or unsafe.
+    """
+    from shufflecam.engines.torch import TorchEngine, resolve_device
+
+    entry = pose_entry(model)
+    if backend not in ("auto", "torch"):
+        raise UsageError(f"there is no backend {backend!r}; choose auto or torch")
+    place = resolve_device(device)
+    if weights is not None:
+        path = Path(weights)
+        net = load_pose(path, entry)
+        digest = file_sha256(path)
+    else:
+        path = require(entry)
+        digest = check_sha256(path, entry)
+        net = load_pose(path, entry)
+    return TorchEngine(net, place), entry, digest
+
+
+def _with_keypoints(number: int) -> tuple[str, ...]:
+    return tuple(entry.name for entry in POSES if len(entry.skeleton.keypoints) == number)
+
+
+def _listed(names: Iterable[str]) -> str:
+    shown = list(names)
+    more = len(shown) - SHOWN_NAMES
+    return ", ".join(shown[:SHOWN_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _shape(tensor: Tensor) -> str:
+    return "x".join(str(n) for n in tensor.shape) or "one number"
