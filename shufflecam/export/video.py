@@ -1,0 +1,342 @@
+"""The video file: H.264 with the source's own timing and sound, playable to its last second if killed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+
+from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
+from shufflecam.core.types import ImageArray
+from shufflecam.export.sound import SoundFeed, SoundTrack
+
+_MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+
+VIDEO_EXTENSIONS = tuple(_MUXERS)
+"""What `VideoWriter` can write."""
+
+PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
+"""x264's names for less or more work per byte."""
+
+DEFAULT_PRESET = "veryfast"
+"""Measured on two cores at crf 20: half the bytes of superfast for a third more work; the slower ones
+cost up to twice as much again and save nothing on such material."""
+
+DEFAULT_CRF = 20
+"""x264's constant quality: 0 is lossless, 18 cannot be told from the original, 23 is x264's own default."""
+
+_LOOK_AHEAD_S = 0.25
+_FRAGMENT_S = 0.4
+"""Together with the encoder's threads this is what a killed run loses: less than a second."""
+
+_LIVE_TIME_BASE = Fraction(1, 90_000)
+"""Fine enough for any clock; the time base of MPEG."""
+
+_HD_HEIGHT = 720
+"""From here on players take BT.709 for granted, below it BT.601."""
+
+_BT709, _UNTAGGED, _SMPTE170M = 1, 2, 6
+_MATRICES = {
+    _BT709: Colorspace.ITU709,
+    _UNTAGGED: Colorspace.ITU601,  # read that way, too: see sources.upright
+    4: Colorspace.FCC,
+    5: Colorspace.ITU601,
+    _SMPTE170M: Colorspace.ITU601,
+    7: Colorspace.SMPTE240M,
+    9: Colorspace.BT2020,
+}
+
+
+def check_video_name(path: str | os.PathLike[str]) -> None:
+    """Raise `UsageError` where `path` does not end in something that can be written."""
+    extension = Path(path).suffix.lower()
+    if extension not in _MUXERS:
+        known = ", ".join(VIDEO_EXTENSIONS)
+        raise UsageError(
+            f"{os.fspath(path)}: a video cannot be written as {extension or 'that'}; end it in {known}."
+        )
+
+
+class VideoWriter:
+    """Writes (H, W, 3) uint8 BGR pictures with their times. One thread; `close` exactly once.
+
+    Odd sizes get one repeated row or column; a picture of another size than the first is fitted into
+    the first one's, with bars. The file has its final name from the start and can be played while it
+    grows; closing it makes it an ordinary mp4 with one index.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        time_base: Fraction | None = None,
+        color: tuple[int, int, int] | None = None,
+        sample_aspect: Fraction | None = None,
+        origin_s: float = 0.0,
+        end_s: float | None = None,
+        sound: SoundFeed | None = None,
+        crf: float = DEFAULT_CRF,
+        preset: str = DEFAULT_PRESET,
+        overwrite: bool = False,
+    ) -> None:
+        """Open `path`; with a `size` the encoder is tried as well.
+
+        Args:
+            path: where to; the extension chooses the container.
+            size: (width, height) of the pictures; None: the first one's.
+            rate: nominal pictures a second, for the encoder's planning only.
+            time_base: the source's, so that its times stay exact; None: 1/90000 s.
+            color: (matrix, primaries, transfer) of the source, kept; None: BT.709 or BT.601 by size.
+            sample_aspect: width / height of one pixel where they are not square.
+            origin_s: the source time that becomes 0.
+            end_s: the source time where the sound ends.
+            sound: the source's sound; closed with the writer.
+            crf: quality, 0 to 51, smaller is better.
+            preset: one of `PRESETS`.
+            overwrite: whether a file that is already there may be replaced.
+
+        Raises:
+            UsageError: extension, crf or preset cannot be meant.
+            OutputError: the file or its encoder cannot be opened.
+        """
+        check_video_name(path)
+        if not 0 <= crf <= 51:
+            raise UsageError(f"--crf {crf:g} is not a quality; give 0 (best) to 51 (smallest), such as 20.")
+        if preset not in PRESETS:
+            raise UsageError(f"--preset {preset} is unknown; give one of {', '.join(PRESETS)}.")
+        self.path = os.fspath(path)
+        self.frames = 0
+        self._extension = Path(self.path).suffix.lower()
+        self._rate = rate if rate and 0 < rate <= 1000 else None
+        self._time_base = time_base or _LIVE_TIME_BASE
+        self._color = color
+        self._aspect = sample_aspect
+        self._origin_s, self._end_s = origin_s, end_s
+        self._options = {"crf": f"{crf:g}", "preset": preset}
+        self._feed = sound
+        self._sound: SoundTrack | None = None
+        self._size = (0, 0)
+        self._last_pts: int | None = None
+        self._last_s = origin_s
+        self._failed = False
+        self._file = _create(self.path, overwrite)
+        self._container: Any = None
+        self._reformatter = VideoReformatter()
+        if size is not None:
+            try:
+                self._start(size)
+            except ShufflecamError:
+                self._abandon()
+                raise
+
+    def write_image(self, image: ImageArray, timestamp_s: float) -> None:
+        """Encode one picture shown from `timestamp_s` (source time); times that do not rise are nudged.
+
+        Raises:
+            OutputError: the disk is full or went away; what was written until then stays.
+        """
+        if self._container is None:
+            self._start((image.shape[1], image.shape[0]))
+        pts = round((timestamp_s - self._origin_s) / float(self._time_base))
+        step = pts - self._last_pts if self._last_pts is not None and pts > self._last_pts else None
+        if self._last_pts is not None and pts <= self._last_pts:
+            pts = self._last_pts + 1
+        with self._telling():
+            frame = self._convert(_padded(_fitted(image, self._size)))
+            frame.pts, frame.time_base = pts, self._time_base
+            frame.duration = self._duration(step)
+            if self._sound is not None:
+                self._sound.mux_until(timestamp_s)
+            for packet in self._stream.encode(frame):
+                self._container.mux_one(packet)
+        self._last_pts, self._last_s = pts, timestamp_s
+        self.frames += 1
+
+    def close(self, *, complete: bool = True, dropped: int = 0) -> None:
+        """Finish the file; where the run was cut short the sound ends with the last picture."""
+        del dropped  # a live recording shows its gaps by its times
+        try:
+            if self._failed or self.frames == 0:
+                return
+            with self._telling():
+                if self._sound is not None:
+                    last_end = self._last_s + float(self._duration(None) * self._time_base)
+                    self._sound.finish(math.inf if complete else last_end)
+                for packet in self._stream.encode(None):
+                    self._container.mux_one(packet)
+                self._container.close()
+        finally:
+            self._abandon()
+
+    def _start(self, size: tuple[int, int]) -> None:
+        self._size = size
+        width, height = size[0] + size[0] % 2, size[1] + size[1] % 2
+        with self._telling():
+            self._container = av.open(
+                self._file,
+                "w",
+                format=_MUXERS[self._extension],
+                container_options=_container_options(self._extension),
+                buffer_size=1 << 16,
+            )
+            stream = self._container.add_stream(
+                "libx264", rate=self._rate or Fraction(30), options=self._options
+            )
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            context = stream.codec_context
+            context.time_base = stream.time_base = self._time_base
+            if self._aspect:
+                context.sample_aspect_ratio = self._aspect
+            self._matrix = self._tag(context, height)
+            stream.options.update(_bounded_delay(float(self._rate or 30)))
+            self._stream = stream
+            if self._feed is not None:
+                self._sound = SoundTrack(
+                    self._container, self._feed, self._extension, self._origin_s, self._end_s
+                )
+            context.open(strict=False)
+
+    def _tag(self, context: Any, height: int) -> Colorspace:
+        """Write the colour tags and return the matrix to convert with."""
+        tags = self._color
+        if tags is None or tags[0] not in _MATRICES:
+            matrix = _BT709 if height >= _HD_HEIGHT else _SMPTE170M
+            tags = (matrix, matrix, matrix)
+        context.colorspace, context.color_primaries, context.color_trc = tags
+        context.color_range = ColorRange.MPEG
+        return _MATRICES[tags[0]]
+
+    def _convert(self, image: ImageArray) -> av.VideoFrame:
+        return self._reformatter.reformat(
+            av.VideoFrame.from_ndarray(image, format="bgr24"),
+            format="yuv420p",
+            dst_colorspace=self._matrix,
+            dst_color_range=ColorRange.MPEG,
+        )
+
+    def _duration(self, step: int | None) -> int:
+        if self._rate is not None:
+            return max(1, round(1 / (self._rate * self._time_base)))
+        return step if step is not None else max(1, round(Fraction(1, 30) / self._time_base))
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turns what the encoder, the muxer and the disk raise into one sentence."""
+        try:
+            yield
+        except ShufflecamError:
+            self._failed = True
+            raise
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            self._failed = True
+            raise OutputError(_why_not_written(self.path, error, self.frames)) from error
+
+    def _abandon(self) -> None:
+        """Let go of everything without a further word."""
+        with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
+            if self._container is not None:
+                self._container.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
+        if self._feed is not None:
+            self._feed.close()
+        if self.frames == 0:
+            with contextlib.suppress(OSError):
+                os.remove(self.path)  # nothing in it that anything could play
+
+
+def _container_options(extension: str) -> dict[str, str]:
+    common = {
+        "flush_packets": "1",
+        # One stream that pauses must not make the muxer hold the other one back for long.
+        "max_interleave_delta": str(round(_FRAGMENT_S * 1e6)),
+    }
+    if extension == ".mkv":
+        return common | {"cluster_time_limit": str(round(_FRAGMENT_S * 1000))}
+    # Fragments while it grows, one ordinary index when it ends well (hybrid); the header waits for the
+    # first fragment (delay_moov) because only then are the times of B-frames and sound exact.
+    return common | {
+        "movflags": "hybrid_fragmented+frag_keyframe+delay_moov+default_base_moof",
+        "frag_duration": str(round(_FRAGMENT_S * 1e6)),
+    }
+
+
+def _bounded_delay(rate: float) -> dict[str, str]:
+    """x264 options so that no picture stays in the encoder much longer than `_LOOK_AHEAD_S`."""
+    ahead = int(rate * _LOOK_AHEAD_S)
+    b_frames = min(2, ahead // 3)
+    params = {
+        "rc-lookahead": min(ahead, 40),
+        "sync-lookahead": 0,
+        "bframes": b_frames,
+        # A key frame at least every four seconds: players jump to them.
+        "keyint": max(1, min(250, round(rate * 4))),
+    }
+    if ahead < 3:  # slow sources: threads that each hold a picture would hold seconds
+        params["sliced-threads"] = 1
+    return {"x264-params": ":".join(f"{key}={value}" for key, value in params.items())}
+
+
+def _fitted(image: ImageArray, size: tuple[int, int]) -> ImageArray:
+    """`image`, or where its size is another, scaled to fit `size` and centred on black."""
+    width, height = size
+    if image.shape[:2] == (height, width):
+        return image
+    import cv2
+
+    zoom = min(width / image.shape[1], height / image.shape[0])
+    inner = (
+        max(1, min(width, round(image.shape[1] * zoom))),
+        max(1, min(height, round(image.shape[0] * zoom))),
+    )
+    canvas = np.zeros((height, width, 3), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+        image, inner, interpolation=cv2.INTER_AREA
+    )
+    return canvas
+
+
+def _padded(image: ImageArray) -> ImageArray:
+    """`image` with its last row or column repeated where the height or width is odd."""
+    odd_rows, odd_columns = image.shape[0] % 2, image.shape[1] % 2
+    if not (odd_rows or odd_columns):
+        return np.ascontiguousarray(image)
+    return np.pad(image, ((0, odd_rows), (0, odd_columns), (0, 0)), mode="edge")
+
+
+def _create(path: str, overwrite: bool) -> BinaryIO:
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_TRUNC if overwrite else os.O_EXCL)
+    try:
+        return os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0)
+    except FileExistsError:
+        raise OutputError(f"{path} is already there; choose another name or give --overwrite.") from None
+    except (OSError, ValueError) as error:
+        raise OutputError(_why_not_written(path, error, 0)) from error
+
+
+def _why_not_written(path: str, error: Exception, frames: int) -> str:
+    number = getattr(error, "errno", None)
+    parent = os.path.dirname(path) or "."
+    kept = f" The first {frames} pictures are in the file." if frames else ""
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path} cannot be written further: the disk is full; free some space.{kept}"
+    if number == errno.ENOENT:
+        return f"{path} cannot be written: there is no folder {parent}; make it first."
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{path} cannot be written: no permission to write in {parent}; choose another place."
+    if number == errno.EISDIR:
+        return f"{path} is a folder; give the name of a file."
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"{path} cannot be written: {reason}.{kept}"

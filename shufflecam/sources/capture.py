@@ -1,0 +1,253 @@
+"""A video file, or an encoded stream on standard input, as a source of frames."""
+
+from __future__ import annotations
+
+import math
+import os
+import stat
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+
+from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
+from shufflecam.core.types import Frame, SourceInfo
+from shufflecam.sources.reader import VideoReader
+from shufflecam.sources.sound import FileSound, PipeSound
+from shufflecam.sources.stdin import PipeReader, SecondReader, open_stdin
+from shufflecam.sources.upright import ToBgr, color_tags
+
+_EPS_S = 1e-6
+"""Container times are told in microseconds at worst."""
+
+_FAR_START_S = 10.0
+"""Streams cut out of broadcasts start hours after zero; beyond this the output starts at zero instead."""
+
+
+class VideoSource:
+    """Every picture of a video, upright, in order, with its time as the container has it.
+
+    The first picture is decoded on opening, so that what cannot be read is known at once. Damage in
+    the middle is skipped over: `frames` gives all that can be decoded and raises `SourceBrokeOff` at
+    the end. `frames` belongs to one thread; `close` may come from any.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], start_s: float | None = None, end_s: float | None = None
+    ) -> None:
+        """Open `path` ("-" is standard input) from `start_s` up to, without, `end_s`, as a player counts.
+
+        Raises:
+            UsageError: the times cannot be meant.
+            SourceError: nothing readable there, or nothing between the two times.
+        """
+        self._path = os.fspath(path)
+        _check_times(start_s, end_s)
+        self._name = "standard input" if self._path == "-" else self._path
+        file = open_stdin() if self._path == "-" else open_file(self._path)
+        self._pipe = file if isinstance(file, PipeReader) else None
+        try:
+            self._reader = VideoReader(file, self._name, sound=self._pipe is not None)
+        except SourceError:
+            file.close()
+            raise
+        self._busy = threading.Lock()
+        self._closed = False
+        self._released = False
+        self._index = 0
+        try:
+            self._from_s = float(self._reader.start) + (start_s or 0.0)
+            self._until_s = float(self._reader.start) + end_s if end_s is not None else math.inf
+            self._cut = start_s is not None and start_s > 0
+            self._pictures = self._from(self._from_s if self._cut else -math.inf)
+            first = self._first_picture(start_s)
+        except BaseException:
+            self._release()
+            raise
+        picture = first[0]
+        self._first: tuple[av.VideoFrame, float] | None = first
+        self._to_bgr = ToBgr(picture)
+        self._info = SourceInfo(
+            path=self._path,
+            kind="video",
+            size=self._to_bgr.size_of(picture),
+            fps=self._reader.rate,
+            frames=self._expected_frames(start_s, end_s),
+        )
+        self._hints = self._encoding_hints(picture)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Path, upright size, nominal rate, and how many frames the header promises."""
+        return self._info
+
+    @property
+    def origin_s(self) -> float:
+        """The time that is 0 in a video made from this one: the cut's start, else 0 wherever that is sane."""
+        start = float(self._reader.start)
+        if self._cut:
+            return self._from_s
+        return start if start < 0 or start > _FAR_START_S else 0.0
+
+    def encoding_hints(self) -> dict[str, Any]:
+        """What a video made from this one should keep, as keyword arguments of `VideoWriter`."""
+        return dict(self._hints)
+
+    def _encoding_hints(self, picture: av.VideoFrame) -> dict[str, Any]:
+        stream = self._reader.stream
+        aspect = stream.sample_aspect_ratio
+        if aspect and self._to_bgr.turned:
+            aspect = 1 / aspect
+        return {
+            "size": self._info.size,
+            "rate": self._info.fps,
+            "time_base": Fraction(stream.time_base),
+            "color": color_tags(picture),
+            "sample_aspect": Fraction(aspect) if aspect else None,
+            "origin_s": self.origin_s,
+            "end_s": None if math.isinf(self._until_s) else self._until_s,
+        }
+
+    def open_sound(self) -> FileSound | PipeSound | None:
+        """The sound in packets, from the cut's start on; None where there is none. The caller closes it."""
+        if self._reader.sound_stream is None:
+            return None
+        if self._pipe is not None:
+            return PipeSound(self._reader)
+        if self._path == "-":
+            file: BinaryIO = SecondReader(self._reader.file.fileno())  # type: ignore[assignment]
+        else:
+            file = open_file(self._path)
+        return FileSound(file, self._name, self._from_s if self._cut else -math.inf)
+
+    def frames(self) -> Iterator[Frame]:
+        """Every frame once, in order.
+
+        Raises:
+            SourceBrokeOff: after the last frame, where the file is cut short or damaged.
+        """
+        while True:
+            with self._busy:
+                if self._closed:
+                    self._release()
+                    return
+                frame = self._next_frame()
+                if frame is None:
+                    complaint = self._reader.complaint() if not self._closed else None
+                    self._release()
+                    if complaint:
+                        raise SourceBrokeOff(complaint)
+                    return
+            yield frame
+
+    def close(self) -> None:
+        """Let go of the file; a `frames` that waits in another thread ends after its picture."""
+        self._closed = True
+        if self._pipe is not None:
+            self._pipe.stop()
+        # A decoder must not be closed under the thread that is in it: that thread does it then.
+        if self._busy.acquire(blocking=False):
+            try:
+                self._release()
+            finally:
+                self._busy.release()
+
+    def _release(self) -> None:
+        if not self._released:
+            self._released = True
+            self._reader.close()
+
+    def _next_frame(self) -> Frame | None:
+        item = self._first if self._first is not None else next(self._pictures, None)
+        self._first = None
+        if item is None or item[1] >= self._until_s - _EPS_S:
+            if item is not None:
+                self._closed = True  # the cut's end: what comes after is nobody's business
+            return None
+        frame = Frame(image=self._to_bgr(item[0]), index=self._index, timestamp_s=item[1])
+        self._index += 1
+        return frame
+
+    def _first_picture(self, start_s: float | None) -> tuple[av.VideoFrame, float]:
+        first = next(self._pictures, None)
+        if first is not None and first[1] < self._until_s - _EPS_S:
+            return first
+        length = self._reader.duration
+        if self._cut and length is not None:
+            raise SourceError(
+                f"{self._name} has no picture from {start_s:g} s on: it lasts {float(length):.2f} s; "
+                "give an earlier --start."
+            )
+        raise SourceError(f"{self._name} has no picture that can be decoded; copy or record it again.")
+
+    def _from(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
+        """The pictures at or after `from_s`, found by seeking where the file can."""
+        if math.isinf(from_s) or not self._reader.seekable:
+            pictures = self._reader.pictures()
+        else:
+            pictures = self._sought(from_s)
+        for item in pictures:
+            if item[1] >= from_s - _EPS_S:
+                yield item
+
+    def _sought(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
+        """Pictures from a key frame before `from_s`; a container that seeks too far is asked again."""
+        for back_s in (0, 10, None):
+            # The last try is from well before the first picture: decoding times begin earlier still.
+            target = self._reader.start - 10 if back_s is None else Fraction(from_s) - back_s
+            try:
+                self._reader.seek(target)
+            except (OSError, av.error.FFmpegError):
+                continue
+            pictures = self._reader.pictures()
+            first = next(pictures, None)
+            if first is not None and (first[1] <= from_s + _EPS_S or back_s is None):
+                yield first
+                yield from pictures
+                return
+
+    def _expected_frames(self, start_s: float | None, end_s: float | None) -> int | None:
+        stream, length, rate = self._reader.stream, self._reader.duration, self._reader.rate
+        if start_s is None and end_s is None and stream.frames:
+            return int(stream.frames)
+        if length is None or rate is None:
+            return None
+        seconds = min(float(length), end_s if end_s is not None else math.inf) - (start_s or 0.0)
+        return max(1, round(seconds * float(rate)))
+
+
+def open_video(
+    path: str | os.PathLike[str], start_s: float | None = None, end_s: float | None = None
+) -> VideoSource:
+    """A video file ("-" for standard input) as a `FrameSource`; see `VideoSource`."""
+    return VideoSource(path, start_s, end_s)
+
+
+def open_file(path: str) -> BinaryIO:
+    """The file at `path`, unbuffered, or a `SourceError` that says what is there instead."""
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise SourceError(
+                f"{path} is a folder, not a video; for a folder of pictures use `shufflecam images`."
+            )
+        if stat.S_ISCHR(mode):
+            raise SourceError(
+                f"{path} is a device, not a video; for a camera use `shufflecam webcam {path}`."
+            )
+        return open(path, "rb", buffering=0)
+    except FileNotFoundError:
+        raise SourceError(f"There is no file {path}; check the path.") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SourceError(f"{path} cannot be opened: {reason}.") from error
+
+
+def _check_times(start_s: float | None, end_s: float | None) -> None:
+    for name, value in (("--start", start_s), ("--end", end_s)):
+        if value is not None and not (math.isfinite(value) and value >= 0):
+            raise UsageError(f"{name} {value} is not a time; give seconds from the beginning, such as 12.5.")
+    if end_s is not None and end_s <= (start_s or 0.0):
+        raise UsageError(f"--end {end_s:g} is not after --start {start_s or 0:g}; give a later --end.")

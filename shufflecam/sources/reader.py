@@ -1,0 +1,299 @@
+"""Reads a video container with PyAV: opening it with clear errors, packets to pictures, past damage.
+
+What is kept where a file is damaged: every picture that the decoder can still make, in order. A
+packet that cannot be decoded is counted and skipped; what the reader lost is told by `complaint`
+once everything has been given.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import Any, BinaryIO
+
+import av
+
+from shufflecam.core.errors import SourceError
+
+log = logging.getLogger(__name__)
+
+_PLAYLISTS = {"concat", "hls", "dash", "sdp", "rtsp", "tty", "webvtt", "srt", "ass", "subviewer", "lrc"}
+"""Demuxers that open further files, or make pictures out of text: none of them is a video file."""
+
+_EXACT_INDEX = {"mov", "avi"}
+"""Containers whose header counts the pictures of a stream."""
+
+_TRUE_DURATION = {"matroska", "webm", "flv"}
+"""Containers whose header has the duration of the whole, sound included."""
+
+_MOST_SOUND = 20_000
+"""Sound packets kept for a writer that lags (about seven minutes of AAC); older ones go first."""
+
+_MAX_ERRORS_IN_A_ROW = 100
+"""Reading errors without one packet between them before the rest counts as lost."""
+
+
+class VideoReader:
+    """The first real video stream of an open file. Used by one thread at a time."""
+
+    def __init__(self, file: BinaryIO, name: str, *, threads: bool = True, sound: bool = False) -> None:
+        """Open `file`; `name` is what messages call it; `sound` also hands out the sound's packets.
+
+        Raises:
+            SourceError: it is not a video, has no pictures, or its codec cannot be decoded.
+        """
+        self.name = name
+        self.file = file
+        self.seekable = file.seekable()
+        self.container = _open_container(file, name)
+        self._formats = set(self.container.format.name.split(","))
+        try:
+            self.stream = _video_stream(self.container, name)
+        except SourceError:
+            self.container.close()
+            raise
+        # One frame a thread as well as slices: about twice as fast on two cores, a few frames of delay.
+        self.stream.thread_type = "AUTO" if threads else "NONE"
+        sounds = [s for s in self.container.streams.audio if s.codec_context is not None]
+        self.sound_stream = sounds[0] if sounds else None
+        self._with_sound = sound and self.sound_stream is not None
+        self.sound_packets: deque[av.Packet] = deque(maxlen=_MOST_SOUND)
+        """Sound that was read on the way; whoever asked for `sound` empties it."""
+        self._undecodable: list[float] = []
+        self._read = 0
+        self._reached = Fraction(-1)
+        self._stopped_by: str | None = None
+        self._whole = True
+        self.rate = _believable_rate(self.stream)
+        """Pictures a second, exact, where the container tells a believable one."""
+        self.start = Fraction(self.container.start_time or 0, av.time_base)
+        """The time in seconds that a player shows as 0:00."""
+        self.duration = _told_duration(self.container, self.stream)
+        """Seconds of the video, as far as the header tells."""
+        self._last_s: float | None = None
+
+    def seek(self, seconds: Fraction) -> None:
+        """Go to the last key frame at or before `seconds` (container time)."""
+        target = int(seconds / self.stream.time_base)
+        self.container.seek(target, stream=self.stream, backward=True)
+        self._whole = False
+
+    def pictures(self) -> Iterator[tuple[av.VideoFrame, float]]:
+        """(decoded frame, PTS in seconds) in order of presentation; damage is skipped and counted."""
+        for packet in self._video_packets():
+            try:
+                frames = packet.decode()
+            except EOFError:
+                return
+            except av.error.FFmpegError as error:
+                self._note_damage(packet, error)
+                if not packet.size:  # the decoder is being emptied: what it still held is lost with the error
+                    yield from self._again_from_last()
+                continue
+            for frame in frames:
+                yield frame, self._seconds(frame)
+
+    def complaint(self) -> str | None:
+        """One sentence on what is missing, once `pictures` has ended; None where the file was whole."""
+        if self._stopped_by:
+            return (
+                f"{self.name}: reading failed at {self._at()}: {self._stopped_by}; what came before is kept."
+            )
+        short = self._short_by()
+        if short is not None:
+            return (
+                f"{self.name} is cut short: it ends at {self._at()}, {float(short):.1f} s too early; "
+                "what came before is kept."
+            )
+        if self._undecodable:
+            first = self._undecodable[0]
+            return (
+                f"{self.name} is damaged: {len(self._undecodable)} of its pictures could not be decoded "
+                f"(the first at {first:.2f} s); the others are kept."
+            )
+        return None
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.container.close()
+        self.file.close()
+
+    def _at(self) -> str:
+        return f"{max(float(self._reached), 0.0):.2f} s"
+
+    def _seconds(self, frame: av.VideoFrame) -> float:
+        if frame.pts is not None:
+            self._last_s = float(frame.pts * frame.time_base)
+        elif self._last_s is None:
+            self._last_s = 0.0
+        else:  # a container without times: evenly, at its rate
+            self._last_s += float(1 / (self.rate or 25))
+        return self._last_s
+
+    def _video_packets(self) -> Iterator[av.Packet]:
+        """The stream's packets; one that the end of the file cut in half is dropped, not decoded."""
+        held: av.Packet | None = None
+        for packet in self._packets():
+            if held is not None:
+                if packet.size:
+                    yield held
+                else:
+                    self._note_damage(held, "cut in half")
+                held = None
+            if packet.size and packet.is_corrupt:
+                held = packet
+            else:
+                yield packet
+
+    def _packets(self) -> Iterator[av.Packet]:
+        """Packets of the video, going on behind reading errors; the last one is empty: it flushes."""
+        wanted = [self.stream]
+        if self.sound_stream is not None and (self._with_sound or self._formats & _TRUE_DURATION):
+            wanted.append(self.sound_stream)
+        errors = 0
+        packets = self.container.demux(wanted)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.error.InvalidDataError as error:
+                errors += 1
+                if errors > _MAX_ERRORS_IN_A_ROW:
+                    self._stopped_by = str(error.strerror)
+                    yield from self._flush()
+                    return
+                packets = self.container.demux(wanted)
+                continue
+            except (OSError, av.error.FFmpegError) as error:
+                self._stopped_by = getattr(error, "strerror", None) or str(error)
+                yield from self._flush()
+                return
+            errors = 0
+            if packet.size:
+                self._mark(packet)
+            if packet.stream_index == self.stream.index:
+                yield packet
+            elif self._with_sound and packet.size:
+                self.sound_packets.append(packet)
+
+    def _flush(self) -> Iterator[av.Packet]:
+        """An empty packet of the stream, without reading: it makes the decoder give what it still holds."""
+        packet = av.Packet(0)
+        packet.stream = self.stream
+        yield packet
+
+    def _mark(self, packet: av.Packet) -> None:
+        if packet.stream_index == self.stream.index:
+            self._read += 1
+        elif not self._formats & _TRUE_DURATION:
+            return
+        begin = packet.pts if packet.pts is not None else packet.dts
+        if begin is not None and not packet.is_corrupt:
+            self._reached = max(self._reached, (begin + (packet.duration or 0)) * packet.time_base)
+
+    def _note_damage(self, packet: av.Packet, error: object) -> None:
+        at = float(packet.pts * packet.time_base) if packet.pts is not None else float(self._reached)
+        log.debug("%s: packet at %.3f s: %s", self.name, at, error)
+        self._undecodable.append(at)
+
+    def _short_by(self) -> Fraction | None:
+        """By how many seconds the end came before the one that the header tells; None where it did not."""
+        frame_s = 1 / (self.rate or Fraction(25))
+        if self._formats & _EXACT_INDEX and self.stream.duration and self.stream.frames:
+            if self._whole and self._read >= self.stream.frames:
+                return None
+            start = (self.stream.start_time or 0) * self.stream.time_base
+            missing = start + self.stream.duration * self.stream.time_base - self._reached
+            return missing if missing > 2 * frame_s else None
+        if self._formats & _TRUE_DURATION and self.container.duration:
+            missing = self.start + Fraction(self.container.duration, av.time_base) - self._reached
+            return missing if missing > max(Fraction(1, 2), 2 * frame_s) else None
+        return None
+
+    def _again_from_last(self) -> Iterator[tuple[av.VideoFrame, float]]:
+        """The pictures after the last one given, decoded again without threads: errors stay apart."""
+        if not self.seekable:
+            return
+        after = self._last_s
+        self.file.seek(0)
+        again = VideoReader(self.file, self.name, threads=False)
+        try:
+            if after is not None:
+                again.seek(Fraction(after))
+            for frame, seconds in again.pictures():
+                if after is None or seconds > after:
+                    self._last_s = seconds
+                    yield frame, seconds
+        except av.error.FFmpegError as error:
+            log.debug("%s: second reading of the end: %s", self.name, error)
+        finally:
+            again.container.close()
+
+
+def _believable_rate(stream: Any) -> Fraction | None:
+    rates = [
+        Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate and 0 < rate <= 1000
+    ]
+    if len(rates) == 2 and abs(rates[0] - rates[1]) * 1000 < rates[1]:
+        return rates[1]  # the nominal one: averages are often a hair off (30.003)
+    return rates[0] if rates else None
+
+
+def _told_duration(container: Any, stream: Any) -> Fraction | None:
+    if stream.duration:
+        return Fraction(stream.duration * stream.time_base)
+    return Fraction(container.duration, av.time_base) if container.duration else None
+
+
+def _open_container(file: BinaryIO, name: str) -> Any:
+    if file.seekable() and file.seek(0, 2) == 0:
+        raise SourceError(f"{name} is empty; copy or record it again.")
+    if file.seekable():
+        file.seek(0)
+    try:
+        # Nothing that a file names inside itself is opened: neither other files nor the network.
+        container = av.open(
+            file,
+            metadata_errors="replace",
+            container_options={"protocol_whitelist": "none"},
+            buffer_size=1 << 18,
+        )
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise SourceError(_why_not_open(file, name, error)) from error
+    if set(container.format.name.split(",")) & _PLAYLISTS:
+        container.close()
+        raise SourceError(f"{name} is a text or a list, not a video; give the video file itself.")
+    return container
+
+
+def _why_not_open(file: BinaryIO, name: str, error: Exception) -> str:
+    head = b""
+    if file.seekable():
+        file.seek(0)
+        head = file.read(12)
+    if head[4:8] == b"ftyp":
+        return (
+            f"{name} cannot be read: its index is missing, so the recording or the copy was not finished; "
+            "copy it again, or repair it with a tool such as untrunc."
+        )
+    reason = getattr(error, "strerror", None) or str(error)
+    return f"{name} is not a video that can be read ({reason}); give an .mp4, .mov, .mkv, .avi or .webm file."
+
+
+def _video_stream(container: Any, name: str) -> Any:
+    real = [
+        s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)
+    ]
+    if not real:
+        inside = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
+        raise SourceError(f"{name} has no video in it (only {inside}); give a file with pictures.")
+    best = container.streams.best("video")
+    stream = best if best in real else real[0]
+    if stream.codec_context is None:
+        raise SourceError(
+            f"{name} uses a video codec that cannot be decoded here; convert it to H.264 first."
+        )
+    return stream
