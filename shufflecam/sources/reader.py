@@ -210,7 +210,7 @@ class VideoReader:
             return missing if missing > 2 * frame_s else None
         if self._formats & _TRUE_DURATION and self.container.duration:
             missing = self.start + Fraction(self.container.duration, av.time_base) - self._reached
-            return missing if missing > max(Fraction(1, 2), 2 * frame_s) else None
+            return missing if missing > max(Fraction(1, 4), 2 * frame_s) else None
         return None
 
     def _again_from_last(self) -> Iterator[tuple[av.VideoFrame, float]]:

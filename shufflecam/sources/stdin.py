@@ -39,14 +39,10 @@ class PipeReader(io.RawIOBase):
         """Always."""
         return True
 
-    def peek(self, size: int) -> bytes:
-        """The next `size` bytes (fewer at the end) without taking them."""
-        while len(self._head) < size:
-            chunk = self._read_fd(size - len(self._head))
-            if not chunk:
-                break
-            self._head += chunk
-        return self._head[:size]
+    def more_head(self) -> bytes:
+        """All that was read and not yet taken, with whatever the pipe gives next."""
+        self._head += self._read_fd(_HEAD)
+        return self._head
 
     def read(self, size: int = -1) -> bytes:
         """Up to `size` bytes; b"" at the end or after `stop`."""
@@ -115,9 +111,13 @@ def open_stdin() -> BinaryIO:
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return os.fdopen(os.dup(fd), "rb", buffering=0)
     pipe = PipeReader(fd)
-    if not index_comes_last(pipe.peek(_HEAD)):
-        return cast(BinaryIO, pipe)
-    return _spooled(pipe)
+    head, last = b"", None
+    while last is None and len(head) < _HEAD:
+        before, head = head, pipe.more_head()
+        if head == before:  # the end
+            break
+        last = index_comes_last(head)
+    return _spooled(pipe) if last else cast(BinaryIO, pipe)
 
 
 def _spooled(pipe: PipeReader) -> BinaryIO:
@@ -130,20 +130,21 @@ def _spooled(pipe: PipeReader) -> BinaryIO:
         return cast(BinaryIO, file)
 
 
-def index_comes_last(head: bytes) -> bool:
-    """Whether these are the first bytes of an mp4 or mov whose data (`mdat`) precedes its index (`moov`)."""
+def index_comes_last(head: bytes) -> bool | None:
+    """Whether these first bytes are of an mp4 or mov whose data (`mdat`) precedes its index (`moov`).
+
+    None: they do not tell yet.
+    """
     position = 0
-    while position + 8 <= len(head):
+    while position + 16 <= len(head):
         size, name = struct.unpack_from(">I4s", head, position)
-        if name in (b"moov", b"moof"):
-            return False
         if name == b"mdat":
             return True
         if name not in (b"ftyp", b"free", b"skip", b"wide", b"uuid", b"styp"):
-            return False
-        if size == 1 and position + 16 <= len(head):  # a 64-bit size follows the name
+            return False  # moov, moof, or no mp4 at all
+        if size == 1:  # a 64-bit size follows the name
             (size,) = struct.unpack_from(">Q", head, position + 8)
         if size < 8:
             return False
         position += size
-    return False
+    return None
