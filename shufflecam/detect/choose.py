@@ -17,6 +17,7 @@ from shufflecam.models.catalogue import (
     person_entry,
     require,
 )
+from shufflecam.models.fetch import check_sha256, file_sha256
 
 
 def open_detector(
@@ -46,10 +47,7 @@ def open_detector(
     """
     if choice == "none":
         return WholeFrame(), {"name": "none"}
-    # torch takes seconds to import: only once the file is known to be there.
     entry, path = _find(choice)
-    from shufflecam.models.load import check_sha256, file_sha256
-
     digest = file_sha256(path) if entry is None else check_sha256(path, entry)
     detector = YoloDetector.from_file(
         path, det_size=det_size, det_conf=det_conf, max_people=max_people, device=device

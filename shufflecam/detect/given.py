@@ -95,7 +95,8 @@ def _boxes(path: Path, key: str, value: Any) -> FloatArray:
             raise UsageError(f"{where}, box {index}: must be four finite numbers [x1, y1, x2, y2]")
         if box[2] <= box[0] or box[3] <= box[1]:
             raise UsageError(f"{where}, box {index}: width and height must be above zero (x2 > x1, y2 > y1)")
-    boxes = np.array(value, np.float32).reshape(-1, 4)
+    with np.errstate(over="ignore"):
+        boxes = np.array(value, np.float32).reshape(-1, 4)
     # Numbers too large for float32, or sides too short for it: finite and positive as written, not as used.
     sizes = boxes[:, 2:] - boxes[:, :2]
     bad = ~(np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ from torch import Tensor, nn
 
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.core.protocols import Engine
-from shufflecam.models.catalogue import POSES, Entry, PoseEntry, pose_entry, require
+from shufflecam.models.catalogue import POSES, PoseEntry, pose_entry, require
+from shufflecam.models.fetch import check_sha256, file_sha256
 from shufflecam.models.pickles import read_pickle
 from shufflecam.pose.network import PoseNet
 
@@ -47,22 +47,6 @@ class Description:
     metadata: dict[str, str]
     candidates: tuple[str, ...]
     """Catalogue names with that many keypoints; the input size is not in the tensors."""
-
-
-def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file as hex.
-
-    Raises:
-        WeightsError: it cannot be read.
-    """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
-    return digest.hexdigest()
 
 
 def read_checkpoint(path: Path) -> Any:
@@ -217,21 +201,6 @@ def describe(path: Path) -> Description:
         raise WeightsError(f"{path} is not a ShuffleNetV1 pose network: it has no {FINAL_LAYER}")
     keypoints = int(final.shape[0])
     return Description(file_sha256(path), keypoints, read.metadata, _with_keypoints(keypoints))
-
-
-def check_sha256(path: Path, model: Entry) -> str:
-    """The file's SHA-256, checked against what the catalogue knows of it.
-
-    Raises:
-        WeightsError: it is another file than the published one.
-    """
-    digest = file_sha256(path)
-    if not digest.startswith(model.sha256):
-        raise WeightsError(
-            f"{path} is not the published {model.name} (its SHA-256 begins {digest[:8]}, expected "
-            f"{model.sha256[:8]}): delete it and run shufflecam models get {model.name}"
-        )
-    return digest
 
 
 def load_pose_engine(

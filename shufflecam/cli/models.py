@@ -1,0 +1,151 @@
+"""`shufflecam models`: what weights there are, fetch them, check them, and where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import WeightsError
+
+if TYPE_CHECKING:
+    from shufflecam.models.http import Progress
+
+STATE_COLOURS = {"embedded": "green", "cached": "green", "to fetch": "yellow", "missing": "red"}
+
+debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+
+
+@click.group(name="models")
+def command() -> None:
+    """List, fetch and check the weights that shufflecam can load.
+
+    \b
+    Fetched files are kept in SHUFFLECAM_CACHE, else in the system's cache folder.
+    SHUFFLECAM_MIRROR=https://example.org/files fetches from there instead of the
+    publisher's host: https://host/a/b.pth becomes https://example.org/files/a/b.pth.
+    """
+
+
+@command.command("list")
+@debug_option
+def list_models(debug: bool) -> None:
+    """Every model: what it does, how well, under which licence, and whether it is here.
+
+    \b
+    Example: shufflecam models list
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from shufflecam.models.catalogue import PoseEntry, all_entries, state_of
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "finds", "input", "state", "published result", "licence"):
+        table.add_column(heading, overflow="fold")
+    for entry in all_entries():
+        finds, size = "people", "any"
+        if isinstance(entry, PoseEntry):
+            finds = f"{len(entry.skeleton.keypoints)} keypoints"
+            size = f"{entry.input_size[0]}x{entry.input_size[1]}"
+        state = state_of(entry)
+        coloured = f"[{STATE_COLOURS[state]}]{state}[/]"
+        table.add_row(entry.name, finds, size, coloured, entry.published, entry.licence)
+    Console().print(table)
+
+
+@command.command("get")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@click.option(
+    "--allow-unverified",
+    is_flag=True,
+    help="Fetch also a file whose SHA-256 nobody has noted; prints the hash of what came.",
+)
+@quiet_option
+@debug_option
+def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool) -> None:
+    """Fetch models into the cache; goes on where an earlier try broke off, and checks the hash.
+
+    \b
+    Example: shufflecam models get coco-256x192 yolov8n
+    """
+    from shufflecam.models.catalogue import entry
+    from shufflecam.models.fetch import fetch
+
+    talk = Talk(quiet=quiet)
+    for model in [entry(name) for name in names]:
+        with _bytes_bar(talk, model.name) as on_progress:
+            fetched = fetch(model, allow_unverified=allow_unverified, on_progress=on_progress)
+        what = "fetched" if fetched.fresh else "already here"
+        trust = "hash right" if fetched.verified else f"not verified, SHA-256 {fetched.sha256}"
+        talk.say(f"{model.name}: {what}, {trust}: {fetched.path}")
+
+
+@command.command("verify")
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+@quiet_option
+@debug_option
+def verify(names: tuple[str, ...], quiet: bool, debug: bool) -> None:
+    """Check the files that are here against their known hashes: all of them, or those named.
+
+    \b
+    Exit code 4 where a file is not what was published or a named one is not here.
+    Example: shufflecam models verify
+    """
+    from shufflecam.models.catalogue import all_entries, entry, locate, require
+    from shufflecam.models.fetch import check_sha256
+
+    talk = Talk(quiet=quiet)
+    models = [entry(name) for name in names] or [model for model in all_entries() if locate(model)]
+    wrong: list[WeightsError] = []
+    for model in models:
+        try:
+            digest = check_sha256(require(model), model)
+        except WeightsError as error:
+            wrong.append(error)
+            talk.say(f"{model.name}: wrong")
+            continue
+        state = "right" if model.sha256 else "cannot be checked, no hash is known"
+        talk.say(f"{model.name}: {state} (SHA-256 {digest})")
+    if not models:
+        talk.say("no weights are on this machine yet: shufflecam models get NAME")
+    if wrong:
+        raise WeightsError("; ".join(str(error) for error in wrong))
+
+
+@command.command("path")
+@click.argument("name", metavar="NAME")
+@debug_option
+def path(name: str, debug: bool) -> None:
+    """Print where a model's file is.
+
+    \b
+    Example: cp "$(shufflecam models path coco-256x192)" .
+    """
+    from shufflecam.models.catalogue import entry, require
+
+    click.echo(require(entry(name)))
+
+
+@contextmanager
+def _bytes_bar(talk: Talk, name: str) -> Iterator[Progress | None]:
+    """A bar in megabytes with rate and time left; None where nobody looks."""
+    if talk.quiet or not talk.console.is_terminal:
+        yield None
+        return
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("{task.description}"),
+        bars.BarColumn(),
+        bars.DownloadColumn(),
+        bars.TransferSpeedColumn(),
+        bars.TimeRemainingColumn(),
+    )
+    with bars.Progress(*columns, console=talk.console, transient=True) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
