@@ -60,11 +60,17 @@ class SoundTrack:
         self._last_dts: int | None = None
         self._encoder: _AacEncoder | None = None
         self.copied = _may_copy(self._context, extension)
-        # Sound before zero (an encoder's run-in) has a place only in an edit list.
-        self._before_zero = extension in (".mp4", ".mov") and origin_s == 0
+        # An encoder's run-in before zero has a place in an edit list, or in Matroska as Opus' pre-skip;
+        # elsewhere it would push the pictures back. Of a cut nothing from before it is wanted.
+        keeps = extension != ".mkv" or self._context.codec.canonical_name == "opus"
+        self._before_zero = keeps and self._shift == 0
+        self._unpack: Any = None
         if self.copied:
             try:
                 self._stream = container.add_stream_from_template(feed.stream, opaque=True)
+                if self._context.codec.canonical_name == "aac" and not self._context.extradata:
+                    # Out of a transport stream: each packet with a header that files do without.
+                    self._unpack = av.bitstream.BitStreamFilterContext("aac_adtstoasc", feed.stream)
             except (ValueError, av.error.FFmpegError) as error:
                 log.debug("sound cannot be copied into %s: %s", extension, error)
                 self.copied = False
@@ -91,13 +97,13 @@ class SoundTrack:
         if packet.pts is None or packet.dts is None:
             return
         pts, dts = packet.pts - self._shift, packet.dts - self._shift
-        too_early = pts < 0 and not self._before_zero
-        if too_early or (self._last_dts is not None and dts <= self._last_dts):
+        if (pts < 0 and not self._before_zero) or (self._last_dts is not None and dts <= self._last_dts):
             return
         self._last_dts = dts
         packet.pts, packet.dts = pts, dts
-        packet.stream = self._stream
-        self._container.mux_one(packet)
+        for out in [packet] if self._unpack is None else self._unpack.filter(packet):
+            out.stream = self._stream
+            self._container.mux_one(out)
 
 
 class _AacEncoder:

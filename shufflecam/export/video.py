@@ -327,7 +327,8 @@ def _create(path: str, overwrite: bool) -> BinaryIO:
 
 
 def _why_not_written(path: str, error: Exception, frames: int) -> str:
-    number = getattr(error, "errno", None)
+    # Only what the system said: the libraries use the same numbers for reasons of their own.
+    number = None if isinstance(error, av.error.FFmpegError) else getattr(error, "errno", None)
     parent = os.path.dirname(path) or "."
     kept = f" The first {frames} pictures are in the file." if frames else ""
     if number in (errno.ENOSPC, errno.EDQUOT):
