@@ -198,7 +198,7 @@ COORDINATES = st.one_of(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     arrays(np.float32, (17, 2), elements=COORDINATES),
     arrays(np.float32, 4, elements=COORDINATES),
@@ -210,6 +210,7 @@ def test_any_numbers_at_all_can_be_drawn(keypoints: np.ndarray, box: np.ndarray,
     assert drawn.shape == (size[1], size[0], 3)
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     arrays(np.float64, 2, elements=st.floats(-300, 300)),
     arrays(np.float64, 2, elements=st.floats(-300, 300)),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shufflecam.core.protocols import Smoother
@@ -91,6 +91,7 @@ def test_every_resolution_is_smoothed_alike() -> None:
     )
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.floats(0.001, 0.4), min_size=1, max_size=20),
     st.floats(-5000, 5000, width=32),

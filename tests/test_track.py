@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -165,6 +165,7 @@ def test_the_order_of_the_detections_changes_nothing() -> None:
     assert all(other == runs[0] for other in runs)
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(st.tuples(st.integers(0, 900), st.integers(100, 400)), max_size=4), max_size=15))
 def test_ids_are_never_shared_within_a_frame_nor_used_for_a_second_person(frames: list) -> None:
     tracker = PoseTracker(COCO_17, remember_s=0.1)
@@ -243,6 +244,7 @@ def test_mpii_poses_are_tracked_too() -> None:
     assert [tracker.update([pose(i)], i / FPS)[0].track_id for i in range(3)] == [1, 1, 1]
 
 
+@settings(deadline=None)
 @given(arrays(np.float32, st.tuples(st.integers(1, 5), st.integers(1, 5)), elements=st.integers(0, 8)))
 def test_the_assignment_is_the_best_of_all(similarity: np.ndarray) -> None:
     pairs = assign(similarity)

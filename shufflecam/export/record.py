@@ -135,9 +135,13 @@ def to_poses(record: Mapping[str, Any]) -> tuple[Pose, ...]:
 def to_pose(record: Mapping[str, Any]) -> Pose:
     """One person's record -> `Pose`. Raises what Python raises where a part is missing or malformed."""
     keypoints, scores = _from_triples(record["keypoints"])
-    smoothed = record.get("keypoints_smoothed")
-    if smoothed is not None and len(smoothed) != len(keypoints):
-        raise ValueError(f"{len(keypoints)} keypoints, but {len(smoothed)} smoothed ones")
+    smoothed = None
+    if record.get("keypoints_smoothed") is not None:
+        smoothed, scores_again = _from_triples(record["keypoints_smoothed"])
+        if len(smoothed) != len(keypoints):
+            raise ValueError(f"{len(keypoints)} keypoints, but {len(smoothed)} smoothed ones")
+        # A joint that only the smoothed ones have keeps its score there.
+        scores = np.where(np.isnan(keypoints).any(axis=1), scores_again, scores).astype(np.float32)
     box = np.array([_float(value) for value in record["box"]], np.float32)
     if box.shape != (4,):
         raise ValueError(f"a box of {len(box)} numbers")
@@ -149,7 +153,7 @@ def to_pose(record: Mapping[str, Any]) -> Pose:
         scores=scores,
         score=_float(record.get("score")),
         track_id=None if track_id is None else int(track_id),
-        keypoints_smoothed=None if smoothed is None else _from_triples(smoothed)[0],
+        keypoints_smoothed=smoothed,
     )
 
 
