@@ -164,7 +164,7 @@ def _draw_pose(
 def _line(canvas: ImageArray, a: FloatArray, b: FloatArray, color: RGB, thickness: float) -> None:
     cut = clip_segment(a, b, (canvas.shape[1], canvas.shape[0]), margin=thickness + 2)
     if cut is not None:
-        ends = [tuple(np.rint(end * (1 << _SHIFT)).astype(int).tolist()) for end in cut]
+        ends = [[round(value * (1 << _SHIFT)) for value in end.tolist()] for end in cut]
         cv2.line(canvas, ends[0], ends[1], color, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
 
 
@@ -239,7 +239,9 @@ def clip_segment(
     Liang & Barsky 1984, in floating point: any finite coordinates will do.
     """
     low, high = (-margin, -margin), (size[0] - 1 + margin, size[1] - 1 + margin)
-    start, delta = a.tolist(), (b - a).tolist()
+    start, end, delta = a.tolist(), b.tolist(), (b - a).tolist()
+    if all(low[axis] <= value[axis] <= high[axis] for value in (start, end) for axis in (0, 1)):
+        return a, b  # nearly always
     enter, leave = 0.0, 1.0
     for axis in (0, 1):
         if delta[axis] == 0:

@@ -1,4 +1,4 @@
-"""COCO's object keypoint similarity: exp(-d^2 / (2 area (2 sigma)^2)), averaged over the joints that count."""
+"""COCO's object keypoint similarity: the mean of exp(-d^2 / (2 area (2 sigma)^2)) over joints that count."""
 
 from __future__ import annotations
 
