@@ -242,9 +242,9 @@ def _trusted(pose: Pose) -> FloatArray:
 
 def _share_joints(tracks: list[_Track], joints: FloatArray) -> np.ndarray:
     """(T, N): whether at least one joint is trusted on both sides."""
-    known = np.isfinite(np.stack([track.keypoints for track in tracks])[:, None])
-    found = np.isfinite(joints[None])
-    return np.asarray(known & found).all(axis=3).any(axis=2)
+    difference = np.stack([track.keypoints for track in tracks])[:, None] - joints[None]
+    both = np.asarray(np.isfinite(difference).all(axis=3))
+    return np.asarray(both.any(axis=2))
 
 
 def _nearness(expected: FloatArray, boxes: FloatArray, reach: FloatArray) -> tuple[FloatArray, np.ndarray]:
