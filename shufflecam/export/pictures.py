@@ -23,49 +23,45 @@ def output_name(file: str) -> PurePosixPath:
     return path if path.suffix.lower() in WRITTEN_AS else path.with_name(path.name + ".png")
 
 
+def check_pictures(folder: Path, inputs: Sequence[tuple[str, Path]], overwrite: bool) -> None:
+    """Look at every output before any work is done.
+
+    Args:
+        folder: where the pictures go.
+        inputs: (path relative to the folder given, real path) of each picture.
+        overwrite: whether pictures of an earlier run may be replaced.
+
+    Raises:
+        UsageError: an output is one of the inputs, or two inputs have the same output.
+        OutputError: an output exists already, or the folder cannot be made.
+    """
+    # On a file system that ignores case, a.JPG and a.jpg are one output.
+    by_output: dict[str, str] = {}
+    originals = {os.path.realpath(path) for _, path in inputs}
+    for file, path in inputs:
+        target = folder / output_name(file)
+        other = by_output.setdefault(os.path.normcase(target), file)
+        if other != file:
+            raise UsageError(f"{other} and {file} would both become {target}; run them with different --out.")
+        if os.path.realpath(target) in originals:
+            raise UsageError(f"{target} is an input ({path}) and would be replaced; choose another --out.")
+        if not overwrite and target.exists():
+            raise OutputError(f"{target} exists already; choose another --out, or add --overwrite.")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / f".shufflecam-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(f"Cannot write into {folder}: {reason(error)}; try another folder.") from error
+
+
 class PictureSink:
     """Draws each result and writes it as a picture of its own."""
 
     def __init__(self, folder: Path, draw: Callable[[FrameResult], ImageArray]) -> None:
         self._folder = folder
         self._draw = draw
-
-    def check(self, inputs: Sequence[tuple[str, Path]], overwrite: bool) -> None:
-        """Look at every output before any work is done.
-
-        Args:
-            inputs: (path relative to the folder given, real path) of each picture.
-            overwrite: whether pictures of an earlier run may be replaced.
-
-        Raises:
-            UsageError: an output is one of the inputs, or two inputs have the same output.
-            OutputError: an output exists already, or the folder cannot be made.
-        """
-        # On a file system that ignores case, a.JPG and a.jpg are one output.
-        by_output: dict[str, str] = {}
-        originals = {os.path.realpath(path) for _, path in inputs}
-        for file, path in inputs:
-            target = self._folder / output_name(file)
-            other = by_output.setdefault(os.path.normcase(target), file)
-            if other != file:
-                raise UsageError(
-                    f"{other} and {file} would both become {target}; run them with different --out."
-                )
-            if os.path.realpath(target) in originals:
-                raise UsageError(
-                    f"{target} is an input ({path}) and would be replaced; choose another --out."
-                )
-            if not overwrite and target.exists():
-                raise OutputError(f"{target} exists already; choose another --out, or add --overwrite.")
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            probe = self._folder / f".shufflecam-{os.getpid()}"
-            probe.touch()
-            probe.unlink()
-        except OSError as error:
-            raise OutputError(
-                f"Cannot write into {self._folder}: {reason(error)}; try another folder."
-            ) from error
 
     def write(self, result: FrameResult) -> None:
         """Write one picture, whole or not at all. Raises OutputError."""
@@ -80,7 +76,8 @@ class PictureSink:
             raise OutputError(
                 f"Cannot encode {target}; is {result.frame.size} px too large for {target.suffix}?"
             )
-        beside = target.with_name(f".{target.name}.part")
+        # Not target.name + something: that may be longer than a file system allows.
+        beside = target.with_name(f".shufflecam-{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside.write_bytes(data.tobytes())

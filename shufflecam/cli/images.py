@@ -1,0 +1,109 @@
+"""`shufflecam images`: pictures in, annotated pictures and records out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.cli.options import FinderOptions, model_options, output_options, tracking_options
+from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.core.protocols import Sink
+    from shufflecam.core.types import FrameResult
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam images photos/ --json
+  shufflecam images photos/ --recursive --out drawn/ --json poses.json
+  shufflecam images a.jpg b.jpg --out drawn/
+  find . -name '*.jpg' | shufflecam images - --json poses.jsonl
+""",
+)
+@click.argument("paths", metavar="PATHS...", nargs=-1, required=True)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Annotated pictures go here, in the same tree as the inputs.",
+)
+@click.option("--recursive", is_flag=True, help="Folders with everything below them.")
+@model_options
+@tracking_options(default=False)
+@output_options
+def command(
+    paths: tuple[str, ...],
+    out: Path | None,
+    recursive: bool,
+    json_target: str | None,
+    record_format: str,
+    kpt_thr: float,
+    palette: str,
+    overwrite: bool,
+    quiet: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Find the keypoints of everybody in pictures.
+
+    PATHS are files, folders, globs, or - for a list of paths on standard input. Either --out or --json
+    suffices. A broken picture is said and left out, and the exit code is then 5.
+    """
+    from shufflecam.cli.outputs import (
+        check_record_usage,
+        drawer,
+        open_record,
+        record_header,
+        refuse_same_file,
+        written_to,
+    )
+    from shufflecam.cli.run import raise_if_not_whole, run_pipeline, stop_on_signals
+    from shufflecam.export.pictures import PictureSink, check_pictures
+    from shufflecam.pipeline import Pipeline
+    from shufflecam.sources.image import open_images
+    from shufflecam.stats import Stats
+
+    talk = Talk(quiet)
+    finder_options = FinderOptions.take(options)
+    if out is None and json_target is None:
+        raise UsageError("Nothing is asked to be written; add --out DIR, or --json, or both.")
+    if out is not None and out.exists() and not out.is_dir():
+        raise UsageError(f"--out {out} is a file; images needs a folder there.")
+    check_record_usage(json_target, record_format)
+    given = finder_options.given_boxes()
+
+    with stop_on_signals() as stop:
+        source = open_images(paths, recursive, on_broken=lambda broken: talk.note(broken.reason))
+        try:
+            inputs = [(picture.name, Path(picture.path)) for picture in source.pictures]
+            for _, path in inputs:
+                refuse_same_file(json_target, str(path), "--json")
+            if out is not None:
+                check_pictures(out, inputs, overwrite)
+            record = open_record(json_target, record_format, overwrite)
+            stats = Stats()
+            finder = finder_options.load(given, stats)
+            stop.writing = True
+            sinks: list[Sink] = []
+            # The record comes first: it takes the poses before drawing changes the picture.
+            if record is not None:
+                record.begin(record_header(source.info, finder))
+                sinks.append(record)
+            if out is not None:
+                sinks.append(PictureSink(out, drawer(finder.skeleton, palette, kpt_thr)))
+            with talk.progress("pictures", source.info.frames) as meter:
+
+                def on_result(result: FrameResult) -> None:
+                    meter.advance(f"{len(result.poses)} people")
+
+                pipeline = Pipeline(source, finder.find, stats)
+                outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result)
+        finally:
+            source.close()
+    talk.say(f"{outcome.frames} pictures, {outcome.people} people{written_to(out, json_target)}")
+    raise_if_not_whole(outcome)

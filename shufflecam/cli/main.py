@@ -1,0 +1,86 @@
+"""The `shufflecam` command: the list of commands, and how an error becomes a line and an exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from shufflecam import __version__
+from shufflecam.cli.console import print_error
+from shufflecam.core.errors import ShufflecamError
+
+COMMANDS = {
+    "video": "shufflecam.cli.video",
+    "images": "shufflecam.cli.images",
+    "demo": "shufflecam.cli.demo",
+    "models": "shufflecam.cli.models",
+    "doctor": "shufflecam.cli.doctor",
+    "eval": "shufflecam.cli.eval",
+    "train": "shufflecam.cli.train",
+}
+"""Command -> the module with a click command called `command`. Order: what people need first."""
+
+
+class CommandList(click.Group):
+    """Imports a command's module only when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of `COMMANDS`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command, or None where there is none of this name."""
+        if name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[name]).command
+        return command
+
+
+@click.group(
+    cls=CommandList,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Pictures never leave this machine. Each command has its own --help with examples.",
+)
+@click.version_option(__version__, prog_name="shufflecam")
+def cli() -> None:
+    r"""Skeletons from a webcam, a video or a folder of pictures.
+
+    \b
+      shufflecam webcam                         live skeletons from a camera
+      shufflecam video in.mp4 --out out.mp4     a video with skeletons, its sound and timing kept
+      shufflecam images photos/ --json          keypoints of every picture
+    """
+
+
+def run(args: list[str] | None = None) -> None:
+    """Run one command and exit with its code (see `core.errors`)."""
+    arguments = sys.argv[1:] if args is None else args
+    debug = "--debug" in arguments
+    try:
+        code = cli.main(args=arguments, prog_name="shufflecam", standalone_mode=False) or 0
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except click.Abort:
+        code = 130
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        # Whoever read our output has heard enough (`| head`): nothing to say. Python would complain
+        # once more while it flushes standard output at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except ShufflecamError as error:
+        print_error(error, debug)
+        code = error.exit_code
+    except Exception as error:
+        if debug:
+            print_error(error, debug)
+        else:
+            hint = "this is a fault in shufflecam; run it again with --debug and report what that prints"
+            print_error(ShufflecamError(f"{type(error).__name__}: {error} ({hint})"), debug)
+        code = 1
+    sys.exit(code)

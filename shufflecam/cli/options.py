@@ -1,0 +1,273 @@
+"""Options that several commands share, as decorators; and the values that they come to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.core.protocols import PersonDetector
+    from shufflecam.finder import PoseFinder
+    from shufflecam.stats import Stats
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RECORD_FORMATS = ("shufflecam", "coco", "openpose", "csv")
+STDOUT = "-"
+
+
+class TimeType(click.ParamType):
+    """A moment in a video: seconds ("90", "1.5"), or "MM:SS", or "H:MM:SS"."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Seconds as a float."""
+        if isinstance(value, float):
+            return value
+        seconds = 0.0
+        parts = str(value).split(":")
+        try:
+            if len(parts) > 3 or any(not part or float(part) < 0 for part in parts):
+                raise ValueError
+            for part in parts:
+                seconds = seconds * 60 + float(part)
+        except ValueError:
+            self.fail(f"{value!r} is not a time; write seconds (12.5) or MM:SS (1:30)", param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value!r} is not a time; write seconds (12.5) or MM:SS (1:30)", param, ctx)
+        return seconds
+
+
+def model_options(command: F) -> F:
+    """Which networks, and how they run."""
+    decorators = [
+        click.option(
+            "--model",
+            metavar="NAME",
+            default="shufflecam-256x192",
+            show_default=True,
+            help="Pose model of the catalogue (shufflecam models list).",
+        ),
+        click.option(
+            "--weights",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Own checkpoint (.pth, .safetensors); --model then names only its architecture.",
+        ),
+        click.option(
+            "--detector",
+            metavar="auto|NAME|FILE|none",
+            default="auto",
+            show_default=True,
+            help="Who finds people; none: the whole frame is one person.",
+        ),
+        click.option(
+            "--boxes",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help='Instead of a detector: {"KEY": [[x1, y1, x2, y2], ...]}, KEY a file or a frame number.',
+        ),
+        click.option(
+            "--det-conf",
+            metavar="P",
+            type=click.FloatRange(0, 1),
+            default=0.4,
+            show_default=True,
+            help="Leave out people that the detector is less sure of.",
+        ),
+        click.option(
+            "--det-size",
+            metavar="PX",
+            type=click.IntRange(32, 4096),
+            default=416,
+            show_default=True,
+            help="Longer side of the detector's input; larger finds smaller people.",
+        ),
+        click.option(
+            "--det-every",
+            metavar="N",
+            type=click.IntRange(1),
+            default=1,
+            show_default=True,
+            help="Look for people every N frames, follow their keypoints in between.",
+        ),
+        click.option(
+            "--max-people",
+            metavar="N",
+            type=click.IntRange(1),
+            default=20,
+            show_default=True,
+            help="At most this many a frame, the surest first.",
+        ),
+        click.option(
+            "--flip-test/--no-flip-test",
+            default=False,
+            show_default=True,
+            help="Run each crop mirrored as well: a little better, about half as fast.",
+        ),
+        click.option(
+            "--backend",
+            type=click.Choice(["auto", "torch"]),
+            default="auto",
+            show_default=True,
+            help="What computes the networks.",
+        ),
+        click.option(
+            "--device",
+            metavar="auto|cpu|cuda[:N]|mps",
+            default="auto",
+            show_default=True,
+            help="Where torch computes.",
+        ),
+    ]
+    return _all(command, decorators)
+
+
+def output_options(command: F) -> F:
+    """Records, drawing threshold, and what may be replaced."""
+    decorators = [
+        click.option(
+            "--json",
+            "json_target",
+            metavar="[FILE|-]",
+            is_flag=False,
+            flag_value=STDOUT,
+            help="Write the keypoints: to FILE (.json, .jsonl), or to standard output.",
+        ),
+        click.option(
+            "--format",
+            "record_format",
+            type=click.Choice(RECORD_FORMATS),
+            default="shufflecam",
+            show_default=True,
+            help="What --json writes (openpose: a folder, csv: a .csv file).",
+        ),
+        click.option(
+            "--kpt-thr",
+            metavar="P",
+            type=click.FloatRange(0, 1),
+            default=0.3,
+            show_default=True,
+            help="Draw only keypoints surer than this; records hold all.",
+        ),
+        click.option(
+            "--palette",
+            type=click.Choice(["classic", "colorblind"]),
+            default="classic",
+            show_default=True,
+            help="Colours of left, right and middle.",
+        ),
+        click.option("--overwrite", is_flag=True, help="Replace files that exist already."),
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    ]
+    return _all(command, decorators)
+
+
+def tracking_options(default: bool) -> Callable[[F], F]:
+    """Ids and smoothing, with this command's default."""
+
+    def decorate(command: F) -> F:
+        decorators = [
+            click.option(
+                "--track/--no-track",
+                default=default,
+                show_default=True,
+                help="Give people ids over the frames.",
+            ),
+            click.option(
+                "--smooth/--no-smooth",
+                default=default,
+                show_default=True,
+                help="Steady the drawn keypoints over time (needs ids); records keep the raw ones too.",
+            ),
+        ]
+        return _all(command, decorators)
+
+    return decorate
+
+
+def _all(command: F, decorators: Sequence[Callable[[F], F]]) -> F:
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command
+
+
+@dataclass(frozen=True)
+class FinderOptions:
+    """What `model_options` and `tracking_options` came to, checked as far as is possible without torch."""
+
+    model: str
+    weights: Path | None
+    detector: str
+    boxes: Path | None
+    det_conf: float
+    det_size: int
+    det_every: int
+    max_people: int
+    flip_test: bool
+    backend: str
+    device: str
+    track: bool
+    smooth: bool
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> FinderOptions:
+        """Remove this class's options from a command's keyword arguments.
+
+        Raises:
+            UsageError: an unknown model or detector name, or an unusable boxes file.
+        """
+        taken = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
+        taken._check_names()
+        return taken
+
+    def _check_names(self) -> None:
+        from shufflecam.models.catalogue import person_entry, pose_entry
+
+        pose_entry(self.model)
+        if self.boxes is not None and self.detector != "auto":
+            raise UsageError("--boxes and --detector exclude each other; leave one of them out")
+        if self.detector not in ("auto", "none") and not looks_like_file(self.detector):
+            person_entry(self.detector)
+
+    def given_boxes(self) -> PersonDetector | None:
+        """The detector that reads `--boxes`, or None. Its file is a matter of usage: read it first."""
+        if self.boxes is None:
+            return None
+        from shufflecam.detect.given import GivenBoxes
+
+        return GivenBoxes.read(self.boxes)
+
+    def load(self, given: PersonDetector | None, stats: Stats | None = None) -> PoseFinder:
+        """The finder; imports torch."""
+        from shufflecam.finder import load
+
+        return load(
+            self.model,
+            weights=self.weights,
+            detector=self.detector if given is None else given,
+            det_conf=self.det_conf,
+            det_size=self.det_size,
+            det_every=self.det_every,
+            max_people=self.max_people,
+            flip_test=self.flip_test,
+            backend=self.backend,
+            device=self.device,
+            track=self.track,
+            smooth=self.smooth,
+            stats=stats,
+        )
+
+
+def looks_like_file(detector: str) -> bool:
+    """Whether `--detector` means a file and not a name."""
+    return "/" in detector or "\\" in detector or Path(detector).suffix in (".pt", ".pth", ".safetensors")

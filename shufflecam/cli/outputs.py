@@ -1,0 +1,98 @@
+"""What `video`, `images` and `webcam` write: checked before any work, opened once the models are ready."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam import __version__
+from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.core.skeleton import Skeleton
+    from shufflecam.core.types import FrameResult, ImageArray, SourceInfo
+    from shufflecam.export.open import RecordSink
+    from shufflecam.export.record import Record
+    from shufflecam.export.video import VideoWriter
+    from shufflecam.finder import PoseFinder
+
+
+def drawer(skeleton: Skeleton, palette: str, kpt_thr: float) -> Callable[[FrameResult], ImageArray]:
+    """A function that draws a result's people into its frame's picture, in place: each is drawn once."""
+    from shufflecam.render import Style, draw
+
+    style = Style(palette=palette, kpt_thr=kpt_thr)  # type: ignore[arg-type]
+
+    def draw_result(result: FrameResult) -> ImageArray:
+        return draw(result.frame.image, result.poses, skeleton, style, in_place=True)
+
+    return draw_result
+
+
+class DrawnVideoSink:
+    """Draws each result and adds it to a video; a `core.protocols.Sink`."""
+
+    def __init__(self, writer: VideoWriter, draw: Callable[[FrameResult], ImageArray]) -> None:
+        self._writer = writer
+        self._draw = draw
+
+    def write(self, result: FrameResult) -> None:
+        """One picture, at the source's own time."""
+        self._writer.write_image(self._draw(result), result.frame.timestamp_s)
+
+    def close(self, *, complete: bool, dropped: int = 0) -> None:
+        """Finish the file; a video that was cut short is whole up to its last frame."""
+        self._writer.close(complete=complete, dropped=dropped)
+
+
+def record_header(source: SourceInfo, finder: PoseFinder, **extra: Any) -> Record:
+    """The record's first line."""
+    from shufflecam.export import record
+
+    return record.header(
+        source,
+        model=finder.identity.model,
+        detector=finder.identity.detector,
+        skeleton=finder.skeleton,
+        version=__version__,
+        **extra,
+    )
+
+
+def check_record_usage(json_target: str | None, record_format: str) -> None:
+    """Whether `--json` and `--format` can be meant; before anything is opened. Raises UsageError."""
+    from shufflecam.export.open import check_record_target
+
+    if json_target is not None:
+        check_record_target(json_target, record_format)
+    elif record_format != "shufflecam":
+        raise UsageError(f"--format {record_format} says what --json writes; add --json FILE.")
+
+
+def open_record(json_target: str | None, record_format: str, overwrite: bool) -> RecordSink | None:
+    """The record's writer, its target checked, nothing written yet; None without `--json`."""
+    from shufflecam.export.open import open_record_sink
+
+    if json_target is None:
+        return None
+    return open_record_sink(json_target, record_format, overwrite=overwrite)
+
+
+def refuse_same_file(output: Path | str | None, source: str, option: str) -> None:
+    """Raise UsageError where an output is the input, by whatever name (links included)."""
+    if output is None or str(output) == "-" or source == "-":
+        return
+    try:
+        same = os.path.samefile(output, source)
+    except OSError:
+        same = os.path.realpath(output) == os.path.realpath(source)
+    if same:
+        raise UsageError(f"{option} {output} is the input itself; choose another name.")
+
+
+def written_to(*targets: Path | str | None) -> str:
+    """The end of a summary: which files were written; empty where all went to standard output."""
+    written = [str(target) for target in targets if target not in (None, "-")]
+    return f" -> {', '.join(written)}" if written else ""

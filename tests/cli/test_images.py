@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import cv2
+import pytest
+
+
+@pytest.fixture
+def solo(pose_weights: Path) -> list[str]:
+    return ["--weights", str(pose_weights), "--detector", "none"]
+
+
+def test_records_of_a_folder(pictures: Path, solo: list[str], run_cli) -> None:
+    done = run_cli("images", pictures, "--recursive", *solo, "--json")
+    assert done.returncode == 0, done.stderr
+    header, *records, footer = map(json.loads, done.stdout.splitlines())
+    assert header["source"]["kind"] == "images"
+    assert [(entry["file"], entry["size"]) for entry in records] == [
+        ("a.jpg", [60, 80]),
+        ("b.png", [60, 90]),
+        ("below/c.jpg", [60, 100]),
+    ]
+    assert all(person["id"] is None for entry in records for person in entry["people"])
+    assert footer["complete"] is True
+
+
+def test_annotated_pictures_mirror_the_tree(pictures: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    out = tmp_path / "drawn"
+    done = run_cli("images", pictures, "--recursive", "--out", out, *solo)
+    assert done.returncode == 0, done.stderr
+    assert sorted(str(path.relative_to(out)) for path in out.rglob("*.*")) == [
+        "a.jpg",
+        "b.png",
+        "below/c.jpg",
+    ]
+    drawn, original = cv2.imread(str(out / "b.png")), cv2.imread(str(pictures / "b.png"))
+    assert drawn.shape == original.shape
+    assert (drawn != original).any()
+
+
+def test_a_document_for_many_arguments(pictures: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    record = tmp_path / "poses.json"
+    done = run_cli("images", pictures / "a.jpg", pictures / "b.png", "--json", record, *solo)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(record.read_text())
+    assert [entry["file"] for entry in document["frames"]] == ["a.jpg", "b.png"]
+
+
+def test_a_list_on_standard_input(pictures: Path, solo: list[str], run_process) -> None:
+    listed = f"{pictures / 'b.png'}\n{pictures / 'a.jpg'}\n".encode()
+    done = run_process("images", "-", *solo, "--json", "-", stdin=listed)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["file"] for line in done.stdout.splitlines()[1:-1]] == ["b.png", "a.jpg"]
+
+
+def test_json_never_eats_a_picture(pictures: Path, solo: list[str], run_cli) -> None:
+    before = (pictures / "a.jpg").read_bytes()
+    done = run_cli("images", *solo, "--json", pictures / "a.jpg", pictures / "b.png")
+    assert done.returncode == 2
+    assert "put --json last, or write --json -" in done.stderr
+    assert (pictures / "a.jpg").read_bytes() == before
+
+
+def test_one_broken_picture_does_not_stop_the_rest(pictures: Path, solo: list[str], run_cli) -> None:
+    (pictures / "aa.jpg").write_bytes(b"not a picture at all")
+    done = run_cli("images", pictures, *solo, "--json")
+    assert done.returncode == 5
+    assert "aa.jpg" in done.stderr
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [entry["file"] for entry in entries[1:-1]] == ["a.jpg", "b.png"]
+    assert entries[-1]["complete"] is False
+
+
+@pytest.mark.parametrize(
+    ("case", "code"), [("empty", 3), ("missing", 3), ("nothing asked", 2), ("same folder", 2)]
+)
+def test_bad_input(case: str, code: int, pictures: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    arguments = {
+        "empty": [empty, "--json"],
+        "missing": [tmp_path / "missing.jpg", "--json"],
+        "nothing asked": [pictures],
+        "same folder": [pictures, "--out", pictures, "--overwrite"],
+    }[case]
+    done = run_cli("images", *arguments, *solo)
+    assert done.returncode == code, done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert done.stdout == ""
+
+
+def test_existing_drawings_are_not_replaced(pictures: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    out = tmp_path / "drawn"
+    out.mkdir()
+    (out / "b.png").write_bytes(b"precious")
+    assert run_cli("images", pictures, "--out", out, *solo).returncode == 1
+    assert (out / "b.png").read_bytes() == b"precious"
+    assert not (out / "a.jpg").exists()
+    assert run_cli("images", pictures, "--out", out, *solo, "--overwrite").returncode == 0
+    assert cv2.imread(str(out / "b.png")) is not None
+
+
+@pytest.mark.parametrize("format", ["coco", "csv"])
+def test_other_formats(format: str, pictures: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    renamed = pictures / "000000000139.jpg"
+    (pictures / "a.jpg").rename(renamed)
+    done = run_cli("images", renamed, *solo, "--format", format, "--json")
+    assert done.returncode == 0, done.stderr
+    if format == "coco":
+        (person,) = json.loads(done.stdout)
+        assert person["image_id"] == 139
+        assert len(person["keypoints"]) == 51
+    else:
+        assert done.stdout.splitlines()[0] == "frame,time,id,keypoint,x,y,score,file"
+        assert len(done.stdout.splitlines()) == 1 + 17

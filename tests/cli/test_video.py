@@ -1,0 +1,189 @@
+"""`shufflecam video` as a user runs it: a real process, real files, exit codes, stdout is only data."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from tests.cli.conftest import CLIP_FRAMES, CLIP_SIZE, cli_environment
+
+
+@pytest.fixture
+def solo(pose_weights: Path) -> list[str]:
+    """Options that need neither a detector nor embedded weights."""
+    return ["--weights", str(pose_weights), "--detector", "none"]
+
+
+def frames_of(path: Path) -> list[tuple[float, tuple[int, int]]]:
+    with av.open(str(path)) as container:
+        return [(float(f.pts * f.time_base), (f.width, f.height)) for f in container.decode(video=0)]
+
+
+def test_a_video_and_a_record_come_out(clip: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    out, record = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    done = run_cli("video", clip, "--out", out, "--json", record, *solo)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+
+    times = [time for time, _ in frames_of(clip)]
+    written = frames_of(out)
+    assert [size for _, size in written] == [CLIP_SIZE] * CLIP_FRAMES
+    np.testing.assert_allclose([time for time, _ in written], times, atol=1e-3)
+
+    header, *records, footer = map(json.loads, record.read_text().splitlines())
+    assert header["schema"] == "shufflecam/1"
+    assert header["source"] == {
+        "path": str(clip), "kind": "video", "width": 96, "height": 128, "fps": 12.0, "frames": CLIP_FRAMES,
+    }  # fmt: skip
+    assert header["model"]["input_size"] == [192, 256]
+    assert len(header["model"]["sha256"]) == 64
+    assert [entry["frame"] for entry in records] == list(range(CLIP_FRAMES))
+    np.testing.assert_allclose([entry["time"] for entry in records], times, atol=1e-6)
+    assert footer == {"type": "footer", "frames": CLIP_FRAMES, "dropped": 0, "complete": True}
+    person = records[-1]["people"][0]
+    assert person["id"] == 1
+    assert person["box"] == [0, 0, 96, 128]
+    assert person["box_score"] is None
+    assert len(person["keypoints"]) == len(person["keypoints_smoothed"]) == 17
+
+
+def test_json_to_standard_output_is_only_data(clip: Path, solo: list[str], run_process) -> None:
+    done = run_process("video", clip, *solo, "--end", "0.5", "--json")
+    assert done.returncode == 0, done.stderr
+    kinds = [json.loads(line)["type"] for line in done.stdout.splitlines()]
+    assert kinds == ["header"] + ["frame"] * 6 + ["footer"]
+
+
+def test_without_tracking_and_smoothing_there_are_no_ids(clip: Path, solo: list[str], run_cli) -> None:
+    done = run_cli("video", clip, *solo, "--end", "0.2", "--no-track", "--no-smooth", "--json", "-")
+    person = json.loads(done.stdout.splitlines()[1])["people"][0]
+    assert person["id"] is None
+    assert "keypoints_smoothed" not in person
+
+
+def test_a_stream_on_standard_input(clip: Path, solo: list[str], run_process) -> None:
+    done = run_process("video", "-", *solo, "--json", stdin=clip.read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["frames"] == CLIP_FRAMES
+
+
+def test_given_boxes_by_frame_number(clip: Path, pose_weights: Path, tmp_path: Path, run_cli) -> None:
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text(json.dumps({"0": [[10, 10, 60, 100]], "2": [[0, 0, 40, 40], [50, 50, 120, 90]]}))
+    done = run_cli("video", clip, "--weights", pose_weights, "--boxes", boxes, "--end", "0.3", "--json")
+    assert done.returncode == 0, done.stderr
+    people = [json.loads(line)["people"] for line in done.stdout.splitlines()[1:-1]]
+    assert [len(p) for p in people][:3] == [1, 0, 2]
+    assert [p["box"] for p in people[2]] == [[0, 0, 40, 40], [50, 50, 120, 90]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["CLIP"], 2, "--out"),
+        (["CLIP", "--out", "x.avi"], 2, ".mp4"),
+        (["CLIP", "--out", "CLIP"], 2, "input itself"),
+        (["CLIP", "--json", "other.mp4"], 2, "put --json last, or write --json -"),
+        (["CLIP", "--out", "x.mp4", "--model", "nonsense"], 2, "coco-256x192"),
+        (["CLIP", "--out", "x.mp4", "--detector", "nonsense"], 2, "nonsense"),
+        (["CLIP", "--out", "x.mp4", "--start", "soon"], 2, "soon"),
+        (["CLIP", "--out", "x.mp4", "--no-such-option"], 2, "--no-such-option"),
+        (["missing.mp4", "--out", "x.mp4"], 3, "missing.mp4"),
+        ([".", "--out", "x.mp4"], 3, "folder"),
+        (["TEXT", "--out", "x.mp4"], 3, "text.mp4"),
+        (["CLIP", "--out", "no/such/folder/x.mp4"], 1, "folder"),
+        (["CLIP", "--out", "EXISTS"], 1, "--overwrite"),
+        (["CLIP", "--out", "x.mp4", "--weights", "missing.pth"], 4, "missing.pth"),
+        (["CLIP", "--out", "x.mp4", "--weights", "TEXT"], 4, "text.mp4"),
+        (["CLIP", "--out", "x.mp4", "--boxes", "TEXT"], 2, "text.mp4"),
+        # The order of the checks: usage before source before output before weights.
+        (["missing.mp4", "--out", "x.avi"], 2, ".mp4"),
+        (["missing.mp4", "--out", "no/such/folder/x.mp4"], 3, "missing.mp4"),
+        (["CLIP", "--out", "no/such/folder/x.mp4", "--weights", "missing.pth"], 1, "folder"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_its_code(
+    arguments: list[str], code: int, says: str, clip: Path, tmp_path: Path
+) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("this is no video\n" * 50)
+    exists = tmp_path / "exists.mp4"
+    exists.write_bytes(b"precious")
+    names = {"CLIP": str(clip), "TEXT": str(text), "EXISTS": str(exists)}
+    before = clip.read_bytes()
+    done = subprocess.run(
+        [sys.executable, "-m", "shufflecam", "video", *(names.get(a, a) for a in arguments)],
+        cwd=tmp_path, capture_output=True, text=True, env=cli_environment(tmp_path), timeout=60,
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+    assert exists.read_bytes() == b"precious"
+    assert clip.read_bytes() == before
+    assert not (tmp_path / "x.mp4").exists()
+
+
+def test_debug_shows_the_traceback(run_process) -> None:
+    done = run_process("video", "missing.mp4", "--json", "--debug")
+    assert done.returncode == 3
+    assert "Traceback" in done.stderr
+
+
+def test_a_truncated_video_keeps_what_came_before(
+    clip: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
+    with av.open(str(clip)) as source, av.open(str(whole), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    data = whole.read_bytes()
+    cut.write_bytes(data[: len(data) * 2 // 3])
+    record = tmp_path / "cut.json"
+    done = run_cli("video", cut, "--json", record, "--out", tmp_path / "cut-out.mp4", *solo)
+    assert done.returncode == 5, done.stderr
+    document = json.loads(record.read_text())
+    assert 0 < len(document["frames"]) <= CLIP_FRAMES
+    assert document["footer"] == {
+        "type": "footer", "frames": len(document["frames"]), "dropped": 0, "complete": False,
+    }  # fmt: skip
+    assert len(frames_of(tmp_path / "cut-out.mp4")) == len(document["frames"])
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_a_playable_video_and_a_whole_record(
+    number: signal.Signals, solo: list[str], tmp_path: Path
+) -> None:
+    endless = tmp_path / "long.mp4"
+    with av.open(str(endless), "w") as container:
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        for _ in range(3000):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "bgr24")))
+        container.mux(stream.encode(None))
+    out, record = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shufflecam", "video", str(endless), "--out", str(out), "--json", "-", *solo],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cli_environment(tmp_path),
+    )  # fmt: skip
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(12)]  # it is in the middle of its work now
+    process.send_signal(number)
+    rest, errors = process.communicate(timeout=30)
+    assert process.returncode == 130, errors
+    record.write_text("".join(lines) + rest)
+    entries = [json.loads(line) for line in record.read_text().splitlines()]
+    footer = entries[-1]
+    assert footer["complete"] is False
+    assert footer["frames"] == len(entries) - 2
+    assert len(frames_of(out)) == footer["frames"]
