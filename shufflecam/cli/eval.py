@@ -1,0 +1,265 @@
+"""`shufflecam eval`: any checkpoint held against the published tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.evaluate.annotations import CocoSet
+    from shufflecam.evaluate.coco import BoxSource
+    from shufflecam.models.catalogue import PoseEntry
+    from shufflecam.pose.estimator import HeatmapEstimator
+
+
+def evaluation_options(command: Any) -> Any:
+    """What both evaluations share."""
+    folder = click.Path(path_type=Path)
+    for option in reversed(
+        [
+            click.option(
+                "--images", required=True, metavar="DIR", type=folder, help="Folder with the pictures."
+            ),
+            click.option(
+                "--annotations",
+                required=True,
+                metavar="FILE",
+                type=folder,
+                help="Annotations of these pictures.",
+            ),
+            click.option(
+                "--weights",
+                metavar="FILE",
+                type=folder,
+                help="Own checkpoint; --model names its architecture.",
+            ),
+            click.option(
+                "--flip-test/--no-flip-test",
+                default=True,
+                show_default=True,
+                help="Average with the mirrored crop, as the published tables do.",
+            ),
+            click.option(
+                "--allow-missing",
+                is_flag=True,
+                help="Leave pictures out that the folder lacks, and count them.",
+            ),
+            click.option(
+                "--batch",
+                metavar="N",
+                type=click.IntRange(1, 1024),
+                default=32,
+                show_default=True,
+                help="Crops in one run of the network.",
+            ),
+            click.option(
+                "--backend",
+                metavar="NAME",
+                default="auto",
+                show_default=True,
+                help="What computes: auto, torch, openvino or onnx.",
+            ),
+            click.option(
+                "--device",
+                metavar="auto|cpu|cuda[:N]|mps",
+                default="auto",
+                show_default=True,
+                help="Where torch computes.",
+            ),
+            click.option("--quiet", is_flag=True, help="Only the figures and errors."),
+            click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def command() -> None:
+    """Measure a pose network on annotated pictures."""
+
+
+@command.command(
+    epilog="""\b
+Examples:
+  shufflecam eval coco --images val2017/ --annotations person_keypoints_val2017.json
+  shufflecam eval coco --images val2017/ --annotations person_keypoints_val2017.json \\
+      --boxes COCO_val2017_detections_AP_H_56_person.json --model coco-256x192
+"""
+)
+@click.option("--model", metavar="NAME", default="shufflecam-256x192", show_default=True, help="Pose model.")
+@click.option(
+    "--boxes",
+    metavar="gt|FILE|detector",
+    default="gt",
+    show_default=True,
+    help="Boxes: of the annotations, of a detection file in the published format, or found by --detector.",
+)
+@click.option(
+    "--detector", metavar="auto|NAME|FILE", default="auto", show_default=True, help="For --boxes detector."
+)
+@click.option(
+    "--det-conf",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    default=0.05,
+    show_default=True,
+    help="For --boxes detector: AP wants unsure boxes too.",
+)
+@click.option(
+    "--det-size",
+    metavar="PX",
+    type=click.IntRange(32, 4096),
+    default=416,
+    show_default=True,
+    help="Its input.",
+)
+@click.option("--json", "target", metavar="OUT", type=click.Path(path_type=Path), help="COCO results array.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@evaluation_options
+def coco(
+    model: str,
+    boxes: str,
+    detector: str,
+    det_conf: float,
+    det_size: int,
+    target: Path | None,
+    overwrite: bool,
+    images: Path,
+    annotations: Path,
+    allow_missing: bool,
+    batch: int,
+    quiet: bool,
+    debug: bool,
+    **network: Any,
+) -> None:
+    """COCO keypoint AP and AR, beside the published row. The figures go to standard output."""
+    from shufflecam.evaluate import coco as evaluation
+    from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco, read_detections
+    from shufflecam.export.files import check_writable
+
+    talk = Talk(quiet)
+    entry = _entry(model, "coco17")
+    data = read_coco(annotations, images, allow_missing=allow_missing)
+    source: BoxSource
+    if boxes == "gt":
+        source = ground_truth_boxes(data)
+    elif boxes == "detector":
+        from shufflecam.detect.choose import open_detector
+
+        source, _ = open_detector(
+            detector, det_conf=det_conf, det_size=det_size, max_people=100, device=network["device"]
+        )
+    else:
+        source = read_detections(Path(boxes), data)
+    if target is not None:
+        if target.suffix != ".json":
+            raise UsageError(f"--json {target} must end in .json: pycocotools loads one JSON array.")
+        check_writable(target, overwrite)
+    estimator = _estimator(model, entry, **network)
+    with talk.progress("pictures", len(data.pictures)) as meter:
+        results = evaluation.predict(estimator, data.pictures, source, batch=batch, on_picture=meter.advance)
+    if target is not None:
+        _write_results(target, results)
+    figures = evaluation.score(results, data, entry.skeleton)
+    _print_coco(figures.as_dict(), entry, data, len(results), boxes)
+
+
+@command.command(
+    epilog="""\b
+Example:
+  shufflecam eval mpii --images images/ --annotations mpii_val.json --model mpii-256x256
+"""
+)
+@click.option("--model", metavar="NAME", default="mpii-256x256", show_default=True, help="Pose model.")
+@evaluation_options
+def mpii(
+    model: str,
+    images: Path,
+    annotations: Path,
+    allow_missing: bool,
+    batch: int,
+    quiet: bool,
+    debug: bool,
+    **network: Any,
+) -> None:
+    """MPII PCKh per joint group, their mean, and the mean at a tenth of the head's size.
+
+    FILE is mpii_val.json (with mpii_gt_val.mat beside it), valid.h5, or a list with joint_self.
+    """
+    from shufflecam.evaluate import mpii as evaluation
+
+    talk = Talk(quiet)
+    entry = _entry(model, "mpii16")
+    everybody = evaluation.read_mpii(annotations)
+    people = evaluation.present(everybody, images, allow_missing=allow_missing)
+    estimator = _estimator(model, entry, **network)
+    with talk.progress("people", len(people)) as meter:
+        keypoints = evaluation.predict(estimator, people, images, batch=batch, on_person=meter.advance)
+    figures = evaluation.score(keypoints, people)
+    for group, value in figures.groups.items():
+        click.echo(f"{group:<10} {value:.4f}")
+    click.echo(f"{'mean':<10} {figures.mean:.4f}\n{'mean@0.1':<10} {figures.mean_strict:.4f}")
+    click.echo(f"people     {len(people)} (left out, no picture: {len(everybody) - len(people)})")
+    click.echo(f"published  {entry.published} ({entry.name})")
+
+
+def _entry(model: str, skeleton: str) -> PoseEntry:
+    from shufflecam.models.catalogue import pose_entry
+
+    entry = pose_entry(model)
+    if entry.skeleton.name != skeleton:
+        raise UsageError(f"{model} finds {entry.skeleton.name} keypoints; this evaluation needs {skeleton}.")
+    return entry
+
+
+@dataclass(frozen=True)
+class _Row:
+    key: str
+    label: str
+
+
+_ROWS = (
+    _Row("ap", "AP"),
+    _Row("ap50", "AP50"),
+    _Row("ap75", "AP75"),
+    _Row("ap_medium", "AP(M)"),
+    _Row("ap_large", "AP(L)"),
+    _Row("ar", "AR"),
+    _Row("ar50", "AR50"),
+)
+
+
+def _print_coco(figures: dict[str, float], entry: PoseEntry, data: CocoSet, results: int, boxes: str) -> None:
+    for row in _ROWS:
+        click.echo(f"{row.label:<10} {figures[row.key]:.4f}")
+    click.echo(f"pictures   {len(data.pictures)} (left out, not on disk: {len(data.missing)})")
+    click.echo(f"people     {results} found, boxes: {boxes}")
+    click.echo(
+        f"published  {entry.published} ({entry.name}; val2017, boxes of a detector with human AP 56.4)"
+    )
+
+
+def _estimator(
+    model: str, entry: PoseEntry, *, weights: Path | None, flip_test: bool, backend: str, device: str
+) -> HeatmapEstimator:
+    from shufflecam.models.load import load_pose_engine
+    from shufflecam.pose.estimator import HeatmapEstimator
+
+    engine, _, _ = load_pose_engine(model, weights, backend=backend, device=device)
+    return HeatmapEstimator(engine, entry.skeleton, entry.input_size, flip_test=flip_test)
+
+
+def _write_results(target: Path, results: list[dict[str, Any]]) -> None:
+    import json
+
+    try:
+        target.write_text(json.dumps(results), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"Cannot write {target}: {error.strerror}.") from error

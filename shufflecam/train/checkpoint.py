@@ -1,0 +1,83 @@
+"""Checkpoints of training runs, and the weights that are made of them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from shufflecam.core.errors import OutputError, WeightsError
+from shufflecam.models.load import file_sha256
+from shufflecam.train.nets import widen
+
+
+def save_state(path: Path, state: dict[str, Any]) -> None:
+    """Write beside, then rename: the file at `path` is whole at any moment.
+
+    Raises:
+        OutputError: it cannot be written; the old file is untouched.
+    """
+    _replace(path, lambda target: torch.save(state, target))
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """What `save_state` wrote. Runs no code from the file.
+
+    Raises:
+        WeightsError: it is damaged, or no checkpoint of a run.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises whatever its zip and pickle readers do
+        raise WeightsError(f"{path} is damaged ({type(error).__name__}); remove it to begin anew") from error
+    if not isinstance(state, dict) or not {"recipe", "step", "net", "optimizer"} <= state.keys():
+        raise WeightsError(f"{path} is not the checkpoint of a training run")
+    return state
+
+
+def export(tensors: Mapping[str, Tensor], keypoints: int, path: Path, card: Mapping[str, str]) -> str:
+    """Write float16 `.safetensors` with the names of the reference's 1.x layout.
+
+    Args:
+        tensors: of a `PoseNet`, its head perhaps narrow.
+        keypoints: how many heatmaps.
+        path: the file; replaced.
+        card: what the file says of itself: data, recipe, result. Strings.
+
+    Returns:
+        The file's SHA-256 in hex.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    wide = widen({name: value.detach().cpu() for name, value in tensors.items()}, keypoints)
+    half = {
+        name: (value.half() if value.dtype.is_floating_point else value).contiguous()
+        for name, value in wide.items()
+    }
+    lost = [
+        name for name, value in half.items() if value.dtype.is_floating_point and not value.isfinite().all()
+    ]
+    if lost:
+        raise OutputError(f"{len(lost)} tensors do not fit into float16 (the first: {lost[0]}); train on.")
+    _replace(path, lambda target: save_file(half, target, metadata=dict(card)))
+    return file_sha256(path)
+
+
+def _replace(path: Path, write: Any) -> None:
+    beside = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(beside)
+        os.replace(beside, path)
+    except Exception as error:  # torch and safetensors wrap a full disk in errors of their own
+        with contextlib.suppress(OSError):
+            beside.unlink()
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise OutputError(f"Cannot write {path}: {reason}; what was there before is whole.") from error

@@ -1,0 +1,80 @@
+"""The history of a run: JSON Lines, and its curve as a picture."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from shufflecam.core.errors import OutputError
+
+
+class History:
+    """`history.jsonl` in a run's folder: one line a log entry, flushed as it comes."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises OutputError where the folder cannot be made."""
+        self.path = folder / "history.jsonl"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+
+    def add(self, line: dict[str, Any]) -> None:
+        """Append a line. Raises OutputError."""
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError as error:
+            raise OutputError(f"Cannot write {self.path}: {error.strerror}.") from error
+
+    def lines(self) -> list[dict[str, Any]]:
+        """Everything so far; a line cut short by a crash is left out."""
+        if not self.path.exists():
+            return []
+        return [
+            line for text in self.path.read_text(encoding="utf-8").splitlines() if (line := _parsed(text))
+        ]
+
+    def cut(self, step: int) -> None:
+        """Forget what came after `step`: a resumed run writes it again."""
+        kept = [line for line in self.lines() if line.get("step", 0) <= step]
+        try:
+            self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"Cannot write {self.path}: {error.strerror}.") from error
+
+    def plot(self) -> Path | None:
+        """Draw loss and AP over the samples into `curve.png`; None where matplotlib is not installed."""
+        try:
+            from matplotlib.figure import Figure
+        except ImportError:
+            return None
+        lines = self.lines()
+        losses = [(line["samples"], line["loss"]) for line in lines if "loss" in line]
+        figures = [(line["samples"], line["ap"]) for line in lines if "ap" in line]
+        figure = Figure(figsize=(7, 4), layout="constrained")
+        axes = figure.add_subplot()
+        axes.set_xlabel("samples")
+        axes.set_ylabel("loss")
+        if losses:
+            axes.plot(*zip(*losses, strict=True), color="tab:blue")
+        if figures:
+            right = axes.twinx()
+            right.set_ylabel("AP")
+            right.set_ylim(0, 1)
+            right.plot(*zip(*figures, strict=True), color="tab:orange", marker="o", markersize=3)
+        path = self.path.with_name("curve.png")
+        try:
+            figure.savefig(path, dpi=120)
+        except OSError as error:
+            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+        return path
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return None
+    return value if isinstance(value, dict) else None
