@@ -84,6 +84,17 @@ class PoseFinder:
         self._last = poses
         return FrameResult(frame, tuple(poses))
 
+    def warm_up(self, size: tuple[int, int]) -> None:
+        """Run every network once on an empty picture of (width, height): the first run is always slow.
+
+        Leaves no trace in tracks or statistics.
+        """
+        width, height = size
+        frame = Frame(np.zeros((height, width, 3), np.uint8), index=0, timestamp_s=0.0)
+        self._detector.detect(frame)
+        box = np.array([[0, 0, width, height]], np.float32)
+        self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)))
+
     def _detections(self, frame: Frame) -> Detections:
         if self._since_detection % self._detect_every == 0 or not self._last:
             self._since_detection = 1

@@ -13,6 +13,7 @@ from shufflecam.cli.console import print_error
 from shufflecam.core.errors import ShufflecamError
 
 COMMANDS = {
+    "webcam": "shufflecam.cli.webcam",
     "video": "shufflecam.cli.video",
     "images": "shufflecam.cli.images",
     "demo": "shufflecam.cli.demo",

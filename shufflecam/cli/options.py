@@ -46,6 +46,26 @@ class TimeType(click.ParamType):
         return seconds
 
 
+class SizeType(click.ParamType):
+    """A picture's size: "1280x720"."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        if isinstance(value, tuple):
+            return value
+        width, cross, height = str(value).lower().partition("x")
+        if not (cross and width.isdecimal() and height.isdecimal()):
+            self.fail(f"{value!r} is not a size; write WIDTHxHEIGHT, such as 1280x720", param, ctx)
+        size = int(width), int(height)
+        if not all(16 <= side <= 16384 for side in size):
+            self.fail(f"{value!r}: each side must be between 16 and 16384 pixels", param, ctx)
+        return size
+
+
 def model_options(command: F) -> F:
     """Which networks, and how they run."""
     decorators = [

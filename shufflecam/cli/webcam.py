@@ -1,0 +1,251 @@
+"""`shufflecam webcam`: live skeletons from a camera, a network stream or a replayed file."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.cli.options import FinderOptions, SizeType, model_options, output_options, tracking_options
+from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.cli.live import LiveFigures, StatusView, WindowView
+    from shufflecam.cli.run import Outcome
+    from shufflecam.core.protocols import Sink
+    from shufflecam.core.types import FrameResult
+    from shufflecam.export.open import RecordSink
+    from shufflecam.finder import PoseFinder
+    from shufflecam.sources.live import LatestFrames
+
+TICK_S = 0.03
+"""How often the window is looked after while no frame comes."""
+
+GRACE_S = 1.0
+"""How much longer than --duration a run without frames may last."""
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """What one run of `webcam` reads, shows and writes."""
+
+    source: str
+    replay: Path | None
+    loop: bool
+    size: tuple[int, int] | None
+    fps: float | None
+    headless: bool
+    mirror: bool
+    recording: Path | None
+    duration_s: float | None
+    max_frames: int | None
+    json_target: str | None
+    record_format: str
+    kpt_thr: float
+    palette: str
+    overwrite: bool
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam webcam
+  shufflecam webcam 1 --size 1280x720 --mirror
+  shufflecam webcam --record session.mp4 --json session.jsonl --duration 60
+  shufflecam webcam rtsp://192.168.1.20/stream --headless --json
+  shufflecam webcam --replay dance.mp4 --loop
+""",
+)
+@click.argument("source", metavar="[SOURCE]", default="0")
+@click.option(
+    "--replay", metavar="FILE", type=click.Path(path_type=Path), help="Play a video file as a live camera."
+)
+@click.option("--loop", is_flag=True, help="With --replay: again and again.")
+@click.option(
+    "--size", metavar="WxH", type=SizeType(), help="Asked of the camera (1280x720); a replay is scaled to it."
+)
+@click.option("--fps", metavar="N", type=click.FloatRange(1, 1000), help="Asked of the camera.")
+@click.option("--headless", is_flag=True, help="No window, a status line instead.")
+@click.option(
+    "--mirror", is_flag=True, help="Show the window as a mirror; records and recordings stay unmirrored."
+)
+@click.option(
+    "--record",
+    "recording",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A video of it, at true speed.",
+)
+@click.option(
+    "--duration",
+    "duration_s",
+    metavar="S",
+    type=click.FloatRange(0, min_open=True),
+    help="End after S seconds.",
+)
+@click.option("--max-frames", metavar="N", type=click.IntRange(1), help="End after N frames.")
+@model_options
+@tracking_options(default=True)
+@output_options
+def command(quiet: bool, debug: bool, **options: Any) -> None:
+    """Live skeletons from a camera.
+
+    SOURCE is a camera's number (0), a device (/dev/video0) or an RTSP or HTTP address. The newest frame is
+    always the one that is worked on; what there is no time for is dropped, and counted. q, Esc, closing the
+    window and Ctrl-C end it.
+    """
+    finder_options = FinderOptions.take(options)
+    run_webcam(LiveJob(**options), finder_options, Talk(quiet))
+
+
+def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+    """Do it, and say what came of it. Errors as in `run_video`."""
+    from shufflecam.cli.outputs import check_record_usage, open_record, refuse_same_file, written_to
+    from shufflecam.cli.run import raise_if_not_whole, stop_on_signals
+    from shufflecam.export.files import check_writable
+    from shufflecam.export.video import check_video_name
+    from shufflecam.window import display_problem
+
+    if job.loop and job.replay is None:
+        raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
+    if job.recording is not None:
+        check_video_name(job.recording)
+    check_record_usage(job.json_target, job.record_format)
+    if job.replay is not None:
+        refuse_same_file(job.recording, str(job.replay), "--record")
+        refuse_same_file(job.json_target, str(job.replay), "--json")
+    given = finder_options.given_boxes()
+    # Decided before the first window call: without a display that call ends the process.
+    problem = None if job.headless else display_problem()
+    if problem is not None:
+        talk.note(f"{problem}; going on without a window, Ctrl-C ends")
+
+    with stop_on_signals() as stop:
+        source = open_live_source(job, talk)
+        try:
+            if job.recording is not None:
+                check_writable(job.recording, job.overwrite)
+            record = open_record(job.json_target, job.record_format, job.overwrite)
+            run = _LiveRun(job, source, record, in_window=not job.headless and problem is None, talk=talk)
+            finder = finder_options.load(given, run.stats)
+            assert source.info.size is not None
+            finder.warm_up(source.info.size)
+            stop.writing = True
+            outcome = run.go(finder, stop)
+        finally:
+            source.close()
+    rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
+    talk.say(
+        f"{outcome.frames} frames at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
+        f"{run.latency()}{written_to(job.recording, job.json_target)}"
+    )
+    raise_if_not_whole(outcome)
+    return outcome
+
+
+def open_live_source(job: LiveJob, talk: Talk) -> LatestFrames:
+    """The camera, stream or replay. Raises SourceError."""
+    from shufflecam.sources import ReplaySource, open_live
+
+    if job.replay is not None:
+        return ReplaySource(job.replay, loop=job.loop, size=job.size)
+    return open_live(job.source, job.size, job.fps, on_notice=talk.note)
+
+
+class _LiveRun:
+    """The parts of one run, joined."""
+
+    def __init__(
+        self, job: LiveJob, source: LatestFrames, record: RecordSink | None, *, in_window: bool, talk: Talk
+    ) -> None:
+        from shufflecam.cli.live import LiveFigures
+        from shufflecam.stats import Stats
+
+        self._job, self._source, self._record, self._talk = job, source, record, talk
+        self._in_window = in_window
+        self.stats = Stats()
+        self._figures: LiveFigures = LiveFigures(self.stats, source)
+        self._frames = 0
+        self._last_s = 0.0
+        self._began_s = 0.0
+
+    def go(self, finder: PoseFinder, stop: Any) -> Outcome:
+        from shufflecam.cli.run import run_pipeline
+        from shufflecam.pipeline import Pipeline
+
+        view = self._view(finder)
+        self._began_s = time.monotonic()
+        return run_pipeline(
+            Pipeline(self._source, finder.find, self.stats),
+            self._sinks(finder, view),
+            stop,
+            on_result=self._on_result,
+            on_tick=view.tick,
+            wants_end=lambda outcome: view.wants_end or self._is_enough(outcome),
+            # What was handed out but did not reach the record counts as dropped: records + dropped = given.
+            dropped=lambda: self._source.given - self._frames,
+            tick_s=TICK_S,
+        )
+
+    def latency(self) -> str:
+        """Median and 95th percentile of the latency, for the summary."""
+        times = self.stats.snapshot().stages.get("latency")
+        if times is None:
+            return "no picture came"
+        return f"latency {times.p50_s * 1000:.0f} ms (95 % under {times.p95_s * 1000:.0f} ms)"
+
+    def _view(self, finder: PoseFinder) -> WindowView | StatusView:
+        from shufflecam.cli.live import StatusView, WindowView
+        from shufflecam.render import Style
+
+        if not self._in_window:
+            return StatusView(self._figures, self._talk.console)
+        style = Style(palette=self._job.palette, kpt_thr=self._job.kpt_thr)  # type: ignore[arg-type]
+        return WindowView(
+            self._figures,
+            finder.skeleton,
+            style,
+            mirror=self._job.mirror,
+            drawn_already=self._job.recording is not None,
+        )
+
+    def _sinks(self, finder: PoseFinder, view: WindowView | StatusView) -> list[Sink]:
+        from shufflecam.cli.outputs import DrawnVideoSink, drawer, record_header
+        from shufflecam.export.video import VideoWriter
+
+        sinks: list[Sink] = []
+        if self._record is not None:
+            extra = {"window_mirrored": True} if self._job.mirror else {}
+            self._record.begin(record_header(self._source.info, finder, **extra))
+            sinks.append(self._record)
+        if self._job.mirror:
+            sinks.append(view)  # it takes a copy of the picture before anything is drawn into it
+        if self._job.recording is not None:
+            info = self._source.info
+            writer = VideoWriter(
+                self._job.recording, size=info.size, rate=info.fps, overwrite=self._job.overwrite
+            )
+            sinks.append(
+                DrawnVideoSink(writer, drawer(finder.skeleton, self._job.palette, self._job.kpt_thr))
+            )
+        if not self._job.mirror:
+            sinks.append(view)
+        return sinks
+
+    def _on_result(self, result: FrameResult) -> None:
+        self._frames += 1
+        self._last_s = result.frame.timestamp_s
+
+    def _is_enough(self, outcome: Outcome) -> bool:
+        job = self._job
+        if job.max_frames is not None and outcome.frames >= job.max_frames:
+            return True
+        if job.duration_s is None:
+            return False
+        # By the frames' own times; a camera that has gone silent must not hold the run open for ever.
+        silent = time.monotonic() - self._began_s >= job.duration_s + GRACE_S
+        return self._last_s >= job.duration_s or silent
