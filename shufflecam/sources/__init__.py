@@ -6,18 +6,46 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shufflecam.sources.cameras import Camera, list_cameras
     from shufflecam.sources.capture import VideoSource, open_video
     from shufflecam.sources.image import BrokenPicture, ImageSource, open_images
+    from shufflecam.sources.live import LatestFrames
+    from shufflecam.sources.network import open_stream
+    from shufflecam.sources.opening import open_live, open_source
+    from shufflecam.sources.replay import ReplaySource
+    from shufflecam.sources.webcam import open_camera
 
 _HOMES = {
-    "VideoSource": "capture",
-    "open_video": "capture",
     "BrokenPicture": "image",
+    "Camera": "cameras",
     "ImageSource": "image",
+    "LatestFrames": "live",
+    "ReplaySource": "replay",
+    "VideoSource": "capture",
+    "list_cameras": "cameras",
+    "open_camera": "webcam",
     "open_images": "image",
+    "open_live": "opening",
+    "open_source": "opening",
+    "open_stream": "network",
+    "open_video": "capture",
 }
 
-__all__ = ["BrokenPicture", "ImageSource", "VideoSource", "open_images", "open_video"]
+__all__ = [
+    "BrokenPicture",
+    "Camera",
+    "ImageSource",
+    "LatestFrames",
+    "ReplaySource",
+    "VideoSource",
+    "list_cameras",
+    "open_camera",
+    "open_images",
+    "open_live",
+    "open_source",
+    "open_stream",
+    "open_video",
+]
 
 
 def __getattr__(name: str) -> Any:

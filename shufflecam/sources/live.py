@@ -1,0 +1,301 @@
+"""Sources that do not wait: a thread keeps the newest frame, counts what it replaces, and lets go at once.
+
+A device is only ever touched by the thread that reads it. When `close` finds that thread stuck in a
+read, it is left behind (a daemon: it keeps neither the program nor anybody's `close` waiting) and
+closes its device itself should the read ever return.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+
+from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError
+from shufflecam.core.types import Frame, ImageArray, SourceInfo, SourceKind
+
+OPEN_TIMEOUT_S = 10.0
+"""A camera that has not shown a picture by then will not."""
+
+STALL_TIMEOUT_S = 10.0
+"""How long a source may pause before it counts as gone."""
+
+JOIN_S = 0.5
+"""What `close` waits for a reading thread before it is left behind."""
+
+NOTICE_AFTER_S = 5.0
+"""How long a picture must be black or frozen before that is said."""
+
+_BLACK_MEAN = 6
+"""Mean of 0..255 below which nothing can be seen; a covered sensor's noise stays under it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grabbed:
+    """A frame as the device gave it, not necessarily converted yet."""
+
+    to_image: Callable[[], ImageArray]
+    """Makes the (H, W, 3) uint8 BGR picture; called at most once, by whoever takes the frame."""
+    captured_s: float
+    """`time.monotonic` when it came."""
+
+
+class Capture(Protocol):
+    """A device or stream. `open`, `grab` and `close` are called by one thread; all of them may block."""
+
+    size: tuple[int, int]
+    """(width, height) of the upright picture; known once open."""
+    fps: Fraction | None
+    """Nominal rate; known once open."""
+
+    def open(self) -> None:
+        """Open and see a first picture, or raise `SourceError`."""
+        ...
+
+    def grab(self) -> Grabbed | None:
+        """The next frame; None at the regular end. Raises `SourceBrokeOff` where it went away."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device."""
+        ...
+
+    def interrupt(self) -> None:
+        """From any thread: make a `grab` that only waits for its time return. Must not block."""
+        ...
+
+
+class LatestFrames:
+    """A live `FrameSource`: `frames` gives the newest frame each time, never an older one.
+
+    Exactly: `given` = frames handed out + `dropped`, once `frames` has ended or `close` was called.
+    Numbers, times and counts begin with the first step of `frames`; a device that is `eager` is read
+    (and its frames let go uncounted) from the moment it is open, so that nothing stale waits in it.
+    """
+
+    def __init__(
+        self,
+        capture: Capture,
+        path: str,
+        kind: SourceKind,
+        *,
+        eager: bool = True,
+        open_here: bool = False,
+        on_notice: Callable[[str], None] | None = None,
+        open_timeout_s: float = OPEN_TIMEOUT_S,
+        stall_timeout_s: float = STALL_TIMEOUT_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Open `capture` in its own thread and wait until it shows a picture.
+
+        Args:
+            capture: the device.
+            path: as the user wrote it.
+            kind: "camera", "stream" or "replay".
+            eager: read on before `frames` is called.
+            open_here: open in the calling thread (macOS asks for permission on the main one only).
+            on_notice: called by the thread that takes frames when the picture has been black or
+                frozen for `NOTICE_AFTER_S`, with a sentence.
+            open_timeout_s: after this the device counts as not answering.
+            stall_timeout_s: so long without a frame and it counts as gone.
+            clock: `time.monotonic`.
+
+        Raises:
+            SourceError: it cannot be opened.
+        """
+        self._capture, self._path, self._kind = capture, path, kind
+        self._clock = clock
+        self._stall_timeout_s = stall_timeout_s
+        self._on_notice = on_notice
+        self._watch = PictureWatch()
+        self.given = 0
+        """Frames that the device gave since `frames` began."""
+        self.dropped = 0
+        """Frames that nobody took before a newer one came."""
+        self._state = threading.Condition()
+        self._slot: tuple[int, Grabbed] | None = None
+        self._opened = self._ended = self._counting = self._closed = False
+        self._wanted = threading.Event()
+        if eager:
+            self._wanted.set()
+        self._error: BaseException | None = None
+        self._started_s = 0.0
+        if open_here:
+            capture.open()
+            self._opened = True
+        self._thread = threading.Thread(target=self._run, name=f"shufflecam-{kind}", daemon=True)
+        self._thread.start()
+        self._wait_until_open(open_timeout_s)
+        self._info = SourceInfo(path=path, kind=kind, size=capture.size, fps=capture.fps)
+
+    @property
+    def info(self) -> SourceInfo:
+        """Path, kind, the size of the first picture, the nominal rate."""
+        return self._info
+
+    @property
+    def notice(self) -> str | None:
+        """What is wrong with the picture at the moment (black, frozen), in a sentence; else None."""
+        return self._watch.notice
+
+    def frames(self) -> Iterator[Frame]:
+        """The newest frame, again and again; waits while there is none that was not given yet.
+
+        Raises:
+            SourceBrokeOff: the device went away or has been silent for too long.
+        """
+        with self._state:
+            self._counting = True
+            self._started_s = self._clock()
+        self._wanted.set()
+        while True:
+            taken = self._take()
+            if taken is None:
+                return
+            index, grabbed = taken
+            image = grabbed.to_image()
+            self._look_at(image, grabbed.captured_s)
+            yield Frame(
+                image=image,
+                index=index,
+                timestamp_s=max(0.0, grabbed.captured_s - self._started_s),
+                captured_s=grabbed.captured_s,
+            )
+
+    def close(self) -> None:
+        """End `frames` at once, wherever it waits; a device that blocks is left to its thread."""
+        with self._state:
+            self._closed = True
+            self._let_go_of_slot()
+            self._state.notify_all()
+        self._wanted.set()
+        self._capture.interrupt()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(JOIN_S)
+
+    def _take(self) -> tuple[int, Grabbed] | None:
+        with self._state:
+            ready = self._state.wait_for(
+                lambda: self._slot is not None or self._ended or self._closed, self._stall_timeout_s
+            )
+            taken, self._slot = self._slot, None
+            if taken is not None or self._closed:
+                return taken
+            if ready and self._error is None:
+                return None
+            if not ready:
+                self._closed = True  # what the device still gives will not be counted
+                raise SourceBrokeOff(
+                    f"The {self._kind} {self._path} has given no picture for {self._stall_timeout_s:g} s; "
+                    "check it and start again."
+                )
+            raise _as_broken(self._error, self._kind, self._path)
+
+    def _let_go_of_slot(self) -> None:
+        if self._slot is not None:
+            self._slot = None
+            self.dropped += 1
+
+    def _look_at(self, image: ImageArray, now_s: float) -> None:
+        if self._kind == "replay":
+            return  # a file may be as dark and still as it likes
+        said = self._watch.update(image, now_s)
+        if said is not None and self._on_notice is not None:
+            self._on_notice(said)
+
+    def _wait_until_open(self, timeout_s: float) -> None:
+        with self._state:
+            ready = self._state.wait_for(lambda: self._opened or self._ended, timeout_s)
+            error = self._error
+        if ready and self._opened:
+            return
+        self.close()
+        if not ready:
+            raise SourceError(
+                f"The {self._kind} {self._path} does not answer ({timeout_s:g} s); is it on, and free?"
+            )
+        if isinstance(error, ShufflecamError):
+            raise error
+        raise SourceError(f"The {self._kind} {self._path} cannot be opened: {error}.") from error
+
+    def _run(self) -> None:
+        """The reading thread: the only one that touches the device."""
+        try:
+            if not self._opened:
+                self._capture.open()
+                with self._state:
+                    self._opened = True
+                    self._state.notify_all()
+            self._wanted.wait()
+            while not self._closed:
+                grabbed = self._capture.grab()
+                if grabbed is None:
+                    break
+                self._put(grabbed)
+        except BaseException as error:  # carried to whoever waits for frames
+            self._error = error
+        finally:
+            try:
+                self._capture.close()
+            finally:
+                with self._state:
+                    self._ended = True
+                    self._state.notify_all()
+
+    def _put(self, grabbed: Grabbed) -> None:
+        with self._state:
+            if self._closed or not self._counting:
+                return
+            self._let_go_of_slot()
+            self._slot = (self.given, grabbed)
+            self.given += 1
+            self._state.notify_all()
+
+
+class PictureWatch:
+    """Notices a picture that has been black, or the very same, for a while. A function of its inputs."""
+
+    def __init__(self, after_s: float = NOTICE_AFTER_S) -> None:
+        self._after_s = after_s
+        self._last: np.ndarray | None = None
+        self._since: dict[str, float] = {}
+        self.notice: str | None = None
+        """What is wrong at the moment; None while all is well."""
+
+    def update(self, image: ImageArray, now_s: float) -> str | None:
+        """Look at the next picture; a sentence at the moment when something begins to be worth saying."""
+        sample = image[:: max(1, image.shape[0] // 48), :: max(1, image.shape[1] // 64)].copy()
+        states = {
+            "black": float(sample.mean()) < _BLACK_MEAN,
+            # A sensor's noise never repeats: the very same values are an old picture.
+            "frozen": self._last is not None and np.array_equal(sample, self._last),
+        }
+        self._last = sample
+        current = None
+        for name, holds in states.items():
+            if not holds:
+                self._since.pop(name, None)
+            elif now_s - self._since.setdefault(name, now_s) >= self._after_s and current is None:
+                hint = (
+                    "is the lens covered or the privacy shutter closed?"
+                    if name == "black"
+                    else "is it hanging?"
+                )
+                current = f"The picture has been {name} for {self._after_s:g} seconds; {hint}"
+        fresh = current if current is not None and current != self.notice else None
+        self.notice = current
+        return fresh
+
+
+def _as_broken(error: BaseException | None, kind: str, path: str) -> BaseException:
+    """What `frames` raises for an error in the reading thread."""
+    if isinstance(error, SourceBrokeOff) or not isinstance(error, Exception):
+        return error if error is not None else SourceBrokeOff(f"The {kind} {path} ended.")
+    broken = SourceBrokeOff(f"The {kind} {path} failed: {error}")
+    broken.__cause__ = error
+    return broken

@@ -1,0 +1,154 @@
+"""A camera on the network: RTSP, HTTP (MJPEG and others), anything with an address that ffmpeg can play."""
+
+from __future__ import annotations
+
+import errno
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Any
+from urllib.parse import urlsplit
+
+import av
+
+from shufflecam.core.errors import SourceBrokeOff, SourceError
+from shufflecam.sources.live import OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
+from shufflecam.sources.pace import Pace
+from shufflecam.sources.upright import ToBgr
+
+_OPTIONS = {
+    # Little probing: what matters is now. Not fflags=nobuffer, which throws the first key frame away, nor
+    # flags=low_delay, which gives the pictures of streams with B-frames out of order.
+    "analyzeduration": "1000000",
+    "probesize": "1000000",
+}
+
+_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"})
+
+
+def is_url(text: str) -> bool:
+    """Whether this is an address of a stream rather than a path."""
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
+    return found is not None and found[1].lower() in _SCHEMES
+
+
+def without_secrets(url: str) -> str:
+    """The address as it may be shown and recorded: no user, no password, no query."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
+class StreamCapture:
+    """A `Capture` over PyAV."""
+
+    def __init__(self, url: str, read_timeout_s: float = STALL_TIMEOUT_S) -> None:
+        self._url, self._shown = url, without_secrets(url)
+        self._read_timeout_s = read_timeout_s
+        self._container: Any = None
+        self._stream: Any = None
+        self._frames: Iterator[av.VideoFrame] = iter(())
+        self._first: av.VideoFrame | None = None
+        self._stopped = threading.Event()
+        self._pace: Pace | None = None
+        self.size = (0, 0)
+        self.fps: Fraction | None = None
+
+    def open(self) -> None:
+        """Connect and decode a first picture.
+
+        Raises:
+            SourceError: nobody answers there, or not with pictures.
+        """
+        options = dict(_OPTIONS)
+        if self._url.lower().startswith("rtsp"):
+            options["rtsp_transport"] = "tcp"  # UDP loses packets, and pictures with them
+        try:
+            self._container = av.open(
+                self._url,
+                options=options,
+                timeout=(OPEN_TIMEOUT_S, self._read_timeout_s),
+                metadata_errors="replace",
+            )
+            if not self._container.streams.video or self._container.streams.video[0].codec_context is None:
+                raise SourceError(f"{self._shown} gives no pictures that can be decoded; check the address.")
+            self._stream = self._container.streams.video[0]
+            self._stream.thread_type = "SLICE"  # threads that hold frames would be latency
+            if self._container.duration:  # a file on a server, not a camera: at its own pace
+                self._pace = Pace(self._stopped)
+            self._frames = self._decode()
+            self._first = next(self._frames, None)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            raise SourceError(
+                f"{self._shown} cannot be opened: {_reason(error)}; check the address; is the camera on?"
+            ) from error
+        if self._first is None:
+            raise SourceError(f"{self._shown} answers but gives no picture; check the address.")
+        self._to_bgr = ToBgr(self._first)
+        self.size = self._to_bgr.size_of(self._first)
+        rate = self._stream.average_rate or self._stream.guessed_rate
+        # Multipart MJPEG has no rate: ffmpeg then says 25.
+        told = rate and 0 < rate <= 240 and self._container.format.name != "mpjpeg"
+        self.fps = Fraction(rate) if told else None
+
+    def grab(self) -> Grabbed | None:
+        """The next picture, as it comes; None at the end of a file on a server.
+
+        Raises:
+            SourceBrokeOff: the connection ended or fell silent.
+        """
+        try:
+            picture = self._first if self._first is not None else next(self._frames, None)
+        except (av.error.FFmpegError, OSError, ValueError) as error:
+            if getattr(error, "errno", None) == errno.EIO:  # what HTTP without a length ends with
+                raise SourceBrokeOff(self._ended()) from error
+            raise SourceBrokeOff(f"The stream {self._shown} broke off: {_reason(error)}.") from error
+        self._first = None
+        if picture is None:
+            if self._pace is not None:
+                return None
+            raise SourceBrokeOff(self._ended())
+        if self._pace is not None and picture.pts is not None:
+            self._pace.wait(float(picture.pts * picture.time_base))
+        to_bgr = self._to_bgr
+        return Grabbed(lambda: to_bgr(picture), time.monotonic())
+
+    def close(self) -> None:
+        """Disconnect."""
+        if self._container is not None:
+            self._container.close()
+
+    def interrupt(self) -> None:
+        """End a wait for a picture's time; a read ends at its own timeout."""
+        self._stopped.set()
+
+    def _ended(self) -> str:
+        return f"The stream {self._shown} ended: the other side closed the connection."
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        for packet in self._container.demux(self._stream):
+            try:
+                yield from packet.decode()
+            except av.error.InvalidDataError:
+                continue  # half a picture: the next one is on its way
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError):
+        return "no answer in time"
+    return str(getattr(error, "strerror", None) or error)
+
+
+def open_stream(url: str, on_notice: Callable[[str], None] | None = None) -> LatestFrames:
+    """A network camera as a live source; see `StreamCapture` and `LatestFrames`."""
+    # A little longer than the reader's own limits, whose sentences say more.
+    return LatestFrames(
+        StreamCapture(url),
+        without_secrets(url),
+        "stream",
+        on_notice=on_notice,
+        open_timeout_s=2 * OPEN_TIMEOUT_S + 1,
+        stall_timeout_s=STALL_TIMEOUT_S + 1,
+    )

@@ -1,0 +1,51 @@
+"""From what a user wrote to the source that is meant."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable
+
+from shufflecam.core.protocols import FrameSource
+from shufflecam.sources.live import LatestFrames
+from shufflecam.sources.network import is_url, open_stream
+from shufflecam.sources.picture import PICTURE_EXTENSIONS
+from shufflecam.sources.webcam import open_camera
+
+_ANIMATED = {".gif"}
+
+
+def open_live(
+    source: str | int,
+    size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    on_notice: Callable[[str], None] | None = None,
+) -> LatestFrames:
+    """A camera (index or device file) or a network stream (URL); `size` and `fps` are asked of a camera.
+
+    Raises:
+        SourceError: it does not open; one sentence says why.
+    """
+    text = str(source)
+    return open_stream(text, on_notice) if is_url(text) else open_camera(text, size, fps, on_notice)
+
+
+def open_source(source: str | os.PathLike[str] | int) -> FrameSource:
+    """Whatever `source` is: a camera's index or device, a URL, a picture, folder or pattern, else a video.
+
+    Raises:
+        SourceError: it cannot be opened, or holds nothing readable.
+    """
+    text = str(source) if isinstance(source, int) else os.fspath(source)
+    if text.isdecimal() or is_url(text) or re.match(r"/dev/(video|v4l/)", text):
+        return open_live(text)
+    extension = os.path.splitext(text)[1].lower()
+    pictures = extension in PICTURE_EXTENSIONS - _ANIMATED
+    if os.path.isdir(text) or pictures or (glob.has_magic(text) and not os.path.exists(text)):
+        from shufflecam.sources.image import open_images
+
+        return open_images([text])
+    from shufflecam.sources.capture import open_video
+
+    return open_video(text)

@@ -1,0 +1,121 @@
+"""A video file played as if it were a camera: at its own pace, late pictures dropped, round and round."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from fractions import Fraction
+
+import av
+
+from shufflecam.core.errors import SourceBrokeOff, SourceError
+from shufflecam.sources.capture import open_file
+from shufflecam.sources.live import Grabbed, LatestFrames
+from shufflecam.sources.pace import Pace
+from shufflecam.sources.reader import VideoReader
+from shufflecam.sources.upright import ToBgr
+
+
+class ReplayCapture:
+    """A `Capture` over a video file. Its clock starts with the first `grab`.
+
+    Pictures are converted only when somebody takes them, so a dropped one costs its decoding alone.
+    A machine that cannot decode the file at its own pace plays it more slowly.
+    """
+
+    def __init__(self, path: str, loop: bool = False, size: tuple[int, int] | None = None) -> None:
+        """`size` is what the upright picture is scaled to, whatever its shape was."""
+        self._path, self._loop, self._target = path, loop, size
+        self._reader: VideoReader | None = None
+        self._stopped = threading.Event()
+        self._pace = Pace(self._stopped)
+        self._offset_s = 0.0
+        self._first_s: float | None = None
+        self._last_s = 0.0
+        self.size = (0, 0)
+        self.fps: Fraction | None = None
+
+    def open(self) -> None:
+        """Open the file and decode its first picture, or raise `SourceError`."""
+        self._start_over()
+        first = next(self._pictures, None)
+        if first is None:
+            raise SourceError(f"{self._path} has no picture that can be decoded.")
+        self._waiting: tuple[av.VideoFrame, float] | None = first
+        self._to_bgr = ToBgr(first[0], self._target)
+        self.size = self._to_bgr.size_of(first[0])
+        assert self._reader is not None
+        self.fps = self._reader.rate
+
+    def grab(self) -> Grabbed | None:
+        """The next picture when its time has come; None at the end.
+
+        Raises:
+            SourceBrokeOff: the file is damaged (without `loop`; a loop goes on with what there is).
+        """
+        item = self._waiting or next(self._pictures, None)
+        self._waiting = None
+        if item is None:
+            if not self._loop:
+                self._complain()
+                return None
+            self._offset_s += self._length()
+            self._start_over()
+            item = next(self._pictures, None)
+            if item is None:
+                return None
+        picture, seconds = item
+        if self._first_s is None:
+            self._first_s = seconds
+        self._last_s = seconds
+        self._pace.wait(self._offset_s + seconds)
+        to_bgr = self._to_bgr
+        return Grabbed(lambda: to_bgr(picture), time.monotonic())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def interrupt(self) -> None:
+        """End a wait for a picture's time."""
+        self._stopped.set()
+
+    def _start_over(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+        file = open_file(self._path)
+        try:
+            self._reader = VideoReader(file, self._path)
+        except SourceError:
+            file.close()
+            raise
+        self._pictures: Iterator[tuple[av.VideoFrame, float]] = self._reader.pictures()
+
+    def _length(self) -> float:
+        """From the first picture to the end of the last one, in seconds."""
+        assert self._first_s is not None
+        return self._last_s - self._first_s + float(1 / (self.fps or Fraction(25)))
+
+    def _complain(self) -> None:
+        assert self._reader is not None
+        complaint = self._reader.complaint()
+        if complaint is not None and not self._stopped.is_set():
+            raise SourceBrokeOff(complaint)
+
+
+class ReplaySource(LatestFrames):
+    """A file as a live source; its clock and its counts start with the first step of `frames`."""
+
+    def __init__(
+        self, path: str | os.PathLike[str], loop: bool = False, size: tuple[int, int] | None = None
+    ) -> None:
+        """Open `path`; with `loop` for ever, scaled to `size` (width, height).
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        text = os.fspath(path)
+        super().__init__(ReplayCapture(text, loop, size), text, "replay", eager=False)

@@ -1,0 +1,81 @@
+"""A network camera on 127.0.0.1: MJPEG over HTTP, under the test's control."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import cv2
+
+from tests.clips import number_picture
+
+
+class Camera:
+    """What the server does after `good` pictures: "end", "stall" or "half" (a cut picture, then the end)."""
+
+    def __init__(self, good: int, then: str) -> None:
+        self.good, self.then = good, then
+        self.resume = threading.Event()
+        self.url = ""
+
+
+@contextmanager
+def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64)) -> Iterator[Camera]:
+    """Serve `/video` (pictures), `/page` (HTML) and 404 for the rest."""
+    camera = Camera(good, then)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if self.path.startswith("/page"):
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                self.end_headers()
+                self.wfile.write(b"<html>no camera here</html>" * 100)
+                return
+            if not self.path.startswith("/video"):
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            with contextlib.suppress(OSError):  # the client left
+                self._pictures()
+
+        def _pictures(self) -> None:
+            for number in range(camera.good):
+                self._send(number)
+            if camera.then == "stall":
+                camera.resume.wait(60)
+                self._send(camera.good)
+            elif camera.then == "half":
+                self.wfile.write(part(camera.good, size)[:300])
+                return
+            self.wfile.write(b"--frame--\r\n")
+
+        def _send(self, number: int) -> None:
+            self.wfile.write(part(number, size))
+            self.wfile.flush()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    camera.url = f"http://127.0.0.1:{server.server_port}/video"
+    try:
+        yield camera
+    finally:
+        camera.resume.set()
+        server.shutdown()
+        server.server_close()
+
+
+def part(number: int, size: tuple[int, int]) -> bytes:
+    """One picture of the multipart stream."""
+    _, data = cv2.imencode(".jpg", number_picture(number, size), [cv2.IMWRITE_JPEG_QUALITY, 95])
+    jpeg = data.tobytes()
+    return b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n%s\r\n" % (len(jpeg), jpeg)
