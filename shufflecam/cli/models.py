@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,25 +21,22 @@ debug_option = click.option("--debug", is_flag=True, help="Show the traceback of
 quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 
 
-@click.group(name="models")
+@click.group(
+    name="models",
+    epilog="""\b
+Fetched files are kept in SHUFFLECAM_CACHE, else in the system's cache folder.
+SHUFFLECAM_MIRROR=https://example.org/files fetches from there instead of the
+publisher's host: https://host/a/b.pth becomes https://example.org/files/a/b.pth.
+""",
+)
 def command() -> None:
-    """List, fetch and check the weights that shufflecam can load.
-
-    \b
-    Fetched files are kept in SHUFFLECAM_CACHE, else in the system's cache folder.
-    SHUFFLECAM_MIRROR=https://example.org/files fetches from there instead of the
-    publisher's host: https://host/a/b.pth becomes https://example.org/files/a/b.pth.
-    """
+    """List, fetch and check the weights that shufflecam can load."""
 
 
-@command.command("list")
+@command.command("list", epilog="Example: shufflecam models list")
 @debug_option
 def list_models(debug: bool) -> None:
-    """Every model: what it does, how well, under which licence, and whether it is here.
-
-    \b
-    Example: shufflecam models list
-    """
+    """Every model: what it does, how well, under which licence, and whether it is here."""
     from rich.console import Console
     from rich.table import Table
 
@@ -46,7 +44,8 @@ def list_models(debug: bool) -> None:
 
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "finds", "input", "state", "published result", "licence"):
-        table.add_column(heading, overflow="fold")
+        # Names are to be copied: only the last columns may break where a terminal is narrow.
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "finds", "input", "state"))
     for entry in all_entries():
         finds, size = "people", "any"
         if isinstance(entry, PoseEntry):
@@ -55,10 +54,11 @@ def list_models(debug: bool) -> None:
         state = state_of(entry)
         coloured = f"[{STATE_COLOURS[state]}]{state}[/]"
         table.add_row(entry.name, finds, size, coloured, entry.published, entry.licence)
-    Console().print(table)
+    # In a pipe there is no width to fit into.
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
-@command.command("get")
+@command.command("get", epilog="Example: shufflecam models get coco-256x192 yolov8n")
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "--allow-unverified",
@@ -68,11 +68,7 @@ def list_models(debug: bool) -> None:
 @quiet_option
 @debug_option
 def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool) -> None:
-    """Fetch models into the cache; goes on where an earlier try broke off, and checks the hash.
-
-    \b
-    Example: shufflecam models get coco-256x192 yolov8n
-    """
+    """Fetch models into the cache; goes on where an earlier try broke off, and checks the hash."""
     from shufflecam.models.catalogue import entry
     from shufflecam.models.fetch import fetch
 
@@ -85,16 +81,14 @@ def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool
         talk.say(f"{model.name}: {what}, {trust}: {fetched.path}")
 
 
-@command.command("verify")
+@command.command("verify", epilog="Example: shufflecam models verify")
 @click.argument("names", metavar="[NAME...]", nargs=-1)
 @quiet_option
 @debug_option
 def verify(names: tuple[str, ...], quiet: bool, debug: bool) -> None:
     """Check the files that are here against their known hashes: all of them, or those named.
 
-    \b
     Exit code 4 where a file is not what was published or a named one is not here.
-    Example: shufflecam models verify
     """
     from shufflecam.models.catalogue import all_entries, entry, locate, require
     from shufflecam.models.fetch import check_sha256
@@ -107,7 +101,6 @@ def verify(names: tuple[str, ...], quiet: bool, debug: bool) -> None:
             digest = check_sha256(require(model), model)
         except WeightsError as error:
             wrong.append(error)
-            talk.say(f"{model.name}: wrong")
             continue
         state = "right" if model.sha256 else "cannot be checked, no hash is known"
         talk.say(f"{model.name}: {state} (SHA-256 {digest})")
@@ -117,15 +110,11 @@ def verify(names: tuple[str, ...], quiet: bool, debug: bool) -> None:
         raise WeightsError("; ".join(str(error) for error in wrong))
 
 
-@command.command("path")
+@command.command("path", epilog="""Example: cp "$(shufflecam models path coco-256x192)" .""")
 @click.argument("name", metavar="NAME")
 @debug_option
 def path(name: str, debug: bool) -> None:
-    """Print where a model's file is.
-
-    \b
-    Example: cp "$(shufflecam models path coco-256x192)" .
-    """
+    """Print where a model's file is."""
     from shufflecam.models.catalogue import entry, require
 
     click.echo(require(entry(name)))

@@ -174,9 +174,14 @@ def build_network(architecture: str, classes: int) -> nn.Module:
 def _boxes_only(module: Any) -> nn.Module:
     """For inference: without what only training needs, and the boxes as the only output."""
     module.eval()
+    head = module.model[-1]
+    if hasattr(head, "one2one_cv2"):
+        # 26 has two heads: the one that gives each person once, and one for training that needs suppression.
+        # Which of them runs unasked has changed between releases.
+        module.end2end = True
     module.fuse(verbose=False)
     # With this flag the head returns the boxes alone, as exports do, without its raw maps beside them.
-    module.model[-1].export = True
+    head.export = True
     checked: nn.Module = module.requires_grad_(False)
     return checked
 

@@ -1,0 +1,133 @@
+"""`shufflecam models` as people type it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from shufflecam.cli.models import command
+from shufflecam.core.errors import UsageError, WeightsError
+from shufflecam.models import catalogue
+from tests.models.server import Site, serve
+
+CONTENT = b"PK" + bytes(5000)
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """A mirror that has yolov8n and yolo11n; the catalogue knows the hash of the first."""
+    monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path / "cache"))
+    known = tuple(
+        dataclasses.replace(model, sha256=hashlib.sha256(CONTENT).hexdigest())
+        if model.name == "yolov8n"
+        else model
+        for model in catalogue.PERSONS
+    )
+    monkeypatch.setattr(catalogue, "PERSONS", known)
+    for name in ("http_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with serve(Site(CONTENT)) as running:
+        monkeypatch.setenv("SHUFFLECAM_MIRROR", running.url)
+        yield running
+
+
+def run(*arguments: str) -> tuple[str, str]:
+    """Standard output and standard error of a command that must not fail."""
+    done = CliRunner().invoke(command, list(arguments), catch_exceptions=False, standalone_mode=False)
+    return done.stdout, done.stderr
+
+
+def test_list(site: Site) -> None:
+    out, err = run("list")
+    assert err == ""
+    for model in catalogue.all_entries():
+        assert model.name in out
+        assert model.published in out
+    assert "17 keypoints" in out
+    assert "192x256" in out
+    assert "to fetch" in out
+    assert "cached" not in out
+
+
+def test_get_path_verify(site: Site, tmp_path: Path) -> None:
+    out, err = run("get", "yolov8n")
+    assert out == ""
+    assert "yolov8n: fetched, hash right" in err
+    out, err = run("path", "yolov8n")
+    assert out == f"{tmp_path / 'cache' / 'yolov8n.pt'}\n"
+    assert Path(out.strip()).read_bytes() == CONTENT
+    assert "yolov8n: already here" in run("get", "yolov8n")[1]
+    assert run("get", "yolov8n", "--quiet") == ("", "")
+    assert "cached" in run("list")[0]
+    assert "yolov8n: right" in run("verify", "yolov8n")[1]
+
+    Path(out.strip()).write_bytes(b"changed")
+    with pytest.raises(WeightsError, match="is not the published yolov8n"):
+        run("verify")
+
+
+def test_unverified_only_on_request(site: Site) -> None:
+    with pytest.raises(WeightsError, match="--allow-unverified"):
+        run("get", "yolo11n")
+    err = run("get", "yolo11n", "--allow-unverified")[1]
+    assert f"not verified, SHA-256 {hashlib.sha256(CONTENT).hexdigest()}" in err
+    assert "yolo11n: cannot be checked, no hash is known" in run("verify")[1]
+
+
+def test_nothing_here_yet(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalogue, "embedded_path", lambda name: None)
+    assert "no weights are on this machine yet" in run("verify")[1]
+    with pytest.raises(WeightsError, match="models get yolov8n"):
+        run("path", "yolov8n")
+    with pytest.raises(WeightsError, match="models get yolov8n"):
+        run("verify", "yolov8n")
+
+
+@pytest.mark.parametrize("verb", ["get", "path", "verify"])
+def test_an_unknown_name_before_anything_is_done(site: Site, verb: str) -> None:
+    names = ["hrnet"] if verb == "path" else ["yolov8n", "hrnet"]
+    with pytest.raises(UsageError, match="there is no model 'hrnet'; choose one of"):
+        run(verb, *names)
+    assert not site.requests
+
+
+def test_exit_codes_of_the_real_command(tmp_path: Path) -> None:
+    environment = os.environ | {"SHUFFLECAM_CACHE": str(tmp_path), "SHUFFLECAM_MIRROR": "ftp://nowhere"}
+
+    def code(*arguments: str) -> int:
+        done = subprocess.run(
+            [sys.executable, "-m", "shufflecam", "models", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        assert "Traceback" not in done.stderr
+        assert done.returncode == 0 or len(done.stderr.strip().splitlines()) >= 1
+        return done.returncode
+
+    assert code("list") == 0
+    assert code("path", "yolov8n") == 4
+    assert code("path", "hrnet") == 2
+    assert code("get", "yolov8n") == 2  # an impossible mirror
+
+
+def test_help_imports_neither_torch_nor_rich() -> None:
+    code = (
+        "import sys\n"
+        "from shufflecam.cli.main import run\n"
+        "try:\n"
+        "    run(['models', 'get', '--help'])\n"
+        "except SystemExit:\n"
+        "    print('HEAVY', sorted({'torch', 'rich', 'numpy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY []"
