@@ -1,0 +1,74 @@
+"""What the engines need to know of the processor. Nothing here imports a backend."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import platform
+import sys
+from pathlib import Path
+
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+"""Linux' names for instructions that multiply bfloat16; other CPUs emulate it and lose time and accuracy."""
+
+
+def thread_count(threads: int | None = None) -> int:
+    """Threads for a network: `threads`, else `OMP_NUM_THREADS` where the user set it, else the cores."""
+    if threads is not None:
+        return threads
+    wanted = os.environ.get("OMP_NUM_THREADS", "")
+    # Importing ultralytics writes a "1" there that nobody asked for.
+    if wanted.isdecimal() and int(wanted) > 0 and not (wanted == "1" and "ultralytics" in sys.modules):
+        return int(wanted)
+    return physical_cores()
+
+
+def physical_cores() -> int:
+    """Cores that this process may use: hyper-threads of one core count once, a container's quota counts.
+
+    Two threads on one core only fight for its multipliers.
+    """
+    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
+    siblings = set()
+    for cpu in allowed:
+        topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
+        try:
+            siblings.add(topology.read_text())
+        except OSError:
+            siblings.add(str(cpu))
+    return max(1, min(len(siblings), _quota()))
+
+
+def _quota() -> int:
+    """CPUs' worth of time that the container's control group grants (cgroup v2), rounded up."""
+    try:
+        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return -(-int(limit) // int(period))
+    except (OSError, ValueError):  # no control group, or "max": no limit
+        return sys.maxsize
+
+
+@functools.cache
+def cpu_flags() -> frozenset[str]:
+    """The instruction sets as Linux names them; empty where the system does not say."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
+    except OSError:
+        return frozenset()
+    for line in lines:
+        name, _, value = line.partition(":")
+        if name.strip() in ("flags", "Features"):
+            return frozenset(value.split())
+    return frozenset()
+
+
+def has_bfloat16() -> bool:
+    """Whether the CPU multiplies bfloat16 in hardware; False where it cannot be told."""
+    return bool(BFLOAT16_FLAGS & cpu_flags())
+
+
+def cpu_identity() -> str:
+    """A short text that differs between CPUs for which a compiler may choose other instructions."""
+    flags = hashlib.sha256(" ".join(sorted(cpu_flags())).encode()).hexdigest()[:16]
+    return f"{platform.system()} {platform.machine()} {flags}"

@@ -1,0 +1,118 @@
+"""The ONNX Runtime engine (extra `onnx`), on the CPU. Arrays in, arrays out.
+
+With a warm cache neither torch nor the weights are touched: the converted network is read back.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from shufflecam.core.types import FloatArray
+from shufflecam.engines.cache import EngineCache
+from shufflecam.engines.cpu import thread_count
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+class OnnxEngine:
+    """Runs a module on the CPU by ONNX Runtime, in float32; a `core.protocols.Engine`.
+
+    Any number of threads may call `run`.
+    """
+
+    name = "onnx"
+
+    def __init__(
+        self,
+        factory: Callable[[], nn.Module],
+        *,
+        cache_key: str,
+        input_size: tuple[int, int] | None,
+        cache: EngineCache | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Read the converted network from the cache, or convert and keep it.
+
+        Args:
+            factory: makes the module, (N, 3, H, W) -> a tensor, or a tuple whose first item is the one that
+                counts; only called where the cache does not hold it.
+            cache_key: all that decides what the module computes: its weights' SHA-256, its architecture.
+            input_size: (width, height) in pixels; None where it may change from call to call.
+            cache: None: keep nothing.
+            threads: None: see `engines.cpu.thread_count`.
+
+        Raises:
+            ImportError: onnxruntime, or for the conversion onnx, is not installed.
+            RuntimeError: the network cannot be converted or loaded.
+        """
+        import_onnxruntime()  # before anything slow: where it is missing, this says so
+        key = {
+            "engine": "onnx",
+            "network": cache_key,
+            "input": "x".join(str(side) for side in input_size) if input_size else "free",
+        }
+        self.note: str | None = None
+        """One sentence if the converted network could not be kept."""
+        threads = thread_count(threads)
+        session = None if cache is None else _from_cache(cache, key, threads)
+        self.from_cache = session is not None
+        """Whether the converted network was read back; then the factory was not called."""
+        if session is None:
+            from shufflecam.engines.convert import to_onnx
+
+            model = to_onnx(factory(), input_size)
+            session = open_session(model, threads)
+            if cache is not None:
+                self.note = cache.store(key, model)
+        self._session = session
+        self._input = session.get_inputs()[0].name
+
+    def run(self, inputs: FloatArray) -> FloatArray:
+        """(N, 3, H, W) float32 -> the network's (first) output as float32, the caller's own. N may change."""
+        array = np.ascontiguousarray(inputs, np.float32)
+        output: FloatArray = self._session.run(None, {self._input: array})[0]
+        return output
+
+
+def import_onnxruntime() -> Any:
+    """The `onnxruntime` module, without its telemetry.
+
+    From 1.29 on the official builds report to their maker unless told not to before they are loaded, and
+    leave an id in the user's cache folder; on Windows they write to the system's event tracing.
+    """
+    if "onnxruntime" not in sys.modules:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+        os.environ["ORT_TELEMETRY_DISABLED"] = "1"  # its name in some builds
+    import onnxruntime
+
+    onnxruntime.disable_telemetry_events()
+    return onnxruntime
+
+
+def open_session(model: bytes, threads: int) -> Any:
+    """An `onnxruntime.InferenceSession` for a model, on the CPU."""
+    onnxruntime = import_onnxruntime()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors only: standard error belongs to the command
+    # Idle threads would spin on the cores that decode, draw and encode need.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _from_cache(cache: EngineCache, key: dict[str, str], threads: int) -> Any:
+    payload = cache.load(key)
+    if payload is None:
+        return None
+    try:
+        return open_session(payload, threads)
+    except Exception:  # its errors share no base: whole, but not what this ONNX Runtime reads
+        cache.drop(key)
+        return None

@@ -1,0 +1,140 @@
+"""The OpenVINO engine: the fastest on an ordinary CPU. Arrays in, arrays out.
+
+With a warm cache neither torch nor the weights are touched: the compiled network is read back.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from shufflecam.core.types import FloatArray
+from shufflecam.engines.cache import EngineCache
+from shufflecam.engines.cpu import cpu_identity, has_bfloat16, thread_count
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Precision = Literal["float32", "auto"]
+
+
+class OpenVINOEngine:
+    """Runs a module on the CPU by OpenVINO; a `core.protocols.Engine`.
+
+    Any number of threads may call `run`; the calls take turns.
+    """
+
+    name = "openvino"
+
+    def __init__(
+        self,
+        factory: Callable[[], nn.Module],
+        *,
+        cache_key: str,
+        input_size: tuple[int, int] | None,
+        cache: EngineCache | None = None,
+        precision: Precision = "float32",
+        threads: int | None = None,
+    ) -> None:
+        """Read the compiled network from the cache, or convert, compile and keep it.
+
+        Args:
+            factory: makes the module, (N, 3, H, W) -> a tensor, or a tuple whose first item is the one that
+                counts; only called where the cache does not hold it.
+            cache_key: all that decides what the module computes: its weights' SHA-256, its architecture.
+            input_size: (width, height) in pixels; None where it may change from call to call.
+            cache: None: keep nothing.
+            precision: what the network computes in. "auto": bfloat16 where the CPU has it in hardware; left
+                to itself OpenVINO takes it there, and keypoints move. Inputs and outputs stay float32.
+            threads: None: see `engines.cpu.thread_count`.
+
+        Raises:
+            ImportError: openvino is not installed, or does not fit this system.
+            RuntimeError: it cannot convert or compile the network.
+        """
+        openvino = import_openvino()
+        half = precision == "auto" and has_bfloat16()
+        self.precision = "bfloat16" if half else "float32"
+        self.note: str | None = None
+        """One sentence if the compiled network could not be kept."""
+        config = {
+            "PERFORMANCE_HINT": "LATENCY",
+            "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
+            "INFERENCE_NUM_THREADS": thread_count(threads),
+            # Threads tied to cores wait where another program, or our own decoder, holds the core.
+            "ENABLE_CPU_PINNING": False,
+        }
+        key = {
+            "engine": f"openvino {openvino.__version__}",
+            "network": cache_key,
+            "input": "x".join(str(side) for side in input_size) if input_size else "free",
+            "precision": self.precision,
+            "cpu": f"{_core().get_property('CPU', 'FULL_DEVICE_NAME')} {cpu_identity()}",
+        }
+        compiled = None if cache is None else _from_cache(cache, key, config)
+        self.from_cache = compiled is not None
+        """Whether the compiled network was read back; then the factory was not called."""
+        if compiled is None:
+            from shufflecam.engines.convert import to_openvino
+
+            compiled = _core().compile_model(to_openvino(factory(), input_size), "CPU", config)
+            if cache is not None:
+                self.note = cache.store(key, _exported(compiled))
+        self._tensor = openvino.Tensor
+        self._request = compiled.create_infer_request()
+        self._lock = threading.Lock()
+
+    def run(self, inputs: FloatArray) -> FloatArray:
+        """(N, 3, H, W) float32 -> the network's (first) output as float32, the caller's own. N may change."""
+        # openvino wants a writable array in C order, though it only reads; copies only where it is neither.
+        array = np.require(inputs, np.float32, ["C", "W"])
+        with self._lock:
+            # The request reads the caller's memory in place while it runs, and no longer.
+            self._request.set_input_tensor(self._tensor(array, shared_memory=True))
+            self._request.infer()
+            # Its output lies in the request's memory, which the next run writes over.
+            output: FloatArray = self._request.get_output_tensor(0).data.copy()
+        return output
+
+
+def import_openvino() -> Any:
+    """The `openvino` module, without its telemetry.
+
+    Importing it, and every conversion, sends an event over the network unless the user opted out, and
+    writes an id into the user's home. It does neither where the package that sends cannot be imported.
+    Where the program around us imported openvino before, its ways are that program's business.
+    """
+    if "openvino" not in sys.modules:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python spells "cannot be imported"
+    import openvino
+
+    return openvino
+
+
+@functools.cache
+def _core() -> Any:
+    """One for the process: it owns the threads, which pose and detector then share."""
+    return import_openvino().Core()
+
+
+def _from_cache(cache: EngineCache, key: dict[str, str], config: dict[str, Any]) -> Any:
+    payload = cache.load(key)
+    if payload is None:
+        return None
+    try:
+        return _core().import_model(io.BytesIO(payload), "CPU", config)
+    except RuntimeError:  # whole, but not what this OpenVINO reads
+        cache.drop(key)
+        return None
+
+
+def _exported(compiled: Any) -> bytes:
+    stream = io.BytesIO()
+    compiled.export_model(stream)
+    return stream.getvalue()
