@@ -130,6 +130,7 @@ class VideoWriter:
         self._last_pts: int | None = None
         self._last_s = origin_s
         self._failed = False
+        self._whole_bytes = 0
         self._file = _create(self.path, overwrite)
         self._container: Any = None
         self._reformatter = VideoReformatter()
@@ -162,6 +163,8 @@ class VideoWriter:
                 self._container.mux_one(packet)
         self._last_pts, self._last_s = pts, timestamp_s
         self.frames += 1
+        # Between two calls the file ends with a whole fragment: nothing else is flushed.
+        self._whole_bytes = os.fstat(self._file.fileno()).st_size
 
     def close(self, *, complete: bool = True, dropped: int = 0) -> None:
         """Finish the file; where the run was cut short the sound ends with the last picture."""
@@ -243,12 +246,16 @@ class VideoWriter:
             raise OutputError(_why_not_written(self.path, error, self.frames)) from error
 
     def _abandon(self) -> None:
-        """Let go of everything without a further word."""
+        """Let go of everything without a further word; half a fragment is cut off."""
+        if self._failed:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), self._whole_bytes)
+        with contextlib.suppress(OSError):
+            self._file.close()
+        # Only now: the muxer of a run that failed finds the file closed and leaves it alone.
         with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
             if self._container is not None:
                 self._container.close()
-        with contextlib.suppress(OSError):
-            self._file.close()
         if self._feed is not None:
             self._feed.close()
         if self.frames == 0:
@@ -330,7 +337,7 @@ def _why_not_written(path: str, error: Exception, frames: int) -> str:
     # Only what the system said: the libraries use the same numbers for reasons of their own.
     number = None if isinstance(error, av.error.FFmpegError) else getattr(error, "errno", None)
     parent = os.path.dirname(path) or "."
-    kept = f" The first {frames} pictures are in the file." if frames else ""
+    kept = " What was written until then can be played." if frames else ""
     if number in (errno.ENOSPC, errno.EDQUOT):
         return f"{path} cannot be written further: the disk is full; free some space.{kept}"
     if number == errno.ENOENT:

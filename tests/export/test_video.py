@@ -309,31 +309,52 @@ def test_no_picture_no_file(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_disk_full_says_so_and_keeps_what_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, room = os.fdopen, 400_000
+class SmallDisk:
+    """The real file on a disk with room for so many bytes."""
 
-    class Full:
-        """The real file on a disk with little room."""
+    def __init__(self, file: Any, room: int) -> None:
+        self.file, self.room = file, room
 
-        def __init__(self, file: Any) -> None:
-            self.file = file
+    def write(self, data: bytes) -> int:
+        fits = max(0, self.room - self.file.tell())
+        if len(data) > fits:
+            self.file.write(data[:fits])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return int(self.file.write(data))
 
-        def write(self, data: bytes) -> int:
-            if self.file.tell() + len(data) > room:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return int(self.file.write(data))
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.file, name)
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self.file, name)
 
-    monkeypatch.setattr(os, "fdopen", lambda *args, **kwargs: Full(real(*args, **kwargs)))
-    writer = VideoWriter(tmp_path / "out.mp4", size=(96, 64))
+@pytest.mark.parametrize("extension", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("part", [0.5, 0.9, 0.99, 0.999])
+def test_disk_full_says_so_and_keeps_what_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extension: str, part: float
+) -> None:
+    """Wherever the disk becomes full, also while the file is being finished, what is left plays."""
     noise = np.random.default_rng(0)
-    images = [noise.integers(0, 255, (64, 96, 3), np.uint8) for _ in range(200)]
+    images = [noise.integers(0, 255, (64, 96, 3), np.uint8) for _ in range(60)]
+    writer = VideoWriter(tmp_path / f"whole{extension}", size=(96, 64))
+    write_all(writer, images)
+    writer.close()
+    room = int((tmp_path / f"whole{extension}").stat().st_size * part)
+    real = os.fdopen
+    monkeypatch.setattr(os, "fdopen", lambda *args, **kwargs: SmallDisk(real(*args, **kwargs), room))
+    writer = VideoWriter(tmp_path / f"out{extension}", size=(96, 64))
+
+    def run() -> None:
+        try:
+            write_all(writer, images)
+        except OutputError:
+            writer.close(complete=False)
+            raise
+        writer.close()
+
     with pytest.raises(OutputError, match="disk is full"):
-        write_all(writer, images)
-    writer.close(complete=False)
-    assert len(video_times(tmp_path / "out.mp4")) >= 1
+        run()
+    played = video_times(tmp_path / f"out{extension}")
+    assert len(played) > 60 * part - 30
+    assert played[:-2] == pytest.approx([i / RATE for i in range(len(played) - 2)], abs=1e-3)
 
 
 def test_tone_generator_is_what_it_says() -> None:
