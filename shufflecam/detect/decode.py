@@ -19,8 +19,9 @@ STRIDE = 32
 GREY = (114, 114, 114)
 """What ultralytics pads with in training."""
 
-NMS_IOU = 0.7
-"""Two boxes that overlap more are one person (ultralytics' default in prediction)."""
+NMS_IOU = 0.5
+"""Two boxes that overlap more are one person. Ultralytics' own default of 0.7 gave 6 of the 123 people on 50
+COCO pictures two boxes, and so two skeletons; 0.5 gave nobody two and found the same people."""
 
 MAX_CANDIDATES = 1000
 """Boxes that enter the suppression, best first; bounds its time on a picture full of guesses."""

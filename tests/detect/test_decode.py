@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shufflecam.detect.decode import GREY, decode, letterbox, non_max_suppression
+from shufflecam.detect.decode import GREY, NMS_IOU, decode, letterbox, non_max_suppression
 
 
 def picture(width: int, height: int) -> np.ndarray:
@@ -150,6 +150,6 @@ def test_the_same_as_ultralytics(seed: int) -> None:
     output = per_anchor(corners.tolist(), draw.uniform(0, 1, (400, 3)).tolist())
     box = letterbox(picture(384, 384), 384)
     ours = decode(output, box, person=0, min_score=0.4, max_people=300)
-    expected = theirs(torch.from_numpy(output.copy()), 0.4, 0.7, classes=[0], max_det=300)[0].numpy()
+    expected = theirs(torch.from_numpy(output.copy()), 0.4, NMS_IOU, classes=[0], max_det=300)[0].numpy()
     np.testing.assert_allclose(ours.boxes_xyxy, expected[:, :4], atol=1e-3)
     np.testing.assert_allclose(ours.scores, expected[:, 4], atol=1e-6)

@@ -22,7 +22,7 @@ def net() -> PoseNet:
     return synthetic_net(17)
 
 
-def batch(n: int, height: int = 256, width: int = 192) -> np.ndarray:
+def batch(n: int, height: int = 64, width: int = 64) -> np.ndarray:
     return np.random.RandomState(n).normal(size=(n, 3, height, width)).astype(np.float32)
 
 
@@ -35,7 +35,7 @@ def plain(net: nn.Module, inputs: np.ndarray) -> np.ndarray:
 def test_the_same_as_the_module(net: PoseNet, options: dict[str, bool]) -> None:
     engine = TorchEngine(net, **options)
     assert isinstance(engine, Engine)
-    for inputs in (batch(1), batch(3), batch(2, 384, 288)):  # the number and the size may change
+    for inputs in (batch(1), batch(3), batch(2, 96, 64)):  # the number and the size may change
         expected = plain(net, inputs)
         output = engine.run(inputs)
         assert output.dtype == np.float32
