@@ -12,54 +12,35 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
-import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.types import ImageArray
+from shufflecam.export.encoding import (
+    BT709,
+    DEFAULT_CRF,
+    DEFAULT_PRESET,
+    HD_HEIGHT,
+    LIVE_TIME_BASE,
+    MATRICES,
+    MUXERS,
+    PRESETS,
+    SMPTE170M,
+    VIDEO_EXTENSIONS,
+    bounded_delay,
+    container_options,
+    fitted,
+    padded,
+)
 from shufflecam.export.sound import SoundFeed, SoundTrack
 
-_MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-
-VIDEO_EXTENSIONS = tuple(_MUXERS)
-"""What `VideoWriter` can write."""
-
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-"""x264's names for less or more work per byte."""
-
-DEFAULT_PRESET = "veryfast"
-"""Measured on two cores at crf 20: half the bytes of superfast for a third more work; the slower ones
-cost up to twice as much again and save nothing on such material."""
-
-DEFAULT_CRF = 20
-"""x264's constant quality: 0 is lossless, 18 cannot be told from the original, 23 is x264's own default."""
-
-_LOOK_AHEAD_S = 0.25
-_FRAGMENT_S = 0.4
-"""Together with the encoder's threads this is what a killed run loses: less than a second."""
-
-_LIVE_TIME_BASE = Fraction(1, 90_000)
-"""Fine enough for any clock; the time base of MPEG."""
-
-_HD_HEIGHT = 720
-"""From here on players take BT.709 for granted, below it BT.601."""
-
-_BT709, _UNTAGGED, _SMPTE170M = 1, 2, 6
-_MATRICES = {
-    _BT709: Colorspace.ITU709,
-    _UNTAGGED: Colorspace.ITU601,  # read that way, too: see sources.upright
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    _SMPTE170M: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-}
+__all__ = ["DEFAULT_CRF", "DEFAULT_PRESET", "PRESETS", "VIDEO_EXTENSIONS", "VideoWriter", "check_video_name"]
 
 
 def check_video_name(path: str | os.PathLike[str]) -> None:
     """Raise `UsageError` where `path` does not end in something that can be written."""
     extension = Path(path).suffix.lower()
-    if extension not in _MUXERS:
+    if extension not in MUXERS:
         known = ", ".join(VIDEO_EXTENSIONS)
         raise UsageError(
             f"{os.fspath(path)}: a video cannot be written as {extension or 'that'}; end it in {known}."
@@ -119,7 +100,7 @@ class VideoWriter:
         self.frames = 0
         self._extension = Path(self.path).suffix.lower()
         self._rate = rate if rate and 0 < rate <= 1000 else None
-        self._time_base = time_base or _LIVE_TIME_BASE
+        self._time_base = time_base or LIVE_TIME_BASE
         self._color = color
         self._aspect = sample_aspect
         self._origin_s, self._end_s = origin_s, end_s
@@ -154,7 +135,7 @@ class VideoWriter:
         if self._last_pts is not None and pts <= self._last_pts:
             pts = self._last_pts + 1
         with self._telling():
-            frame = self._convert(_padded(_fitted(image, self._size)))
+            frame = self._convert(padded(fitted(image, self._size)))
             frame.pts, frame.time_base = pts, self._time_base
             frame.duration = self._duration(step)
             if self._sound is not None:
@@ -189,8 +170,8 @@ class VideoWriter:
             self._container = av.open(
                 self._file,
                 "w",
-                format=_MUXERS[self._extension],
-                container_options=_container_options(self._extension),
+                format=MUXERS[self._extension],
+                container_options=container_options(self._extension),
                 buffer_size=1 << 16,
             )
             stream = self._container.add_stream(
@@ -202,7 +183,7 @@ class VideoWriter:
             if self._aspect:
                 context.sample_aspect_ratio = self._aspect
             self._matrix = self._tag(context, height)
-            stream.options.update(_bounded_delay(float(self._rate or 30)))
+            stream.options.update(bounded_delay(float(self._rate or 30)))
             self._stream = stream
             if self._feed is not None:
                 self._sound = SoundTrack(
@@ -213,12 +194,12 @@ class VideoWriter:
     def _tag(self, context: Any, height: int) -> Colorspace:
         """Write the colour tags and return the matrix to convert with."""
         tags = self._color
-        if tags is None or tags[0] not in _MATRICES:
-            matrix = _BT709 if height >= _HD_HEIGHT else _SMPTE170M
+        if tags is None or tags[0] not in MATRICES:
+            matrix = BT709 if height >= HD_HEIGHT else SMPTE170M
             tags = (matrix, matrix, matrix)
         context.colorspace, context.color_primaries, context.color_trc = tags
         context.color_range = ColorRange.MPEG
-        return _MATRICES[tags[0]]
+        return MATRICES[tags[0]]
 
     def _convert(self, image: ImageArray) -> av.VideoFrame:
         return self._reformatter.reformat(
@@ -226,6 +207,7 @@ class VideoWriter:
             format="yuv420p",
             dst_colorspace=self._matrix,
             dst_color_range=ColorRange.MPEG,
+            threads=1,  # the encoder's threads want the cores
         )
 
     def _duration(self, step: int | None) -> int:
@@ -261,66 +243,6 @@ class VideoWriter:
         if self.frames == 0:
             with contextlib.suppress(OSError):
                 os.remove(self.path)  # nothing in it that anything could play
-
-
-def _container_options(extension: str) -> dict[str, str]:
-    common = {
-        "flush_packets": "1",
-        # One stream that pauses must not make the muxer hold the other one back for long.
-        "max_interleave_delta": str(round(_FRAGMENT_S * 1e6)),
-    }
-    if extension == ".mkv":
-        return common | {"cluster_time_limit": str(round(_FRAGMENT_S * 1000))}
-    # Fragments while it grows, one ordinary index when it ends well (hybrid); the header waits for the
-    # first fragment (delay_moov) because only then are the times of B-frames and sound exact.
-    return common | {
-        "movflags": "hybrid_fragmented+frag_keyframe+delay_moov+default_base_moof",
-        "frag_duration": str(round(_FRAGMENT_S * 1e6)),
-    }
-
-
-def _bounded_delay(rate: float) -> dict[str, str]:
-    """x264 options so that no picture stays in the encoder much longer than `_LOOK_AHEAD_S`."""
-    ahead = int(rate * _LOOK_AHEAD_S)
-    b_frames = min(2, ahead // 3)
-    params = {
-        "rc-lookahead": min(ahead, 40),
-        "sync-lookahead": 0,
-        "bframes": b_frames,
-        # A key frame at least every four seconds: players jump to them.
-        "keyint": max(1, min(250, round(rate * 4))),
-    }
-    if ahead < 3:  # slow sources: threads that each hold a picture would hold seconds
-        params["sliced-threads"] = 1
-    return {"x264-params": ":".join(f"{key}={value}" for key, value in params.items())}
-
-
-def _fitted(image: ImageArray, size: tuple[int, int]) -> ImageArray:
-    """`image`, or where its size is another, scaled to fit `size` and centred on black."""
-    width, height = size
-    if image.shape[:2] == (height, width):
-        return image
-    import cv2
-
-    zoom = min(width / image.shape[1], height / image.shape[0])
-    inner = (
-        max(1, min(width, round(image.shape[1] * zoom))),
-        max(1, min(height, round(image.shape[0] * zoom))),
-    )
-    canvas = np.zeros((height, width, 3), np.uint8)
-    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
-    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(
-        image, inner, interpolation=cv2.INTER_AREA
-    )
-    return canvas
-
-
-def _padded(image: ImageArray) -> ImageArray:
-    """`image` with its last row or column repeated where the height or width is odd."""
-    odd_rows, odd_columns = image.shape[0] % 2, image.shape[1] % 2
-    if not (odd_rows or odd_columns):
-        return np.ascontiguousarray(image)
-    return np.pad(image, ((0, odd_rows), (0, odd_columns), (0, 0)), mode="edge")
 
 
 def _create(path: str, overwrite: bool) -> BinaryIO:

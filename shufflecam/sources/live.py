@@ -14,10 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
 
-import numpy as np
-
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError
 from shufflecam.core.types import Frame, ImageArray, SourceInfo, SourceKind
+from shufflecam.sources.watch import PictureWatch
 
 OPEN_TIMEOUT_S = 10.0
 """A camera that has not shown a picture by then will not."""
@@ -27,12 +26,6 @@ STALL_TIMEOUT_S = 10.0
 
 JOIN_S = 0.5
 """What `close` waits for a reading thread before it is left behind."""
-
-NOTICE_AFTER_S = 5.0
-"""How long a picture must be black or frozen before that is said."""
-
-_BLACK_MEAN = 6
-"""Mean of 0..255 below which nothing can be seen; a covered sensor's noise stays under it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +93,7 @@ class LatestFrames:
             eager: read on before `frames` is called.
             open_here: open in the calling thread (macOS asks for permission on the main one only).
             on_notice: called by the thread that takes frames when the picture has been black or
-                frozen for `NOTICE_AFTER_S`, with a sentence.
+                frozen for five seconds, with a sentence.
             open_timeout_s: after this the device counts as not answering.
             stall_timeout_s: so long without a frame and it counts as gone.
             clock: `time.monotonic`.
@@ -255,41 +248,6 @@ class LatestFrames:
             self._slot = (self.given, grabbed)
             self.given += 1
             self._state.notify_all()
-
-
-class PictureWatch:
-    """Notices a picture that has been black, or the very same, for a while. A function of its inputs."""
-
-    def __init__(self, after_s: float = NOTICE_AFTER_S) -> None:
-        self._after_s = after_s
-        self._last: np.ndarray | None = None
-        self._since: dict[str, float] = {}
-        self.notice: str | None = None
-        """What is wrong at the moment; None while all is well."""
-
-    def update(self, image: ImageArray, now_s: float) -> str | None:
-        """Look at the next picture; a sentence at the moment when something begins to be worth saying."""
-        sample = image[:: max(1, image.shape[0] // 48), :: max(1, image.shape[1] // 64)].copy()
-        states = {
-            "black": float(sample.mean()) < _BLACK_MEAN,
-            # A sensor's noise never repeats: the very same values are an old picture.
-            "frozen": self._last is not None and np.array_equal(sample, self._last),
-        }
-        self._last = sample
-        current = None
-        for name, holds in states.items():
-            if not holds:
-                self._since.pop(name, None)
-            elif now_s - self._since.setdefault(name, now_s) >= self._after_s and current is None:
-                hint = (
-                    "is the lens covered or the privacy shutter closed?"
-                    if name == "black"
-                    else "is it hanging?"
-                )
-                current = f"The picture has been {name} for {self._after_s:g} seconds; {hint}"
-        fresh = current if current is not None and current != self.notice else None
-        self.notice = current
-        return fresh
 
 
 def _as_broken(error: BaseException | None, kind: str, path: str) -> BaseException:

@@ -87,6 +87,8 @@ def _upright(picture: Image.Image) -> Image.Image:
 def _to_bgr(picture: Image.Image) -> ImageArray:
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
         return cv2.cvtColor(_to_8_bit(np.asarray(picture)), cv2.COLOR_GRAY2BGR)
+    if picture.mode == "L" and not picture.has_transparency_data:
+        return cv2.cvtColor(np.asarray(picture), cv2.COLOR_GRAY2BGR)
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         white = Image.new("RGBA", picture.size, "white")
