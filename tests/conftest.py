@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+# Before torch is imported: threads that spin while they wait double the time of small networks.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 import pytest
+from hypothesis import settings
 
 from tests.clips import make_clip
+
+# Slow machines are no failures; pytest-timeout catches what hangs.
+settings.register_profile("shufflecam", deadline=None)
+settings.load_profile("shufflecam")
 
 
 @pytest.fixture(scope="session")

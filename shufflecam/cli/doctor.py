@@ -164,7 +164,7 @@ def _weights() -> Iterator[Check]:
             f"weights {entry.name}",
             state in ("embedded", "cached"),
             state,
-            f"shufflecam models get {entry.name}",
+            "comes with a later release" if entry.embedded else f"shufflecam models get {entry.name}",
             needed=entry.name == DEFAULT_POSE,
         )
 

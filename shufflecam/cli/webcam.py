@@ -104,6 +104,10 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
 
 def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
     """Do it, and say what came of it. Errors as in `run_video`."""
+    # OpenCV before PyAV: each wheel carries its own X libraries, and with PyAV's loaded first OpenCV's
+    # window never opens (seen with opencv-python 5.0.0.93 and av 18.1.0).
+    import cv2  # noqa: F401
+
     from shufflecam.cli.outputs import check_record_usage, open_record, refuse_same_file, written_to
     from shufflecam.cli.run import raise_if_not_whole, stop_on_signals
     from shufflecam.export.files import check_writable

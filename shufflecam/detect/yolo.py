@@ -231,7 +231,8 @@ def quiet_ultralytics() -> Iterator[None]:
 
     It reads these switches while it is imported. Its settings (telemetry is `sync`) go to a folder of
     ours and not to the user's home. It also writes OMP_NUM_THREADS=1, switches OpenCV's threads off,
-    sets numpy's print options and replaces torch.save: all that is put back.
+    sets numpy's print options and replaces torch.save and Pillow's Image.open (which then wants a package
+    that is not here for every broken picture): all that is put back.
     """
     if "ultralytics" in sys.modules:
         yield
@@ -239,16 +240,18 @@ def quiet_ultralytics() -> Iterator[None]:
     import cv2
     import numpy as np
     import torch
+    from PIL import Image
 
     os.environ["YOLO_OFFLINE"] = "true"
     os.environ["YOLO_AUTOINSTALL"] = "false"
     os.environ["YOLO_VERBOSE"] = "false"
     os.environ.setdefault("YOLO_CONFIG_DIR", str(cache_dir()))
-    omp, cv2_threads, save, printing = (
+    omp, cv2_threads, save, printing, open_picture = (
         os.environ.get("OMP_NUM_THREADS"),
         cv2.getNumThreads(),
         torch.save,
         np.get_printoptions(),
+        Image.open,
     )
     try:
         yield
@@ -260,4 +263,5 @@ def quiet_ultralytics() -> Iterator[None]:
             os.environ.pop("OMP_NUM_THREADS", None)
         cv2.setNumThreads(cv2_threads)
         torch.save = save
+        Image.open = open_picture
         np.set_printoptions(**printing)
