@@ -67,6 +67,7 @@ def export(tensors: Mapping[str, Tensor], keypoints: int, path: Path, card: Mapp
     if lost:
         raise OutputError(f"{len(lost)} tensors do not fit into float16 (the first: {lost[0]}); train on.")
     _replace(path, lambda target: save_file(half, target, metadata=dict(card)))
+    path.chmod(0o644)  # safetensors makes its files for the owner's eyes only
     return file_sha256(path)
 
 

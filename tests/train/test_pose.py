@@ -130,6 +130,7 @@ def test_export_is_half_precision_with_a_card(tmp_path: Path) -> None:
     file = tmp_path / "weights/mine.safetensors"
     digest = checkpoint.export(build(17, (16, 16, 16)).state_dict(), 17, file, {"result": "none"})
     assert len(digest) == 64
+    assert file.stat().st_mode & 0o777 == 0o644
     with safe_open(file, "pt") as read:
         assert read.metadata() == {"result": "none"}
         names = set(read.keys())
