@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -219,31 +218,27 @@ def _entry(model: str, skeleton: str) -> PoseEntry:
     return entry
 
 
-@dataclass(frozen=True)
-class _Row:
-    key: str
-    label: str
-
-
 _ROWS = (
-    _Row("ap", "AP"),
-    _Row("ap50", "AP50"),
-    _Row("ap75", "AP75"),
-    _Row("ap_medium", "AP(M)"),
-    _Row("ap_large", "AP(L)"),
-    _Row("ar", "AR"),
-    _Row("ar50", "AR50"),
+    ("ap", "AP"),
+    ("ap50", "AP50"),
+    ("ap75", "AP75"),
+    ("ap_medium", "AP(M)"),
+    ("ap_large", "AP(L)"),
+    ("ar", "AR"),
+    ("ar50", "AR50"),
 )
 
 
 def _print_coco(figures: dict[str, float], entry: PoseEntry, data: CocoSet, results: int, boxes: str) -> None:
-    for row in _ROWS:
-        click.echo(f"{row.label:<10} {figures[row.key]:.4f}")
+    from shufflecam.models.catalogue import pose_entry
+
+    for key, label in _ROWS:
+        click.echo(f"{label:<10} {figures[key]:.4f}")
     click.echo(f"pictures   {len(data.pictures)} (left out, not on disk: {len(data.missing)})")
     click.echo(f"people     {results} found, boxes: {boxes}")
-    click.echo(
-        f"published  {entry.published} ({entry.name}; val2017, boxes of a detector with human AP 56.4)"
-    )
+    # Our own weights are held against the published ones of the same network.
+    row = pose_entry("coco-256x192") if entry.embedded else entry
+    click.echo(f"published  {row.published} ({row.name}: val2017, boxes of a detector with human AP 56.4)")
 
 
 def _estimator(
@@ -252,7 +247,7 @@ def _estimator(
     from shufflecam.models.load import load_pose_engine
     from shufflecam.pose.estimator import HeatmapEstimator
 
-    engine, _, _ = load_pose_engine(model, weights, backend=backend, device=device)
+    engine, *_ = load_pose_engine(model, weights, backend=backend, device=device)
     return HeatmapEstimator(engine, entry.skeleton, entry.input_size, flip_test=flip_test)
 
 

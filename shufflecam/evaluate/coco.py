@@ -57,8 +57,8 @@ class CocoFigures:
 
 
 @dataclass(frozen=True, eq=False)
-class _Person:
-    """What the NMS and the results array need of one pose."""
+class Scored:
+    """What the NMS and the results array need of one person's pose."""
 
     keypoints: FloatArray
     """(K, 2) image pixels."""
@@ -89,13 +89,13 @@ def predict(
     Raises:
         SourceError: a picture is broken or of another size than its annotations.
     """
-    people: dict[int, list[_Person]] = {}
+    people: dict[int, list[Scored]] = {}
     for owners, box_scores, crops in _batches(estimator.input_size, pictures, boxes, batch, on_picture):
         for image_id, person in zip(owners, _poses(estimator, crops, box_scores), strict=True):
             people.setdefault(image_id, []).append(person)
     sigmas = estimator.skeleton.sigmas
     return [
-        _result(image_id, found[index])
+        result_entry(image_id, found[index])
         for image_id, found in people.items()
         for index in oks_nms(found, sigmas)
     ]
@@ -125,7 +125,7 @@ def score(results: list[Result], coco: CocoSet, skeleton: Skeleton) -> CocoFigur
 
 
 def oks_nms(
-    people: list[_Person], sigmas: tuple[float, ...], threshold: float = OKS_NMS_THRESHOLD
+    people: list[Scored], sigmas: tuple[float, ...], threshold: float = OKS_NMS_THRESHOLD
 ) -> list[int]:
     """Indices of the people to keep, surest first.
 
@@ -193,7 +193,7 @@ def _joined(parts: list[CropBatch]) -> CropBatch:
     )
 
 
-def _poses(estimator: HeatmapEstimator, crops: CropBatch, box_scores: list[float]) -> Iterator[_Person]:
+def _poses(estimator: HeatmapEstimator, crops: CropBatch, box_scores: list[float]) -> Iterator[Scored]:
     keypoints, scores = estimator.locate(crops)
     # The reference does not leave a joint out: where the heatmap's maximum is <= 0 it says heatmap
     # place (-1, -1), which is one output stride above and left of the crop.
@@ -203,7 +203,7 @@ def _poses(estimator: HeatmapEstimator, crops: CropBatch, box_scores: list[float
     )
     keypoints = np.where(np.isnan(keypoints), nowhere, keypoints)
     for index, box_score in enumerate(box_scores):
-        yield _Person(
+        yield Scored(
             keypoints[index],
             scores[index],
             instance_score(box_score, scores[index]),
@@ -211,7 +211,8 @@ def _poses(estimator: HeatmapEstimator, crops: CropBatch, box_scores: list[float
         )
 
 
-def _result(image_id: int, person: _Person) -> Result:
+def result_entry(image_id: int, person: Scored) -> Result:
+    """One entry of COCO's results array."""
     flat = np.concatenate([person.keypoints, person.scores[:, None]], axis=1).reshape(-1)
     return {
         "image_id": image_id,
