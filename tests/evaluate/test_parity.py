@@ -39,7 +39,7 @@ MMPOSE = {
         0.84933,
     ),
 }
-"""AP, AP50, AP75, AP(M), AP(L), AR, AR50, AR75, AR(M), AR(L) with score_mode bbox_keypoint, oks_nms at 0.9."""
+"""AP, AP50, AP75, AP(M), AP(L), AR, AR50, AR75, AR(M), AR(L); score_mode bbox_keypoint, oks_nms at 0.9."""
 
 
 def noisy(data: CocoSet) -> dict[int, list[Scored]]:
