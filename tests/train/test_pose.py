@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from shufflecam.core.errors import Interrupted, OutputError, UsageError, WeightsError
 from shufflecam.core.skeleton import COCO_17
+from shufflecam.detect.yolo import build_network
 from shufflecam.engines.torch import TorchEngine, physical_cores
 from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
 from shufflecam.evaluate.coco import predict, score
@@ -23,7 +24,7 @@ from shufflecam.train.augment import Augmentation
 from shufflecam.train.data import People, SetSpec, read_people
 from shufflecam.train.history import History
 from shufflecam.train.nets import CoordinateHead, build, widen
-from shufflecam.train.pose import Run
+from shufflecam.train.pose import Progress, Run
 from shufflecam.train.recipe import Recipe
 from tests.evaluate.people import annotation, person_keypoints, write_set
 
@@ -140,6 +141,20 @@ def test_export_is_half_precision_with_a_card(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="float16"):
         checkpoint.export(broken, 17, file, {})
     assert file.exists()
+
+
+def test_a_detector_s_features_are_distilled(tmp_path: Path, people: People) -> None:
+    detector = build_network("yolov8n", 1)
+    recipe = replace(SMALL, distill=1.0, distill_share=1.0, coordinate_warmup=0, loss="mse")
+    with pytest.raises(UsageError, match="--distill-from"):
+        Run(tmp_path / "none", people, COCO_17, recipe)
+    run = Run(tmp_path / "run", people, COCO_17, recipe, detector=detector)
+    before = [value.clone() for value in detector.state_dict().values()]
+    seen: list[Progress] = []
+    run.run(on_step=seen.append)
+    # Random projections miss the normalised features by about 2; the heatmap loss is tiny beside that.
+    assert seen[0].loss > seen[-1].loss > 0
+    assert all(torch.equal(a, b) for a, b in zip(before, detector.state_dict().values(), strict=True))
 
 
 def test_losses_are_least_at_the_truth() -> None:
