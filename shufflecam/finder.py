@@ -32,6 +32,8 @@ class Identity:
     """name, sha256, input_size (w, h)."""
     detector: dict[str, Any]
     """name and what it was set to."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what did not work and what is used instead."""
 
 
 class PoseFinder:
@@ -161,7 +163,7 @@ def load(
         det_every: look for people every N frames and follow their keypoints in between.
         max_people: the best N a frame.
         flip_test: run each crop mirrored as well and average.
-        backend: "auto" or "torch".
+        backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         track: give people ids over frames.
         smooth: steady the keypoints over time (needs `track`).
@@ -177,7 +179,7 @@ def load(
     from shufflecam.smooth import OneEuroSmoother
     from shufflecam.track import PoseTracker
 
-    engine, entry, sha256 = load_pose_engine(model, weights, backend=backend, device=device)
+    engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
     estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size, flip_test=flip_test)
     if isinstance(detector, str):
         person_detector, described = open_detector(
@@ -190,6 +192,7 @@ def load(
     identity = Identity(
         model={"name": model, "sha256": sha256, "input_size": list(entry.input_size), "engine": engine.name},
         detector=described,
+        notes=notes,
     )
     return PoseFinder(
         person_detector,

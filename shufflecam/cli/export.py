@@ -254,17 +254,28 @@ def _keypoints(engine: Engine, entry: PoseEntry) -> np.ndarray:
     return np.stack([pose.keypoints for pose in poses])
 
 
+def photo_path(name: str) -> Path:
+    """Where one of the photos of the installed ultralytics package is; does not import it.
+
+    Raises:
+        SourceError: it is not there.
+    """
+    spec = find_spec("ultralytics")
+    for place in (spec.submodule_search_locations or []) if spec is not None else []:
+        path = Path(place) / "assets" / name
+        if path.is_file():
+            return path
+    raise SourceError(f"the photo {name} of the ultralytics package is missing; install ultralytics again")
+
+
 def _photo(name: str) -> ImageArray:
     """(H, W, 3) uint8 BGR."""
     import cv2
 
-    spec = find_spec("ultralytics")
-    path = Path(str(spec.origin)).parent / "assets" / name if spec is not None else Path(name)
-    picture: Any = cv2.imread(str(path)) if path.is_file() else None
+    path = photo_path(name)
+    picture: Any = cv2.imread(str(path))
     if picture is None:
-        raise SourceError(
-            f"the photo {name} of the ultralytics package is missing; install ultralytics again"
-        )
+        raise SourceError(f"the photo {path} cannot be read; install ultralytics again")
     photo: ImageArray = picture
     return photo
 

@@ -87,7 +87,7 @@ def command(
                 check_pictures(out, inputs, overwrite)
             record = open_record(json_target, record_format, overwrite)
             stats = Stats()
-            finder = finder_options.load(given, stats)
+            finder = finder_options.load(given, talk, stats)
             stop.writing = True
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.

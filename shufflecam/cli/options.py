@@ -13,6 +13,7 @@ import click
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from shufflecam.cli.console import Talk
     from shufflecam.core.protocols import PersonDetector
     from shufflecam.finder import PoseFinder
     from shufflecam.stats import Stats
@@ -135,10 +136,10 @@ def model_options(command: F) -> F:
         ),
         click.option(
             "--backend",
-            type=click.Choice(["auto", "torch"]),
+            type=click.Choice(["auto", "torch", "openvino", "onnx"]),
             default="auto",
             show_default=True,
-            help="What computes the networks.",
+            help="What computes the pose network; auto: the fastest that works here.",
         ),
         click.option(
             "--device",
@@ -267,11 +268,11 @@ class FinderOptions:
 
         return GivenBoxes.read(self.boxes)
 
-    def load(self, given: PersonDetector | None, stats: Stats | None = None) -> PoseFinder:
-        """The finder; imports torch."""
+    def load(self, given: PersonDetector | None, talk: Talk, stats: Stats | None = None) -> PoseFinder:
+        """The finder; imports torch. Says what did not work on the way."""
         from shufflecam.finder import load
 
-        return load(
+        finder = load(
             self.model,
             weights=self.weights,
             detector=self.detector if given is None else given,
@@ -286,6 +287,9 @@ class FinderOptions:
             smooth=self.smooth,
             stats=stats,
         )
+        for note in finder.identity.notes:
+            talk.note(note)
+        return finder
 
 
 def looks_like_file(detector: str) -> bool:

@@ -309,7 +309,7 @@ def label(
         from shufflecam.models.load import load_pose_engine
         from shufflecam.pose.estimator import HeatmapEstimator
 
-        engine, entry, _ = load_pose_engine(teacher, None, backend="auto", device="auto")
+        engine, entry, *_ = load_pose_engine(teacher, None, backend="auto", device="auto")
         estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size)
     finder, _ = open_detector(detector, det_conf=det_conf, det_size=416, max_people=50, device="auto")
     with talk.progress("pictures", len(pictures)) as meter:

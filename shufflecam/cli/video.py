@@ -102,7 +102,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 check_writable(job.out, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)
             stats = Stats()
-            finder = finder_options.load(given, stats)
+            finder = finder_options.load(given, talk, stats)
             stop.writing = True
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.

@@ -135,7 +135,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 check_writable(job.recording, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)
             run = _LiveRun(job, source, record, in_window=not job.headless and problem is None, talk=talk)
-            finder = finder_options.load(given, run.stats)
+            finder = finder_options.load(given, talk, run.stats)
             assert source.info.size is not None
             finder.warm_up(source.info.size)
             stop.writing = True

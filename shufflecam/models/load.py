@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.core.protocols import Engine
-from shufflecam.models.catalogue import POSES, PoseEntry, pose_entry, require
+from shufflecam.models.catalogue import POSES, PoseEntry, cache_dir, pose_entry, require
 from shufflecam.models.fetch import check_sha256, file_sha256
 from shufflecam.models.pickles import read_pickle
 from shufflecam.pose.network import PoseNet
@@ -205,37 +205,48 @@ def describe(path: Path) -> Description:
 
 def load_pose_engine(
     model: str, weights: str | Path | None = None, *, backend: str = "auto", device: str = "auto"
-) -> tuple[Engine, PoseEntry, str]:
+) -> tuple[Engine, PoseEntry, str, tuple[str, ...]]:
     """A pose network ready to run.
 
     Args:
         model: a catalogue name; with `weights` it names only the architecture.
         weights: a file instead of the catalogue's.
-        backend: "auto" or "torch".
+        backend: "auto", "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
     Returns:
-        The engine, the catalogue entry (skeleton, input size) and the file's SHA-256.
+        The engine, the catalogue entry (skeleton, input size), the file's SHA-256, and sentences that the
+        user should know (a backend that does not work here, a cache that cannot be written).
 
     Raises:
         UsageError: an unknown model, backend or device.
         WeightsError: weights that are missing, of another architecture, damaged or unsafe.
     """
-    from shufflecam.engines.torch import TorchEngine, resolve_device
+    from shufflecam.engines.choose import BACKENDS, open_engine
+    from shufflecam.engines.torch import resolve_device
 
     entry = pose_entry(model)
-    if backend not in ("auto", "torch"):
-        raise UsageError(f"there is no backend {backend!r}; choose auto or torch")
-    place = resolve_device(device)
+    if backend not in ("auto", *BACKENDS):  # a matter of usage: said before files are looked for
+        raise UsageError(f"there is no backend {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
+    if device not in ("auto", "cpu"):
+        resolve_device(device)
     if weights is not None:
         path = Path(weights)
-        net = load_pose(path, entry)
+        net = load_pose(path, entry)  # a file of the user's is read whatever the cache holds
         digest = file_sha256(path)
     else:
         path = require(entry)
         digest = check_sha256(path, entry)
-        net = load_pose(path, entry)
-    return TorchEngine(net, place), entry, digest
+        net = None
+    engine, notes = open_engine(
+        lambda: load_pose(path, entry) if net is None else net,
+        backend=backend,
+        device=device,
+        cache_key=f"{entry.architecture}-{len(entry.skeleton.keypoints)}-{digest}",
+        input_size=entry.input_size,
+        cache_dir=cache_dir() / "engines",
+    )
+    return engine, entry, digest, notes
 
 
 def _with_keypoints(number: int) -> tuple[str, ...]:

@@ -65,12 +65,11 @@ def test_duration(live: list[str], run_cli) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_it_with_everything_closed(
-    number: signal.Signals, live: list[str], tmp_path: Path
-) -> None:
+def test_a_signal_closes_everything(number: signal.Signals, live: list[str], tmp_path: Path) -> None:
     recording = tmp_path / "live.mp4"
     process = subprocess.Popen(
-        [sys.executable, "-m", "shufflecam", *live, "--headless", "--loop", "--json", "-", "--record", recording],
+        [sys.executable, "-m", "shufflecam", *live, "--headless", "--loop", "--json", "-",
+         "--record", str(recording)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cli_environment(tmp_path),
     )  # fmt: skip
     assert process.stdout is not None

@@ -215,7 +215,7 @@ def test_describe(tmp_path: Path) -> None:
 
 def test_an_engine_from_a_file(tmp_path: Path) -> None:
     path = save(old_layout(16), tmp_path / "net.pth")
-    engine, entry, sha256 = load_pose_engine("mpii-256x256", path, device="cpu")
+    engine, entry, sha256, _ = load_pose_engine("mpii-256x256", path, device="cpu")
     assert entry is MPII
     assert sha256 == file_sha256(path)
     assert engine.run(np.zeros((2, 3, 256, 256), np.float32)).shape == (2, 16, 64, 64)
