@@ -1,0 +1,110 @@
+"""`shufflecam bench`: what it measures and promises; never how fast this machine is."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from pathlib import Path
+
+import cv2
+import pytest
+from click.testing import CliRunner
+
+from shufflecam.cli import bench
+from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(bench, "BATCHES", (1, 2))
+    monkeypatch.setattr(bench, "NETWORK_RUNS", 1)
+    monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path / "cache"))
+
+
+def run(*arguments: object) -> str:
+    result = CliRunner().invoke(bench.command, [str(a) for a in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def network(weights: Path) -> tuple[object, ...]:
+    return ("--model", "coco-256x192", "--weights", weights, "--detector", "none", "--device", "cpu")
+
+
+def test_both_ways_over_the_same_frames(clip: Path, pose_weights: Path, tmp_path: Path) -> None:
+    chart = tmp_path / "stages.png"
+    extra = ("--chart", chart) if find_spec("matplotlib") else ()
+    out = run(
+        clip,
+        "--baseline",
+        "--frames",
+        3,
+        "--runs",
+        2,
+        "--quiet",
+        "--json",
+        "-",
+        *network(pose_weights),
+        *extra,
+    )
+    result = json.loads(out)
+    assert {"ratio", "fast", "naive", "peers"} <= set(result)
+    assert result["frames"] == 3
+    assert len(result["ratios"]) == 2
+    assert min(result["ratios"]) <= result["ratio"] <= max(result["ratios"])
+    # The whole frame is one person on both sides, so the keypoints must be the same.
+    assert result["oks"] == pytest.approx(1, abs=1e-3)
+    assert result["fast"]["fps"] == pytest.approx(1000 / result["fast"]["frame_ms"])
+    assert {"capture", "detect", "pose", "track", "draw and encode"} <= set(result["fast"]["stages"])
+    assert all(0 <= times["p50_ms"] <= times["p95_ms"] for times in result["fast"]["stages"].values())
+    assert {(row["engine"], row["batch"]) for row in result["networks"]} >= {
+        ("naive", 1),
+        ("naive", 2),
+        ("torch", 1),
+        ("torch", 2),
+    }
+    if extra:
+        picture = cv2.imread(str(chart))
+        assert picture is not None
+        assert picture.std() > 10
+
+
+def test_too_slow_is_an_error_after_the_figures_are_written(
+    clip: Path, pose_weights: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "figures.json"
+    with pytest.raises(ShufflecamError, match=r"times as fast .* wanted: 1e\+06"):
+        run(
+            *(clip, "--baseline", "--frames", 2, "--runs", 1, "--json", target, "--min-ratio", 1e6),
+            *network(pose_weights),
+        )
+    assert json.loads(target.read_text())["ratio"] > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (("--min-ratio", 2), UsageError, "add --baseline"),
+        (("--json", "a.jpg"), UsageError, "must end in .json"),
+        (("--json", "there.json"), OutputError, "--overwrite"),
+        (("--model", "nobody"), UsageError, "nobody"),
+    ],
+)
+def test_what_cannot_be_meant(
+    arguments: tuple[object, ...],
+    error: type[ShufflecamError],
+    message: str,
+    clip: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("there.json").write_text("kept")
+    with pytest.raises(error, match=message):
+        run(clip, *arguments)
+    assert Path("there.json").read_text() == "kept"
+
+
+def test_a_clip_that_is_not_there(pose_weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        run(tmp_path / "nowhere.mp4", *network(pose_weights))
