@@ -183,7 +183,12 @@ def load(
     estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size, flip_test=flip_test)
     if isinstance(detector, str):
         person_detector, described = open_detector(
-            detector, det_conf=det_conf, det_size=det_size, max_people=max_people, device=device
+            detector,
+            det_conf=det_conf,
+            det_size=det_size,
+            max_people=max_people,
+            backend=backend,
+            device=device,
         )
     else:
         person_detector, described = detector, {"name": getattr(detector, "name", type(detector).__name__)}

@@ -58,7 +58,8 @@ def indices(run: Pipeline, into: list[int] | None = None) -> list[int]:
 
 
 def our_threads() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("shufflecam-")]
+    names = {f"shufflecam-{name}" for name in ("capture", "inference", "test")}
+    return [thread.name for thread in threading.enumerate() if thread.name in names]
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,8 @@ COMMANDS = {
     "doctor": "shufflecam.cli.doctor",
     "eval": "shufflecam.cli.eval",
     "train": "shufflecam.cli.train",
+    "export": "shufflecam.cli.export",
+    "bench": "shufflecam.cli.bench",
 }
 """Command -> the module with a click command called `command`. Order: what people need first."""
 

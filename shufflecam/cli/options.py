@@ -139,7 +139,7 @@ def model_options(command: F) -> F:
             type=click.Choice(["auto", "torch", "openvino", "onnx"]),
             default="auto",
             show_default=True,
-            help="What computes the pose network; auto: the fastest that works here.",
+            help="What computes the networks; auto: the fastest that works here.",
         ),
         click.option(
             "--device",

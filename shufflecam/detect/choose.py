@@ -26,6 +26,7 @@ def open_detector(
     det_conf: float = DET_CONF,
     det_size: int = DET_SIZE,
     max_people: int = MAX_PEOPLE,
+    backend: str = "auto",
     device: str = "auto",
 ) -> tuple[PersonDetector, dict[str, Any]]:
     """A detector by its name.
@@ -36,6 +37,7 @@ def open_detector(
         det_conf: people scored lower are left out.
         det_size: the longer side of the network's input in pixels.
         max_people: the best N a frame.
+        backend: "auto", "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
     Returns:
@@ -50,7 +52,13 @@ def open_detector(
     entry, path = _find(choice)
     digest = file_sha256(path) if entry is None else check_sha256(path, entry)
     detector = YoloDetector.from_file(
-        path, det_size=det_size, det_conf=det_conf, max_people=max_people, device=device
+        path,
+        det_size=det_size,
+        det_conf=det_conf,
+        max_people=max_people,
+        backend=backend,
+        device=device,
+        digest=digest,
     )
     described = {
         "name": path.name if entry is None else entry.name,

@@ -98,18 +98,36 @@ class YoloDetector:
         det_size: int = DET_SIZE,
         det_conf: float = DET_CONF,
         max_people: int = MAX_PEOPLE,
+        backend: str = "auto",
         device: str = "cpu",
+        digest: str | None = None,
     ) -> YoloDetector:
-        """A detector from a file of weights (`.pt`, `.safetensors`), run by torch.
+        """A detector from a file of weights (`.pt`, `.safetensors`).
+
+        Args:
+            path: the file.
+            det_size: as for the class, with the two after it.
+            det_conf: see there.
+            max_people: see there.
+            backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
+            device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+            digest: the file's SHA-256, under which a prepared network is kept; None: nothing is kept.
 
         Raises:
-            UsageError: a device that is not here.
+            UsageError: a backend or device that is not here.
             WeightsError: the file is missing, damaged, unsafe, or not of a known family.
         """
         network = load_network(path)
-        from shufflecam.engines.torch import TorchEngine
+        from shufflecam.engines.choose import open_engine
 
-        engine = TorchEngine(network.module, device)
+        engine, _ = open_engine(
+            lambda: network.module,
+            backend=backend,
+            device=device,
+            cache_key=f"{network.architecture}-boxes-{digest}",
+            input_size=None,  # rectangles of any shape
+            cache_dir=None if digest is None else cache_dir() / "engines",
+        )
         return cls(engine, person=network.person, det_size=det_size, det_conf=det_conf, max_people=max_people)
 
     def detect(self, frame: Frame) -> Detections:
@@ -182,6 +200,8 @@ def _boxes_only(module: Any) -> nn.Module:
     module.fuse(verbose=False)
     # With this flag the head returns the boxes alone, as exports do, without its raw maps beside them.
     head.export = True
+    # Anchors for each shape anew: a traced network would keep those of the first picture.
+    head.dynamic = True
     checked: nn.Module = module.requires_grad_(False)
     return checked
 
