@@ -12,6 +12,7 @@ import gzip
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -215,8 +216,7 @@ def _regions(people: MpiiPeople) -> tuple[FloatArray, FloatArray]:
 
 
 def _read_h5(file: Path) -> MpiiPeople:
-    import h5py
-
+    h5py = _library("h5py")
     with h5py.File(file, "r") as data:
         joints = np.array(data["part"], np.float32)
         # This layout has the padding and the shift towards the feet in it already.
@@ -250,9 +250,7 @@ def _read_reference(entries: list[dict[str, Any]], matlab: Path) -> MpiiPeople:
     visible = np.array([entry["joints_vis"] for entry in entries], np.float32)
     heads = _head_sizes(joints)
     if matlab.is_file():
-        from scipy.io import loadmat
-
-        truth = loadmat(matlab)
+        truth = _library("scipy.io").loadmat(matlab)
         if truth["pos_gt_src"].shape != (JOINTS, 2, len(entries)):
             raise UsageError(f"{matlab.name} holds other people than the annotation file beside it.")
         joints = truth["pos_gt_src"].transpose(2, 0, 1).astype(np.float32)
@@ -267,6 +265,15 @@ def _read_reference(entries: list[dict[str, Any]], matlab: Path) -> MpiiPeople:
         visible,
         heads,
     )
+
+
+def _library(name: str) -> Any:
+    """A module that only this layout needs. Raises UsageError where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError as error:
+        top = name.partition(".")[0]
+        raise UsageError(f"This layout of MPII needs {top}; install it with pip install {top}.") from error
 
 
 def _annotated(joints: FloatArray) -> FloatArray:
