@@ -109,6 +109,7 @@ class VideoWriter:
         self._sound: SoundTrack | None = None
         self._size = (0, 0)
         self._last_pts: int | None = None
+        self._last_step: int | None = None
         self._last_s = origin_s
         self._failed = False
         self._whole_bytes = 0
@@ -132,6 +133,7 @@ class VideoWriter:
             self._start((image.shape[1], image.shape[0]))
         pts = round((timestamp_s - self._origin_s) / float(self._time_base))
         step = pts - self._last_pts if self._last_pts is not None and pts > self._last_pts else None
+        self._last_step = step if step is not None else self._last_step
         if self._last_pts is not None and pts <= self._last_pts:
             pts = self._last_pts + 1
         with self._telling():
@@ -140,8 +142,7 @@ class VideoWriter:
             frame.duration = self._duration(step)
             if self._sound is not None:
                 self._sound.mux_until(timestamp_s)
-            for packet in self._stream.encode(frame):
-                self._container.mux_one(packet)
+            self._mux(self._stream.encode(frame))
         self._last_pts, self._last_s = pts, timestamp_s
         self.frames += 1
         # Between two calls the file ends with a whole fragment: nothing else is flushed.
@@ -157,8 +158,7 @@ class VideoWriter:
                 if self._sound is not None:
                     last_end = self._last_s + float(self._duration(None) * self._time_base)
                     self._sound.finish(math.inf if complete else last_end)
-                for packet in self._stream.encode(None):
-                    self._container.mux_one(packet)
+                self._mux(self._stream.encode(None))
                 self._container.close()
         finally:
             self._abandon()
@@ -209,6 +209,14 @@ class VideoWriter:
             dst_color_range=ColorRange.MPEG,
             threads=1,  # the encoder's threads want the cores
         )
+
+    def _mux(self, packets: list[av.Packet]) -> None:
+        for packet in packets:
+            if not packet.duration:
+                # x264 gives none, and without the last picture's an mp4 ends, by its edit list, with that
+                # picture's beginning: rounded down, players and decoders leave it out.
+                packet.duration = self._duration(self._last_step)
+            self._container.mux_one(packet)
 
     def _duration(self, step: int | None) -> int:
         if self._rate is not None:

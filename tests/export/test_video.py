@@ -360,3 +360,16 @@ def test_disk_full_says_so_and_keeps_what_is_written(
 def test_tone_generator_is_what_it_says() -> None:
     samples = np.concatenate([frame.to_ndarray()[0] for frame in tone_frames(2.0)])
     assert loud_edges(("pcm", samples, 0.0)) == pytest.approx([0.5, 1.0, 1.5], abs=0.006)
+
+
+def test_the_last_picture_is_within_the_file_however_its_time_rounds(tmp_path: Path) -> None:
+    """An mp4 that ends with its last picture's beginning loses that picture to the edit list's rounding."""
+    path = tmp_path / "long.mp4"
+    writer = VideoWriter(path, size=(64, 48), rate=Fraction(30), time_base=Fraction(1, 15360))
+    for number in range(230):
+        writer.write_image(np.zeros((48, 64, 3), np.uint8), number / 30)
+    writer.close()
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert sum(1 for _ in container.decode(stream)) == 230
+        assert abs(stream.duration - 230 * 512) < 16  # the edit list counts milliseconds
