@@ -91,6 +91,7 @@ def run_pipeline(
     on_result: Callable[[FrameResult], None] | None = None,
     on_tick: Callable[[], None] | None = None,
     wants_end: Callable[[Outcome], bool] | None = None,
+    is_past_end: Callable[[FrameResult], bool] | None = None,
     complete: Callable[[], bool] = lambda: True,
     dropped: Callable[[], int] = lambda: 0,
     tick_s: float = 0.1,
@@ -103,7 +104,8 @@ def run_pipeline(
         stop: looked at between results and while there is none.
         on_result: called after the sinks, for progress and the window.
         on_tick: called when nothing came for `tick_s`.
-        wants_end: whether the run is to end well after this result or tick (q, --duration, --max-frames).
+        wants_end: whether the run is to end well after this result or tick (q, --max-frames).
+        is_past_end: whether a result is beyond what was asked for (--duration): the run ends well before it.
         complete: whether the source gave all that it should (a folder with a broken picture did not).
         dropped: how many frames the source let go, for the footers.
         tick_s: the longest time without a look at signals.
@@ -121,6 +123,8 @@ def run_pipeline(
             if result is None:
                 if on_tick is not None:
                     on_tick()
+            elif is_past_end is not None and is_past_end(result):
+                break
             else:
                 for sink in sinks:
                     sink.write(result)

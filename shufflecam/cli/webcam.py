@@ -174,7 +174,6 @@ class _LiveRun:
         self.stats = Stats()
         self._figures: LiveFigures = LiveFigures(self.stats, source)
         self._frames = 0
-        self._last_s = 0.0
         self._began_s = 0.0
 
     def go(self, finder: PoseFinder, stop: Any) -> Outcome:
@@ -190,6 +189,7 @@ class _LiveRun:
             on_result=self._on_result,
             on_tick=view.tick,
             wants_end=lambda outcome: view.wants_end or self._is_enough(outcome),
+            is_past_end=self._is_past_end,
             # What was handed out but did not reach the record counts as dropped: records + dropped = given.
             dropped=lambda: self._source.given - self._frames,
             tick_s=TICK_S,
@@ -242,14 +242,14 @@ class _LiveRun:
 
     def _on_result(self, result: FrameResult) -> None:
         self._frames += 1
-        self._last_s = result.frame.timestamp_s
 
     def _is_enough(self, outcome: Outcome) -> bool:
         job = self._job
         if job.max_frames is not None and outcome.frames >= job.max_frames:
             return True
-        if job.duration_s is None:
-            return False
-        # By the frames' own times; a camera that has gone silent must not hold the run open for ever.
-        silent = time.monotonic() - self._began_s >= job.duration_s + GRACE_S
-        return self._last_s >= job.duration_s or silent
+        # --duration goes by the frames' own times; a silent camera must not hold the run open for ever.
+        limit_s = None if job.duration_s is None else job.duration_s + GRACE_S
+        return limit_s is not None and time.monotonic() - self._began_s >= limit_s
+
+    def _is_past_end(self, result: FrameResult) -> bool:
+        return self._job.duration_s is not None and result.frame.timestamp_s >= self._job.duration_s
