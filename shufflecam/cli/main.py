@@ -49,13 +49,13 @@ class CommandList(click.Group):
 )
 @click.version_option(__version__, prog_name="shufflecam")
 def cli() -> None:
-    r"""Skeletons from a webcam, a video or a folder of pictures.
+    """Skeletons from a webcam, a video or a folder of pictures.
 
     \b
       shufflecam webcam                         live skeletons from a camera
       shufflecam video in.mp4 --out out.mp4     a video with skeletons, its sound and timing kept
       shufflecam images photos/ --json          keypoints of every picture
-    """
+    """  # noqa: D301 - click wants the real backspace character
 
 
 def run(args: list[str] | None = None) -> None:

@@ -187,3 +187,9 @@ def test_a_signal_leaves_a_playable_video_and_a_whole_record(
     assert footer["complete"] is False
     assert footer["frames"] == len(entries) - 2
     assert len(frames_of(out)) == footer["frames"]
+
+
+def test_the_first_help_shows_the_three_commands_on_lines_of_their_own(run_cli) -> None:
+    lines = [line.strip() for line in run_cli("--help").stdout.splitlines()]
+    for command in ("webcam ", "video in.mp4 --out out.mp4", "images photos/ --json"):
+        assert any(line.startswith(f"shufflecam {command}") for line in lines)
