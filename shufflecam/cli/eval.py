@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.eval_detector import detector
 from shufflecam.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
@@ -81,7 +82,10 @@ def evaluation_options(command: Any) -> Any:
 
 @click.group()
 def command() -> None:
-    """Measure a pose network on annotated pictures."""
+    """Measure a network on annotated pictures."""
+
+
+command.add_command(detector)
 
 
 @command.command(

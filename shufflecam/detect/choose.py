@@ -89,6 +89,19 @@ def _find(choice: str) -> tuple[Entry | None, Path]:
     return entry, require(entry)
 
 
+def weights_file(choice: str) -> Path:
+    """The file of a detector's weights by its name, as for `open_detector` but without "none".
+
+    Raises:
+        UsageError: an unknown name.
+        WeightsError: the weights are missing or damaged.
+    """
+    entry, path = _find(choice)
+    if entry is not None:
+        check_sha256(path, entry)
+    return path
+
+
 def _automatic() -> tuple[Entry, Path]:
     for name in (DEFAULT_PERSON, *AUTO_PERSONS):
         entry = person_entry(name)

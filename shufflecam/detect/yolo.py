@@ -160,7 +160,9 @@ def load_network(path: Path) -> PersonNetwork:
     classes = _classes(path, tensors)
     module = build_network(architecture, classes)
     fill(module, tensors, path, f"a {architecture} detector")
-    return PersonNetwork(_boxes_only(module), architecture, _person_class(path, names, classes), metadata)
+    return PersonNetwork(
+        inference_network(module), architecture, _person_class(path, names, classes), metadata
+    )
 
 
 def build_network(architecture: str, classes: int) -> nn.Module:
@@ -189,8 +191,11 @@ def build_network(architecture: str, classes: int) -> nn.Module:
     return module
 
 
-def _boxes_only(module: Any) -> nn.Module:
-    """For inference: without what only training needs, and the boxes as the only output."""
+def inference_network(module: Any) -> nn.Module:
+    """A detector's network for inference: without what only training needs, the boxes as the only output.
+
+    Changes the module itself.
+    """
     module.eval()
     head = module.model[-1]
     if hasattr(head, "one2one_cv2"):

@@ -69,7 +69,12 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def read_coco(
-    file: Path, images: Path, *, keypoints: int | None = 17, allow_missing: bool = False
+    file: Path,
+    images: Path,
+    *,
+    keypoints: int | None = 17,
+    allow_missing: bool = False,
+    boxes_only: bool = False,
 ) -> CocoSet:
     """Read an annotation file and look for its pictures.
 
@@ -78,6 +83,7 @@ def read_coco(
         images: the folder with the pictures, by their `file_name`.
         keypoints: how many keypoints each person must have; None: whatever the file has, all alike.
         allow_missing: leave absent pictures out, with their people, instead of failing.
+        boxes_only: people without keypoints count too, as for a detector.
 
     Raises:
         SourceError: the file or the folder cannot be read, pictures are missing, nothing is left.
@@ -110,7 +116,9 @@ def read_coco(
     if not there:
         raise SourceError(f"None of the {len(pictures)} pictures of {file.name} is in {images}.")
     kept = [person for person in people if person["image_id"] in present]
-    if not any(person["num_keypoints"] > 0 for person in kept):
+    if not kept:
+        raise SourceError(f"No person is annotated in the pictures of {file}.")
+    if not boxes_only and not any(person["num_keypoints"] > 0 for person in kept):
         raise SourceError(f"No person in {file} has keypoints; instance files without them do not serve.")
     reduced = {
         **document,

@@ -42,7 +42,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def export(tensors: Mapping[str, Tensor], keypoints: int, path: Path, card: Mapping[str, str]) -> str:
-    """Write float16 `.safetensors` with the names of the reference's 1.x layout.
+    """Write a pose network as float16 `.safetensors` with the names of the reference's 1.x layout.
 
     Args:
         tensors: of a `PoseNet`, its head perhaps narrow.
@@ -57,9 +57,14 @@ def export(tensors: Mapping[str, Tensor], keypoints: int, path: Path, card: Mapp
         OutputError: it cannot be written.
     """
     wide = widen({name: value.detach().cpu() for name, value in tensors.items()}, keypoints)
+    return export_half(wide, path, card)
+
+
+def export_half(tensors: Mapping[str, Tensor], path: Path, card: Mapping[str, str]) -> str:
+    """Write tensors as float16 `.safetensors`; arguments, result and errors as for `export`."""
     half = {
-        name: (value.half() if value.dtype.is_floating_point else value).contiguous()
-        for name, value in wide.items()
+        name: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
+        for name, value in tensors.items()
     }
     lost = [
         name for name, value in half.items() if value.dtype.is_floating_point and not value.isfinite().all()

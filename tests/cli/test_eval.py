@@ -106,3 +106,40 @@ def test_mpii_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert figures["people"] == "1"
     assert {"head", "shoulder", "elbow", "wrist", "hip", "knee", "ankle", "mean", "mean@0.1"} <= set(figures)
     assert 0 <= float(figures["mean"]) <= 1
+
+
+def test_detector_prints_both_columns_and_their_ratio(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from pycocotools.coco import COCO
+
+    from shufflecam.detect.yolo import build_network
+
+    torch.manual_seed(0)
+    net = build_network("yolov8n", 1)
+    # Sure of something everywhere, so that boxes come out.
+    for layer in net.model[-1].cv3:
+        torch.nn.init.constant_(layer[-1].bias, 2.0)
+    weights, other = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    for file in (weights, other):
+        save_file(net.state_dict(), file, {"architecture": "yolov8n"})
+    folder, out = tmp_path / "set", tmp_path / "boxes.json"
+    person = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": BOX}  # no keypoints
+    file = write_set(folder, [person], 1)
+    common = ["--images", folder, "--annotations", file, "--det-size", 96, "--backend", "torch", "--quiet"]
+    code, text, _ = call(
+        capsys, "eval", "detector", *common, "--detector", weights, "--beside", other, "--json", out
+    )
+    assert code == 0
+    rows = [line.split() for line in text.splitlines()]
+    assert rows[0] == ["a.safetensors", "b.safetensors", "ratio"]
+    assert ["AP50", "from", "96x96"] in [row[:3] for row in rows]
+    assert COCO(str(file)).loadRes(str(out)).anns
+    assert sum(row[0] == "AP" and row[1] == row[2] for row in rows) == 1  # the same network twice
+
+
+def test_detector_without_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--images", tmp_path, "--annotations", tmp_path / "a.json", "--detector", "none"]
+    code, _, error = call(capsys, "eval", "detector", *arguments)
+    assert code == 2
+    assert "finds nobody to measure" in error

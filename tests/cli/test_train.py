@@ -91,3 +91,33 @@ def test_labels_of_an_openvino_teacher_can_be_trained_on(tmp_path: Path, shared_
     people = read_people([SetSpec(labels, photos)], COCO_17)
     assert len(people) == 3  # the three largest
     assert (people.weights > 0.9).sum(axis=1).min() >= 6
+
+
+def test_train_detector_measures_exports_and_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from safetensors.torch import save_file
+
+    from shufflecam.detect.yolo import build_network, load_network
+
+    folder, target, teacher = tmp_path / "set", tmp_path / "mine.safetensors", tmp_path / "t.safetensors"
+    person = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [10.0, 10.0, 100.0, 120.0]}
+    file = write_set(folder, [person], 2)
+    torch.manual_seed(0)
+    save_file(build_network("yolov8n", 2).state_dict(), teacher, {"architecture": "yolov8n"})
+    common = [
+        "train", "detector", folder, "--teacher", teacher, "--out", tmp_path / "run", "--views", 4,
+        "--size", 64, "--epochs", 1, "--batch", 2, "--device", "cpu", "--val", f"{file}:{folder}",
+    ]  # fmt: skip
+    assert call(*common, "--export", target) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run/history.jsonl").read_text().splitlines()]
+    assert lines[-1]["step"] == 2
+    assert any("ap" in line for line in lines)
+    assert load_network(target).metadata["teacher"] == "t.safetensors"
+    # The same command again: nothing is left to do. Other settings: refused, as is a folder without pictures.
+    assert call(*common) == 0
+    assert call(*common, "--lr", 1) == 2
+    (tmp_path / "empty").mkdir()
+    arguments = ["train", "detector", tmp_path / "empty", "--teacher", teacher, "--out", tmp_path / "other"]
+    assert call(*arguments) == 3
+    assert "no pictures below" in capsys.readouterr().err

@@ -1,0 +1,172 @@
+"""`shufflecam eval detector`: a person detector on annotated pictures, beside another one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import OutputError, UsageError, WeightsError
+
+if TYPE_CHECKING:
+    from shufflecam.evaluate.annotations import CocoSet
+    from shufflecam.evaluate.detector import DetectorFigures, Result
+
+_ROWS = (
+    ("AP", "ap", "{:.4f}"),
+    ("AP50", "ap50", "{:.4f}"),
+    ("AP50 from 96x96", "ap50_large", "{:.4f}"),
+    ("recall", "recall50", "{:.4f}"),
+    ("recall small", "recall50_small", "{:.4f}"),
+    ("recall medium", "recall50_medium", "{:.4f}"),
+    ("recall large", "recall50_large", "{:.4f}"),
+    ("false boxes", "false_boxes", "{:d}"),
+    ("ms a picture", "milliseconds", "{:.1f}"),
+)
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam eval detector --images val2017/ --annotations person_keypoints_val2017.json
+  shufflecam eval detector --images photos/ --annotations people.json --detector mine.safetensors \\
+      --beside yolov8s --det-size 640
+"""
+)
+@click.option(
+    "--images",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Folder with the pictures.",
+)
+@click.option(
+    "--annotations",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="COCO-format boxes of the people in them.",
+)
+@click.option(
+    "--detector",
+    metavar="auto|NAME|FILE",
+    default="auto",
+    show_default=True,
+    help="Who is measured; auto = the embedded one.",
+)
+@click.option(
+    "--beside",
+    metavar="NAME|FILE|none",
+    default="yolov8n",
+    show_default=True,
+    help="Who runs on the same pictures for comparison; left out where its weights are not here.",
+)
+@click.option(
+    "--det-size",
+    metavar="PX",
+    type=click.IntRange(32, 4096),
+    default=416,
+    show_default=True,
+    help="The longer side of the network's input.",
+)
+@click.option(
+    "--det-conf",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    default=0.01,
+    show_default=True,
+    help="Lowest score of a box: AP wants unsure ones too.",
+)
+@click.option(
+    "--allow-missing", is_flag=True, help="Leave pictures out that the folder lacks, and count them."
+)
+@click.option(
+    "--backend", metavar="NAME", default="auto", show_default=True, help="auto, torch, openvino or onnx."
+)
+@click.option(
+    "--device", metavar="auto|cpu|cuda[:N]|mps", default="auto", show_default=True, help="Where torch runs."
+)
+@click.option("--json", "target", metavar="OUT", type=click.Path(path_type=Path), help="COCO results array.")
+@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
+@click.option("--quiet", is_flag=True, help="Only the figures and errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def detector(
+    images: Path,
+    annotations: Path,
+    detector: str,
+    beside: str,
+    allow_missing: bool,
+    target: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    debug: bool,
+    **settings: Any,
+) -> None:
+    """AP, AP50 and recall by size of a person detector, with those of another one beside them.
+
+    A person counts as found where a box covers theirs by half (IoU 0.5). Sizes are areas of the annotated
+    box: small below 32x32 pixels, large from 96x96. False boxes are those surer than 0.4 that cover nobody
+    annotated.
+    """
+    from shufflecam.evaluate.annotations import read_coco
+
+    if detector == "none":
+        raise UsageError("--detector none finds nobody to measure; name a detector or a file.")
+    talk = Talk(quiet)
+    data = read_coco(annotations, images, keypoints=None, allow_missing=allow_missing, boxes_only=True)
+    if target is not None:
+        from shufflecam.export.files import check_writable
+
+        if target.suffix != ".json":
+            raise UsageError(f"--json {target} must end in .json: pycocotools loads one JSON array.")
+        check_writable(target, overwrite)
+    name, results, figures = _measure(detector, data, talk, settings)
+    if target is not None:
+        _write(target, results)
+    columns = [(name, figures)]
+    if beside != "none":
+        try:
+            other, _, theirs = _measure(beside, data, talk, settings)
+            columns.append((other, theirs))
+        except WeightsError as error:
+            if beside != "yolov8n":  # asked for by name
+                raise
+            talk.say(f"Not compared with {beside}: {error}")
+    _print(columns, data)
+
+
+def _measure(
+    choice: str, data: CocoSet, talk: Talk, settings: dict[str, Any]
+) -> tuple[str, list[Result], DetectorFigures]:
+    from shufflecam.detect.choose import open_detector
+    from shufflecam.evaluate import detector as evaluation
+
+    found, described = open_detector(choice, max_people=evaluation.MAX_PEOPLE, **settings)
+    with talk.progress(described["name"], len(data.pictures)) as meter:
+        results, milliseconds = evaluation.predict(found, data.pictures, on_picture=meter.advance)
+    return described["name"], results, evaluation.score(results, data, milliseconds)
+
+
+def _print(columns: list[tuple[str, DetectorFigures]], data: CocoSet) -> None:
+    """One row a figure, one column a detector, and the ratio of the two."""
+    width = max(12, *(len(name) for name, _ in columns)) + 2
+    ratio = f"{'ratio':>8}" if len(columns) == 2 else ""
+    click.echo(f"{'':<16}" + "".join(f"{name:>{width}}" for name, _ in columns) + ratio)
+    for label, key, form in _ROWS:
+        values = [getattr(figures, key) for _, figures in columns]
+        line = f"{label:<16}" + "".join(f"{form.format(value):>{width}}" for value in values)
+        if len(values) == 2 and values[1] > 0:
+            line += f"{values[0] / values[1]:>8.3f}"
+        click.echo(line)
+    click.echo(f"{'people':<16}{len(data.annotations):>{width}}")
+    click.echo(f"{'pictures':<16}{len(data.pictures):>{width}} (left out, not on disk: {len(data.missing)})")
+
+
+def _write(target: Path, results: list[Result]) -> None:
+    try:
+        target.write_text(json.dumps(results), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"Cannot write {target}: {error.strerror}.") from error
