@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from shufflecam.core.geometry import box_area, clip_boxes
+from shufflecam.cadence import Cadence, SceneWatch
 from shufflecam.core.protocols import PersonDetector, PoseEstimator, Smoother, Tracker
 from shufflecam.core.skeleton import Skeleton
-from shufflecam.core.types import Detections, FloatArray, Frame, FrameResult, ImageArray, Pose
+from shufflecam.core.types import Detections, Frame, FrameResult, ImageArray, Pose
+from shufflecam.follow import Follower
 
 if TYPE_CHECKING:
     from shufflecam.stats import Stats
 
-FOLLOW_THRESHOLD = 0.3
-"""Keypoints above this carry a box from one frame to the next."""
+LOST_GAP = 2
+"""Frames between two detections for the sake of somebody lost: a person whom the network cannot make out
+must not cost a detection a frame."""
 
-FOLLOW_MARGIN = 0.15
-"""Added on every side of the keypoints' extent: people's boxes reach past their joints."""
+DARK_SHARE = 3
+"""With nobody in sight, or somebody whose keypoints cannot be followed, the detector runs this many times as
+often as else."""
 
 
 @dataclass(frozen=True)
@@ -47,18 +52,39 @@ class PoseFinder:
         *,
         tracker: Tracker | None = None,
         smoother: Smoother | None = None,
-        detect_every: int = 1,
+        cadence: Cadence | None = None,
+        max_people: int = 20,
         stats: Stats | None = None,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
+        """Join the parts.
+
+        Args:
+            detector: finds people.
+            estimator: finds their keypoints.
+            identity: what the record says of the two.
+            tracker: gives ids; None: nobody gets one.
+            smoother: steadies keypoints.
+            cadence: how often the detector runs; None: on every frame.
+            max_people: followed at most.
+            stats: where stage times and the detector's runs are counted.
+            clock: seconds, for an automatic cadence.
+        """
         self._detector = detector
         self._estimator = estimator
         self._tracker = tracker
         self._smoother = smoother
-        self._detect_every = detect_every
+        self._cadence = Cadence(1) if cadence is None else cadence
+        self._follower = Follower(estimator.skeleton, max_people)
+        self._watch = SceneWatch()
         self._stats = stats
-        self._since_detection = 0
-        self._last: list[Pose] = []
+        self._clock = clock
+        self._since_detection: int | None = None
         self._calls = 0
+        self.frames = 0
+        """Frames so far."""
+        self.detections = 0
+        """How often the detector ran for them."""
         self.identity = identity
 
     @property
@@ -74,16 +100,26 @@ class PoseFinder:
 
     def find(self, frame: Frame) -> FrameResult:
         """Everybody in `frame`. Call it in the frames' order."""
+        self.frames += 1
+        began = self._clock()
         with self._stage("detect"):
-            detections = self._detections(frame)
+            self._look(frame)
+            # What may change from frame to frame is read once: `every` moves while we work.
+            every = self._cadence.every
+            searched = self._is_due(frame, every)
+            detections = self._search(frame, every) if searched else self._followed(frame)
+        detect_s = self._clock() - began if searched else None
         with self._stage("pose"):
-            poses = self._estimator.estimate(frame.image, detections) if len(detections) else []
+            poses = self._poses(frame, detections)
+        if every > 1:
+            poses, extra_s = self._check(frame, poses, searched, every)
+            detect_s = extra_s if detect_s is None else detect_s
         with self._stage("track"):
             if self._tracker is not None:
                 poses = self._tracker.update(poses, frame.timestamp_s)
             if self._smoother is not None:
                 poses = self._smoother.update(poses, frame.timestamp_s)
-        self._last = poses
+        self._cadence.observe(detect_s, self._clock() - began - (detect_s or 0.0))
         return FrameResult(frame, tuple(poses))
 
     def warm_up(self, size: tuple[int, int]) -> None:
@@ -97,42 +133,76 @@ class PoseFinder:
         box = np.array([[0, 0, width, height]], np.float32)
         self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)))
 
-    def _detections(self, frame: Frame) -> Detections:
-        if self._since_detection % self._detect_every == 0 or not self._last:
-            self._since_detection = 1
-            return self._detector.detect(frame)
-        self._since_detection += 1
-        return follow(self._last, frame.size)
+    def how_often(self) -> str:
+        """For a summary: how often the detector ran; empty where that was on every frame."""
+        if not self.detections or self.detections >= self.frames:
+            return ""
+        every = self.frames / self.detections
+        return f", detector ran {self.detections} times (every {every:.1f} frames)"
+
+    def _look(self, frame: Frame) -> None:
+        """A cut ends all tracks: who stands in the same place in the next scene is somebody else."""
+        if self._cadence.every == 1 and not self._cadence.automatic and self._tracker is None:
+            return
+        if self._watch.look(frame.image).cut:
+            self._follower.clear()
+            self._since_detection = None
+            if self._tracker is not None:
+                self._tracker.reset()
+
+    def _is_due(self, frame: Frame, every: int) -> bool:
+        """Whether the detector has to look at this frame."""
+        since = self._since_detection
+        if every == 1 or since is None:
+            return True
+        self._since_detection = since = since + 1
+        wanted = max(1, every // DARK_SHARE) if self._follower.is_in_the_dark else every
+        if since >= wanted or self._follower.is_stale(frame.timestamp_s):
+            return True
+        # A camera on the move changes everything all the time: half of the usual wait stays.
+        if len(self._follower) and since < max(2, every // 2):
+            return False
+        return self._watch.moved_elsewhere(self._follower.boxes(frame.timestamp_s, frame.size).boxes_xyxy)
+
+    def _search(self, frame: Frame, every: int) -> Detections:
+        """The detector's boxes; where it does not run on every frame, people it only blinked at stay."""
+        found = self._detector.detect(frame)
+        self.detections += 1
+        self._since_detection = 0
+        if every == 1:
+            self._follower.clear()
+            return found
+        if self._follower.is_stale(frame.timestamp_s):
+            self._follower.clear()
+        joined = self._follower.join(found, frame.timestamp_s, frame.size)
+        self._watch.mark(joined.boxes_xyxy)
+        return joined
+
+    def _followed(self, frame: Frame) -> Detections:
+        return self._follower.boxes(frame.timestamp_s, frame.size)
+
+    def _poses(self, frame: Frame, detections: Detections) -> list[Pose]:
+        return self._estimator.estimate(frame.image, detections) if len(detections) else []
+
+    def _check(
+        self, frame: Frame, poses: list[Pose], searched: bool, every: int
+    ) -> tuple[list[Pose], float | None]:
+        """Follow the poses; somebody lost calls the detector at once. Also the seconds that this took."""
+        poses = self._follower.take(poses, frame.timestamp_s)
+        detect_s = None
+        since = self._since_detection
+        if self._follower.lost and not searched and since is not None and since >= LOST_GAP:
+            began = self._clock()
+            with self._stage("detect"):
+                detections = self._search(frame, every)
+            detect_s = self._clock() - began
+            with self._stage("pose"):
+                poses = self._follower.take(self._poses(frame, detections), frame.timestamp_s)
+            searched = True
+        return (self._follower.forget_lost(poses) if searched else poses), detect_s
 
     def _stage(self, name: str) -> AbstractContextManager[Any]:
         return nullcontext() if self._stats is None else self._stats.stage(name)
-
-
-def follow(poses: list[Pose], size: tuple[int, int]) -> Detections:
-    """Boxes for the next frame from the keypoints of the last one.
-
-    Args:
-        poses: the last frame's people.
-        size: the picture's (width, height).
-
-    Returns:
-        One box a person who still has enough sure keypoints; the others wait for the detector.
-    """
-    boxes: list[FloatArray] = []
-    scores: list[float] = []
-    for pose in poses:
-        sure = pose.keypoints[(pose.scores > FOLLOW_THRESHOLD) & np.isfinite(pose.keypoints).all(axis=1)]
-        if len(sure) < 3:
-            continue
-        low, high = sure.min(axis=0), sure.max(axis=0)
-        margin = (high - low).max() * FOLLOW_MARGIN
-        boxes.append(np.concatenate([low - margin, high + margin]))
-        scores.append(pose.box_score)
-    if not boxes:
-        return Detections.empty()
-    clipped = clip_boxes(np.stack(boxes), size)
-    inside = box_area(clipped) > 1
-    return Detections(clipped[inside], np.array(scores, np.float32)[inside])
 
 
 def load(
@@ -142,7 +212,9 @@ def load(
     detector: str | PersonDetector = "auto",
     det_conf: float = 0.4,
     det_size: int = 416,
-    det_every: int = 1,
+    det_every: int | None = 1,
+    rate: float | None = None,
+    live: bool = False,
     max_people: int = 20,
     flip_test: bool = False,
     backend: str = "auto",
@@ -160,7 +232,9 @@ def load(
             person), or an object with `detect(frame) -> Detections`.
         det_conf: people scored lower are left out.
         det_size: the longer side of the detector's input in pixels.
-        det_every: look for people every N frames and follow their keypoints in between.
+        det_every: look for people every N frames and follow their keypoints in between; None: automatic.
+        rate: frames a second of the source, at which an automatic cadence aims.
+        live: whether frames come at their own pace; only then does the machine's speed decide the cadence.
         max_people: the best N a frame.
         flip_test: run each crop mirrored as well and average.
         backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
@@ -192,8 +266,11 @@ def load(
         )
     else:
         person_detector, described = detector, {"name": getattr(detector, "name", type(detector).__name__)}
-    if det_every != 1:
-        described = {**described, "every": det_every}
+    # Boxes from a file and the whole frame cost nothing, and are to be used as they are.
+    searches = isinstance(detector, str) and detector != "none"
+    cadence = Cadence(det_every if searches else 1, rate=rate, live=live)
+    if searches and det_every != 1:
+        described = {**described, "every": "auto" if det_every is None else det_every}
     identity = Identity(
         model={"name": model, "sha256": sha256, "input_size": list(entry.input_size), "engine": engine.name},
         detector=described,
@@ -205,6 +282,7 @@ def load(
         identity,
         tracker=PoseTracker(entry.skeleton) if track else None,
         smoother=OneEuroSmoother() if smooth and track else None,
-        detect_every=det_every,
+        cadence=cadence,
+        max_people=max_people,
         stats=stats,
     )

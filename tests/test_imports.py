@@ -23,12 +23,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": LEAF,
     "track": LEAF,
     "smooth": LEAF,
+    "cadence": LEAF,
+    "follow": LEAF,
     "render": LEAF,
     "window": LEAF,
     "export": LEAF,
     "stats": set(),
     "pipeline": LEAF | {"stats"},
-    "finder": LEAF | {"detect", "models", "pose", "track", "smooth", "stats"},
+    "finder": LEAF | {"detect", "models", "pose", "track", "smooth", "cadence", "follow", "stats"},
 }
 """Room -> what it may import besides itself. `cli`, `__init__` and `__main__` may import everything."""
 

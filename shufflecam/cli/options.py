@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from shufflecam.cli.console import Talk
     from shufflecam.core.protocols import PersonDetector
     from shufflecam.finder import PoseFinder
@@ -22,6 +25,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 RECORD_FORMATS = ("shufflecam", "coco", "openpose", "csv")
 STDOUT = "-"
+AUTO = "auto"
+
+PRESETS: dict[str, dict[str, Any]] = {
+    "fast": {"det_every": AUTO, "det_size": 320, "flip_test": False},
+    "balanced": {},
+    "accurate": {"det_every": 1, "flip_test": True},
+}
+"""What `--preset` sets where the option itself is not given. Balanced is every option's default."""
+
+LARGE_MODEL = "coco-384x288"
+"""What `--preset accurate` takes where its weights are here and neither --model nor --weights is given."""
 
 
 class TimeType(click.ParamType):
@@ -67,9 +81,32 @@ class SizeType(click.ParamType):
         return size
 
 
+class EveryType(click.ParamType):
+    """How often: a whole number from 1 on, or "auto"."""
+
+    name = "every"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """An int, or "auto"."""
+        text = str(value).strip()
+        if text == AUTO:
+            return AUTO
+        if not text.isdecimal() or not 1 <= int(text) <= 100_000:
+            self.fail(f"{value!r} is neither a whole number from 1 on nor auto", param, ctx)
+        return int(text)
+
+
 def model_options(command: F) -> F:
     """Which networks, and how they run."""
     decorators = [
+        click.option(
+            "--preset",
+            type=click.Choice(list(PRESETS)),
+            default="balanced",
+            show_default=True,
+            help="fast: --det-every auto --det-size 320. accurate: --det-every 1 --flip-test, and "
+            f"--model {LARGE_MODEL} where it was fetched. Options that are given win.",
+        ),
         click.option(
             "--model",
             metavar="NAME",
@@ -114,11 +151,11 @@ def model_options(command: F) -> F:
         ),
         click.option(
             "--det-every",
-            metavar="N",
-            type=click.IntRange(1),
-            default=1,
-            show_default=True,
-            help="Look for people every N frames, follow their keypoints in between.",
+            metavar="N|auto",
+            type=EveryType(),
+            show_default="1; webcam: auto",
+            help="Look for people every N frames, follow their keypoints in between; "
+            "auto: as often as the camera's rate allows, in files three times a second.",
         ),
         click.option(
             "--max-people",
@@ -232,7 +269,8 @@ class FinderOptions:
     boxes: Path | None
     det_conf: float
     det_size: int
-    det_every: int
+    det_every: int | None
+    """None: automatic."""
     max_people: int
     flip_test: bool
     backend: str
@@ -247,6 +285,9 @@ class FinderOptions:
         Raises:
             UsageError: an unknown model or detector name, or an unusable boxes file.
         """
+        _apply_preset(options)
+        every = options.get("det_every")
+        options["det_every"] = {AUTO: None, None: 1}.get(every, every)
         taken = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
         taken._check_names()
         return taken
@@ -268,8 +309,24 @@ class FinderOptions:
 
         return GivenBoxes.read(self.boxes)
 
-    def load(self, given: PersonDetector | None, talk: Talk, stats: Stats | None = None) -> PoseFinder:
-        """The finder; imports torch. Says what did not work on the way."""
+    def load(
+        self,
+        given: PersonDetector | None,
+        talk: Talk,
+        stats: Stats | None = None,
+        *,
+        rate: Fraction | None = None,
+        live: bool = False,
+    ) -> PoseFinder:
+        """The finder. Says what did not work on the way.
+
+        Args:
+            given: the detector that reads `--boxes`, or None.
+            talk: where notes go.
+            stats: where stage times are counted.
+            rate: of the source, for an automatic cadence.
+            live: whether the source is a camera, a stream or a replay.
+        """
         from shufflecam.finder import load
 
         finder = load(
@@ -279,6 +336,8 @@ class FinderOptions:
             det_conf=self.det_conf,
             det_size=self.det_size,
             det_every=self.det_every,
+            rate=None if rate is None else float(rate),
+            live=live,
             max_people=self.max_people,
             flip_test=self.flip_test,
             backend=self.backend,
@@ -290,6 +349,25 @@ class FinderOptions:
         for note in finder.identity.notes:
             talk.note(note)
         return finder
+
+
+def _apply_preset(options: dict[str, Any]) -> None:
+    """Take `preset` out of a command's options and set what it sets, but nothing that the user gave."""
+    preset = options.pop("preset", "balanced")
+    context = click.get_current_context(silent=True)
+
+    def is_given(name: str) -> bool:
+        source = None if context is None else context.get_parameter_source(name)
+        return source not in (None, ParameterSource.DEFAULT)
+
+    for name, value in PRESETS[preset].items():
+        if name in options and not is_given(name):
+            options[name] = value
+    if preset == "accurate" and not is_given("model") and not is_given("weights"):
+        from shufflecam.models.catalogue import locate, pose_entry
+
+        if locate(pose_entry(LARGE_MODEL)) is not None:
+            options["model"] = LARGE_MODEL
 
 
 def looks_like_file(detector: str) -> bool:

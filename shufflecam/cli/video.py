@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shufflecam.cli.run import Outcome
     from shufflecam.core.protocols import Sink
     from shufflecam.core.types import FrameResult
+    from shufflecam.finder import PoseFinder
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 check_writable(job.out, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)
             stats = Stats()
-            finder = finder_options.load(given, talk, stats)
+            finder = finder_options.load(given, talk, stats, rate=source.info.fps)
             stop.writing = True
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
@@ -124,14 +125,14 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result)
         finally:
             source.close()
-    _summarise(outcome, job, talk)
+    _summarise(outcome, job, finder, talk)
     raise_if_not_whole(outcome)
     return outcome
 
 
-def _summarise(outcome: Outcome, job: VideoJob, talk: Talk) -> None:
+def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder, talk: Talk) -> None:
     from shufflecam.cli.outputs import written_to
 
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
-    found = f"people in {outcome.with_people} of them"
+    found = f"people in {outcome.with_people} of them{finder.how_often()}"
     talk.say(f"{outcome.frames} frames at {rate:.1f} fps, {found}{written_to(job.out, job.json_target)}")

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.options import FinderOptions, SizeType, model_options, output_options, tracking_options
+from shufflecam.cli.options import (
+    AUTO,
+    FinderOptions,
+    SizeType,
+    model_options,
+    output_options,
+    tracking_options,
+)
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -98,6 +105,8 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     always the one that is worked on; what there is no time for is dropped, and counted. q, Esc, closing the
     window and Ctrl-C end it.
     """
+    if options["det_every"] is None and options["preset"] == "balanced":
+        options["det_every"] = AUTO
     finder_options = FinderOptions.take(options)
     run_webcam(LiveJob(**options), finder_options, Talk(quiet))
 
@@ -135,7 +144,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 check_writable(job.recording, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)
             run = _LiveRun(job, source, record, in_window=not job.headless and problem is None, talk=talk)
-            finder = finder_options.load(given, talk, run.stats)
+            finder = finder_options.load(given, talk, run.stats, rate=source.info.fps, live=True)
             assert source.info.size is not None
             finder.warm_up(source.info.size)
             stop.writing = True
@@ -145,7 +154,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(
         f"{outcome.frames} frames at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
-        f"{run.latency()}{written_to(job.recording, job.json_target)}"
+        f"{run.latency()}{finder.how_often()}{written_to(job.recording, job.json_target)}"
     )
     raise_if_not_whole(outcome)
     return outcome

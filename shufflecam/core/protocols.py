@@ -58,6 +58,10 @@ class Tracker(Protocol):
         """The same poses in the same order, each with its `track_id`."""
         ...
 
+    def reset(self) -> None:
+        """Forget everybody, as after a scene cut. Ids already given are not given again."""
+        ...
+
 
 @runtime_checkable
 class Smoother(Protocol):

@@ -1,0 +1,293 @@
+"""Everybody's box from one frame to the next, from their keypoints: instead of a detector. numpy only.
+
+A box goes with the extent of a person's joints and keeps the margins around them that it had when the
+detector gave it, so that the network sees the same cut-out as after a detection. Extents are compared
+over the joints that are trusted both then and now: one that is hidden must not shrink the box, and with
+it the cut-out, and with that stay hidden.
+
+Legend: N people in the order of the boxes given out, K keypoints; pixels and seconds throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from shufflecam.core.geometry import box_area, box_iou, clip_boxes, oks
+from shufflecam.core.skeleton import Skeleton
+from shufflecam.core.types import Detections, FloatArray, Pose
+
+TRUSTED = 0.2
+"""Keypoints above this carry a box (they also count in the instance score)."""
+
+FEWEST = 4
+"""With fewer trusted joints a box only waits for the detector where it is."""
+
+LARGEST_STEP = 1.5
+"""How much larger or smaller than at the detection a person may get before the next one."""
+
+BOX_GAIN = 0.3
+"""How much of what the joints say goes into the box: a single joint that jumps must not take it along."""
+
+LOST_SHARE = 0.5
+"""Joints that were trusted and now score less than this share of what they did: that is somebody else's
+sleeve or a wall."""
+
+VELOCITY_GAIN = 0.6
+COAST_S = 0.2
+"""A velocity is believed for about this long."""
+
+SAME_BOX = 0.3
+"""IoU from which a detector's box and a followed one are the same person."""
+
+SAME_POSE = 0.75
+"""OKS from which two poses are of one person: two boxes have slid onto one of two people who crossed."""
+
+MISSED_MOST = 1
+"""Detections that may miss somebody whose keypoints are well: detectors blink."""
+
+HISTORY = 32
+"""Frames remembered for a detection that comes late."""
+
+STALE_S = 1.0
+"""After a longer gap nobody is where the last keypoints were."""
+
+
+@dataclass(eq=False)
+class _Person:
+    """Somebody who is followed."""
+
+    box: FloatArray  # (4,) where the person is, not cut to the picture
+    box_score: float
+    joints: FloatArray  # (K, 2) of the last frame, NaN where not trusted
+    found: _Sight | None = None  # at the last detection
+    velocity: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))
+    time: float = 0.0
+    missed: int = 0
+    fresh: bool = True  # the box is a detector's, no joints yet
+    lost: bool = False
+    followed: bool = False  # whether the last box was ours and not the detector's
+    history: deque[_Sight] = field(default_factory=lambda: deque(maxlen=HISTORY))
+
+    def expected(self, now: float) -> FloatArray:
+        """(4,) where the box should be."""
+        if self.fresh:
+            return self.box
+        ahead = COAST_S * (1.0 - math.exp(-max(0.0, now - self.time) / COAST_S))
+        return (self.box + np.tile(self.velocity * ahead, 2)).astype(np.float32)
+
+    def at(self, then: float) -> _Sight | None:
+        """The remembered frame nearest to `then`."""
+        return min(self.history, key=lambda sight: abs(sight.time - then)) if self.history else None
+
+
+@dataclass(frozen=True, eq=False)
+class _Sight:
+    """A person in one frame."""
+
+    time: float
+    box: FloatArray  # (4,)
+    joints: FloatArray  # (K, 2), NaN where not trusted
+    scores: FloatArray  # (K,)
+
+    @property
+    def trusted(self) -> np.ndarray:
+        """(K,) booleans."""
+        return np.asarray(np.isfinite(self.joints[:, 0]))
+
+    def box_around(self, joints: FloatArray) -> FloatArray | None:
+        """(4,) this frame's box, carried over to other places of the same joints; None with too few."""
+        common = self.trusted & np.isfinite(joints[:, 0])
+        if common.sum() < FEWEST:
+            return None
+        before, now = _extent(self.joints[common]), _extent(joints[common])
+        grown = np.clip(_side(now) / _side(before), 1.0 / LARGEST_STEP, LARGEST_STEP)
+        return (now + (self.box - before) * grown).astype(np.float32)
+
+
+def _extent(joints: FloatArray) -> FloatArray:
+    """(M, 2) -> (4,) xyxy."""
+    return np.concatenate([joints.min(axis=0), joints.max(axis=0)])
+
+
+def _side(box: FloatArray) -> float:
+    """The longer side, 1 pixel at least."""
+    return max(1.0, float((box[2:] - box[:2]).max()))
+
+
+class Follower:
+    """Who was there in the last frame, and so where to look in the next one. One a video, frames in order."""
+
+    def __init__(self, skeleton: Skeleton, max_people: int = 20) -> None:
+        self._skeleton = skeleton
+        self._max_people = max_people
+        self._people: list[_Person] = []
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def clear(self) -> None:
+        """Forget everybody, as after a scene cut."""
+        self._people = []
+
+    @property
+    def is_in_the_dark(self) -> bool:
+        """Whether nobody is known, or of somebody only the box."""
+        return not self._people or any(
+            person.found is not None and person.found.trusted.sum() < FEWEST for person in self._people
+        )
+
+    def is_stale(self, now: float) -> bool:
+        """Whether too much time has passed, or time ran back, since somebody was seen."""
+        return any(not 0.0 <= now - person.time <= STALE_S for person in self._people)
+
+    def boxes(self, now: float, size: tuple[int, int]) -> Detections:
+        """One box a person; those who went out of the picture are forgotten.
+
+        Args:
+            now: the frame's time.
+            size: the picture's (width, height); boxes are cut to it.
+        """
+        expected = np.array([person.expected(now) for person in self._people], np.float32)
+        clipped = clip_boxes(expected.reshape(-1, 4), size)
+        inside = box_area(clipped) > 1
+        self._people = [person for person, here in zip(self._people, inside, strict=True) if here]
+        scores = np.array([person.box_score for person in self._people], np.float32)
+        return Detections(clipped[inside], scores)
+
+    def join(
+        self, found: Detections, now: float, size: tuple[int, int], then: float | None = None
+    ) -> Detections:
+        """A detector's boxes, and those of people it missed whose keypoints are well.
+
+        Args:
+            found: what the detector gave.
+            now: the time of the frame that the boxes are for.
+            size: the picture's (width, height).
+            then: the time of the frame that was searched; None: `now`. People who were known then go on
+                from their keypoints, which are newer than the detector's box.
+        """
+        here = self.boxes(now, size)
+        late = then is not None and then < now
+        before = here.boxes_xyxy
+        if then is not None and late:
+            sights = [person.at(then) for person in self._people]
+            boxes = [p.box if s is None else s.box for p, s in zip(self._people, sights, strict=True)]
+            before = np.array(boxes, np.float32).reshape(-1, 4)
+        row_of = _pairs(box_iou(before, found.boxes_xyxy), SAME_BOX)
+        known = {column: self._people[row] for row, column in row_of.items()}
+        people = []
+        for column, box in enumerate(found.boxes_xyxy):
+            person = known.get(column)
+            if late and person is None and (box_iou(here.boxes_xyxy, box[None]) > SAME_BOX).any():
+                continue  # somebody whom the last frames have found already
+            if person is None:
+                person = self._new(box, now)
+            elif then is not None and late:
+                sight = person.at(then)
+                person.found = person.found if sight is None else replace(sight, box=box)
+            else:
+                person.box, person.fresh = box, True
+            person.box_score, person.missed = float(found.scores[column]), 0
+            people.append(person)
+        for row, person in enumerate(self._people):
+            if row not in row_of and person.missed < MISSED_MOST and not person.lost:
+                person.missed += 1
+                people.append(person)
+        self._people = people[: self._max_people]
+        return self.boxes(now, size)
+
+    def take(self, poses: Sequence[Pose], now: float) -> list[Pose]:
+        """Learn from the poses found in the boxes that `boxes` or `join` gave, in their order.
+
+        Returns:
+            The poses without those that slid onto somebody else. `lost` says whether anybody was lost.
+        """
+        self.lost = False
+        for person, pose in zip(self._people, poses, strict=True):
+            self._see(person, pose, now)
+        slid = self._slid(poses)
+        self.lost = bool(slid) or any(person.lost for person in self._people)
+        self._people = [person for i, person in enumerate(self._people) if i not in slid]
+        return [pose for i, pose in enumerate(poses) if i not in slid]
+
+    lost = False
+    """Whether the last `take` lost somebody: their keypoints collapsed, or are another person's."""
+
+    def forget_lost(self, poses: Sequence[Pose]) -> list[Pose]:
+        """Drop those whom neither their keypoints nor a detector of the same frame confirm."""
+        pairs = list(zip(self._people, poses, strict=True))
+        self._people = [person for person, _ in pairs if not (person.lost and person.missed)]
+        return [pose for person, pose in pairs if not (person.lost and person.missed)]
+
+    def _new(self, box: FloatArray, now: float) -> _Person:
+        joints = np.full((len(self._skeleton.keypoints), 2), np.nan, np.float32)
+        return _Person(box, math.nan, joints, time=now)
+
+    def _see(self, person: _Person, pose: Pose, now: float) -> None:
+        joints = np.where((pose.scores > TRUSTED)[:, None], pose.keypoints, np.nan).astype(np.float32)
+        step, moved = now - person.time, joints - person.joints
+        both = np.isfinite(moved[:, 0])
+        if step > 0 and both.sum() >= FEWEST:
+            velocity = np.median(moved[both], axis=0) / step
+            person.velocity = (person.velocity + VELOCITY_GAIN * (velocity - person.velocity)).astype(
+                np.float32
+            )
+        here = person.expected(now)
+        person.joints, person.time, person.followed = joints, now, not person.fresh
+        if person.fresh or person.found is None:
+            person.found = _Sight(now, here, joints, pose.scores)
+            person.fresh = person.lost = False
+        else:
+            person.lost = _is_lost(person.found, pose.scores)
+            carried = person.found.box_around(joints)
+            if carried is not None and not person.lost:
+                here = here + BOX_GAIN * (carried - here)
+        person.box = here
+        person.history.append(_Sight(now, here, joints, pose.scores))
+
+    def _slid(self, poses: Sequence[Pose]) -> set[int]:
+        """Who is another person's double. People whom the detector told apart in this frame never are."""
+        slid: set[int] = set()
+        if not any(person.followed for person in self._people) or len(poses) < 2:
+            return slid
+        joints = np.stack([np.where((p.scores > TRUSTED)[:, None], p.keypoints, np.nan) for p in poses])
+        area = box_area(np.stack([pose.box_xyxy for pose in poses]))
+        for i in range(len(poses)):
+            for j in range(i):
+                if i in slid or j in slid or not (self._people[i].followed or self._people[j].followed):
+                    continue
+                same = oks(joints[i], joints[j : j + 1], float(min(area[i], area[j])), self._skeleton.sigmas)
+                if same[0] > SAME_POSE:
+                    slid.add(min(i, j, key=lambda n: self._claim(n, poses[n])))
+        return slid
+
+    def _claim(self, row: int, pose: Pose) -> tuple[bool, float]:
+        """The larger, the likelier that this is the person whose joints they are."""
+        person = self._people[row]
+        before = 0.0 if person.found is None else float(np.nan_to_num(person.found.scores).mean())
+        return not person.followed, float(np.nan_to_num(pose.scores).mean()) / max(before, 0.1)
+
+
+def _is_lost(found: _Sight, scores: FloatArray) -> bool:
+    """Whether the joints that the detection showed have gone. Who showed too few cannot lose them."""
+    relied = found.trusted
+    if relied.sum() < FEWEST:
+        return False
+    now = np.nan_to_num(scores[relied])
+    return float(now.mean()) < LOST_SHARE * float(found.scores[relied].mean())
+
+
+def _pairs(overlap: FloatArray, least: float) -> dict[int, int]:
+    """(T, N) IoU -> row: column, the largest first, each once, none below `least`."""
+    pairs: dict[int, int] = {}
+    overlap = overlap.copy()
+    while overlap.size and overlap.max() >= least:
+        row, column = divmod(int(overlap.argmax()), overlap.shape[1])
+        pairs[row] = column
+        overlap[row], overlap[:, column] = -1.0, -1.0
+    return pairs

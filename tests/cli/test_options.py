@@ -1,0 +1,73 @@
+"""What options come to: presets, and that what the user gives wins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from shufflecam.cli.options import LARGE_MODEL, FinderOptions, model_options, tracking_options
+
+
+@pytest.fixture
+def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FinderOptions]:
+    """The options of a command line."""
+    monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path))
+
+    def take(*arguments: str) -> FinderOptions:
+        seen: list[FinderOptions] = []
+
+        @click.command()
+        @model_options
+        @tracking_options(default=True)
+        def command(**options: Any) -> None:
+            seen.append(FinderOptions.take(options))
+
+        done = CliRunner().invoke(command, arguments)
+        assert done.exit_code == 0, done.output
+        return seen[0]
+
+    return take
+
+
+def test_balanced_is_the_default_of_every_option(taken: Callable[..., FinderOptions]) -> None:
+    assert taken() == taken("--preset", "balanced")
+    assert taken().det_every == 1
+    assert taken().det_size == 416
+    assert not taken().flip_test
+
+
+def test_fast_and_accurate(taken: Callable[..., FinderOptions]) -> None:
+    fast, accurate = taken("--preset", "fast"), taken("--preset", "accurate")
+    assert (fast.det_every, fast.det_size, fast.flip_test) == (None, 320, False)
+    assert (accurate.det_every, accurate.det_size, accurate.flip_test) == (1, 416, True)
+    assert accurate.model == taken().model, "the large model's weights are not here"
+
+
+def test_accurate_takes_the_large_model_where_it_is(
+    taken: Callable[..., FinderOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shufflecam.models.catalogue.locate", lambda entry: Path("here"))
+    assert taken("--preset", "accurate").model == LARGE_MODEL
+    assert taken("--preset", "accurate", "--model", "coco-256x192").model == "coco-256x192"
+
+
+def test_what_is_given_wins_also_where_it_is_the_default(taken: Callable[..., FinderOptions]) -> None:
+    fast = taken("--preset", "fast", "--det-size", "416", "--det-every", "1")
+    assert (fast.det_every, fast.det_size) == (1, 416)
+    assert not taken("--preset", "accurate", "--no-flip-test").flip_test
+
+
+@pytest.mark.parametrize("value", ["0", "-3", "often", "1.5", ""])
+def test_how_often_must_be_a_number_or_auto(value: str) -> None:
+    @click.command()
+    @model_options
+    def command(**options: Any) -> None: ...
+
+    done = CliRunner().invoke(command, ["--det-every", value])
+    assert done.exit_code == 2
+    assert "nor auto" in done.output
