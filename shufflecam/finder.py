@@ -248,7 +248,7 @@ def load(
         WeightsError: weights that are missing, of another architecture, damaged or unsafe.
     """
     from shufflecam.detect.choose import open_detector
-    from shufflecam.models.load import load_pose_engine
+    from shufflecam.models.ready import load_pose_engine
     from shufflecam.pose.estimator import HeatmapEstimator
     from shufflecam.smooth import OneEuroSmoother
     from shufflecam.track import PoseTracker

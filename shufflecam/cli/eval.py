@@ -248,7 +248,7 @@ def _print_coco(figures: dict[str, float], entry: PoseEntry, data: CocoSet, resu
 def _estimator(
     model: str, entry: PoseEntry, *, weights: Path | None, flip_test: bool, backend: str, device: str
 ) -> HeatmapEstimator:
-    from shufflecam.models.load import load_pose_engine
+    from shufflecam.models.ready import load_pose_engine
     from shufflecam.pose.estimator import HeatmapEstimator
 
     engine, *_ = load_pose_engine(model, weights, backend=backend, device=device)

@@ -306,7 +306,7 @@ def label(
     if teacher.endswith(".xml"):
         estimator = OpenVinoTeacher(Path(teacher)).estimator()
     else:
-        from shufflecam.models.load import load_pose_engine
+        from shufflecam.models.ready import load_pose_engine
         from shufflecam.pose.estimator import HeatmapEstimator
 
         engine, entry, *_ = load_pose_engine(teacher, None, backend="auto", device="auto")

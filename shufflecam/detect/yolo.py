@@ -7,11 +7,13 @@ weights only tensors are taken, because such a description may hold expressions 
 
 from __future__ import annotations
 
+import functools
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,18 +119,22 @@ class YoloDetector:
             UsageError: a backend or device that is not here.
             WeightsError: the file is missing, damaged, unsafe, or not of a known family.
         """
-        network = load_network(path)
         from shufflecam.engines.choose import open_engine
 
+        cache = None if digest is None else cache_dir() / "engines"
+        network = functools.cache(lambda: load_network(path))
+        facts = (None if cache is None else _Facts.known(cache, digest)) or _Facts.read(
+            network(), cache, digest
+        )
         engine, _ = open_engine(
-            lambda: network.module,
+            lambda: network().module,
             backend=backend,
             device=device,
-            cache_key=f"{network.architecture}-boxes-{digest}",
+            cache_key=f"{facts.architecture}-boxes-{digest}",
             input_size=None,  # rectangles of any shape
-            cache_dir=None if digest is None else cache_dir() / "engines",
+            cache_dir=cache,
         )
-        return cls(engine, person=network.person, det_size=det_size, det_conf=det_conf, max_people=max_people)
+        return cls(engine, person=facts.person, det_size=det_size, det_conf=det_conf, max_people=max_people)
 
     def detect(self, frame: Frame) -> Detections:
         """The people of one frame, best first, cut to the picture."""
@@ -140,6 +146,40 @@ class YoloDetector:
             min_score=self._det_conf,
             max_people=self._max_people,
         )
+
+
+@dataclass(frozen=True)
+class _Facts:
+    """What must be known of a file of weights to use its prepared network without reading it."""
+
+    architecture: str
+    person: int
+
+    @classmethod
+    def known(cls, cache: Path, digest: str | None) -> _Facts | None:
+        """From the folder of prepared networks; None where that has nothing about this file."""
+        from shufflecam.engines.cache import EngineCache
+
+        payload = EngineCache(cache).load(_facts_key(digest))
+        try:
+            return None if payload is None else cls(**json.loads(payload))
+        except (ValueError, TypeError):
+            return None
+
+    @classmethod
+    def read(cls, network: PersonNetwork, cache: Path | None, digest: str | None) -> _Facts:
+        """Of a network that was read, and kept for the next time."""
+        from shufflecam.engines.cache import EngineCache
+
+        facts = cls(network.architecture, network.person)
+        if cache is not None:
+            # Where it cannot be kept, the engine's own note says so.
+            EngineCache(cache).store(_facts_key(digest), json.dumps(asdict(facts)).encode())
+        return facts
+
+
+def _facts_key(digest: str | None) -> dict[str, str]:
+    return {"about": "person detector", "file": str(digest), "version": "1"}
 
 
 def load_network(path: Path) -> PersonNetwork:

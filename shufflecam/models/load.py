@@ -11,10 +11,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from shufflecam.core.errors import UsageError, WeightsError
-from shufflecam.core.protocols import Engine
-from shufflecam.models.catalogue import POSES, PoseEntry, cache_dir, pose_entry, require
-from shufflecam.models.fetch import check_sha256, file_sha256
+from shufflecam.core.errors import WeightsError
+from shufflecam.models.catalogue import POSES, PoseEntry
+from shufflecam.models.fetch import file_sha256
 from shufflecam.models.pickles import read_pickle
 from shufflecam.pose.network import PoseNet
 
@@ -201,52 +200,6 @@ def describe(path: Path) -> Description:
         raise WeightsError(f"{path} is not a ShuffleNetV1 pose network: it has no {FINAL_LAYER}")
     keypoints = int(final.shape[0])
     return Description(file_sha256(path), keypoints, read.metadata, _with_keypoints(keypoints))
-
-
-def load_pose_engine(
-    model: str, weights: str | Path | None = None, *, backend: str = "auto", device: str = "auto"
-) -> tuple[Engine, PoseEntry, str, tuple[str, ...]]:
-    """A pose network ready to run.
-
-    Args:
-        model: a catalogue name; with `weights` it names only the architecture.
-        weights: a file instead of the catalogue's.
-        backend: "auto", "torch", "openvino" or "onnx".
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-
-    Returns:
-        The engine, the catalogue entry (skeleton, input size), the file's SHA-256, and sentences that the
-        user should know (a backend that does not work here, a cache that cannot be written).
-
-    Raises:
-        UsageError: an unknown model, backend or device.
-        WeightsError: weights that are missing, of another architecture, damaged or unsafe.
-    """
-    from shufflecam.engines.choose import BACKENDS, open_engine
-    from shufflecam.engines.torch import resolve_device
-
-    entry = pose_entry(model)
-    if backend not in ("auto", *BACKENDS):  # a matter of usage: said before files are looked for
-        raise UsageError(f"there is no backend {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
-    if device not in ("auto", "cpu"):
-        resolve_device(device)
-    if weights is not None:
-        path = Path(weights)
-        net = load_pose(path, entry)  # a file of the user's is read whatever the cache holds
-        digest = file_sha256(path)
-    else:
-        path = require(entry)
-        digest = check_sha256(path, entry)
-        net = None
-    engine, notes = open_engine(
-        lambda: load_pose(path, entry) if net is None else net,
-        backend=backend,
-        device=device,
-        cache_key=f"{entry.architecture}-{len(entry.skeleton.keypoints)}-{digest}",
-        input_size=entry.input_size,
-        cache_dir=cache_dir() / "engines",
-    )
-    return engine, entry, digest, notes
 
 
 def _with_keypoints(number: int) -> tuple[str, ...]:
