@@ -81,6 +81,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
         refuse_same_file,
     )
     from shufflecam.cli.run import raise_if_not_whole, run_pipeline, stop_on_signals
+    from shufflecam.export.background import BackgroundSink
     from shufflecam.export.files import check_writable
     from shufflecam.export.video import VideoWriter, check_video_name
     from shufflecam.pipeline import Pipeline
@@ -115,7 +116,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
                     job.out, sound=source.open_sound(), overwrite=job.overwrite, **source.encoding_hints()
                 )
                 draw = drawer(finder.skeleton, job.palette, job.kpt_thr)
-                sinks.append(DrawnVideoSink(writer, draw))
+                sinks.append(BackgroundSink(DrawnVideoSink(writer, draw)))
             with talk.progress(Path(job.source).name, source.info.frames) as meter:
 
                 def on_result(result: FrameResult) -> None:

@@ -1,0 +1,60 @@
+"""A sink on its own thread: drawing and encoding a picture while the networks work on the next one."""
+
+from __future__ import annotations
+
+import queue
+import threading
+
+from shufflecam.core.protocols import Sink
+from shufflecam.core.types import FrameResult
+
+DEPTH = 3
+"""Results that may wait. The encoder is nearly always the quicker one, so this only evens out a keyframe;
+and what waits is lost where the program is killed."""
+
+
+class BackgroundSink:
+    """Hands results to another sink, in order, on a thread; a `core.protocols.Sink`.
+
+    The results' pictures belong to that thread from `write` on. What goes wrong there is raised by the
+    next `write`, or by `close`, which waits until everything is written.
+    """
+
+    def __init__(self, sink: Sink, depth: int = DEPTH) -> None:
+        """Wrap `sink`, of which nothing else may be called any more; `depth` results may wait."""
+        self._sink = sink
+        self._waiting: queue.Queue[FrameResult | None] = queue.Queue(depth)
+        self._error: BaseException | None = None
+        self._told = False
+        self._thread = threading.Thread(target=self._work, name="shufflecam-encode", daemon=True)
+        self._thread.start()
+
+    def write(self, result: FrameResult) -> None:
+        """Queue one result; waits while too many are queued.
+
+        Raises:
+            What the sink raised for an earlier result: that one and all after it are not written.
+        """
+        self._tell()
+        self._waiting.put(result)
+
+    def close(self, *, complete: bool, dropped: int = 0) -> None:
+        """Write what is queued, then close the sink. Raises what neither `write` nor anybody else told."""
+        self._waiting.put(None)
+        self._thread.join()
+        self._sink.close(complete=complete and self._error is None, dropped=dropped)
+        self._tell()
+
+    def _work(self) -> None:
+        while (result := self._waiting.get()) is not None:
+            # After an error the queue is still emptied: nobody may wait for room for ever.
+            if self._error is None:
+                try:
+                    self._sink.write(result)
+                except BaseException as error:  # the main thread has to hear of it, whatever it is
+                    self._error = error
+
+    def _tell(self) -> None:
+        if self._error is not None and not self._told:
+            self._told = True
+            raise self._error
