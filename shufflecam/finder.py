@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -18,6 +19,7 @@ from shufflecam.core.types import Detections, Frame, FrameResult, ImageArray, Po
 from shufflecam.follow import Follower
 
 if TYPE_CHECKING:
+    from shufflecam.detect.background import BackgroundDetector
     from shufflecam.stats import Stats
 
 LOST_GAP = 2
@@ -53,6 +55,7 @@ class PoseFinder:
         tracker: Tracker | None = None,
         smoother: Smoother | None = None,
         cadence: Cadence | None = None,
+        background: BackgroundDetector | None = None,
         max_people: int = 20,
         stats: Stats | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -66,6 +69,7 @@ class PoseFinder:
             tracker: gives ids; None: nobody gets one.
             smoother: steadies keypoints.
             cadence: how often the detector runs; None: on every frame.
+            background: runs `detector` beside the poses of later frames; None: every frame waits for it.
             max_people: followed at most.
             stats: where stage times and the detector's runs are counted.
             clock: seconds, for an automatic cadence.
@@ -75,6 +79,8 @@ class PoseFinder:
         self._tracker = tracker
         self._smoother = smoother
         self._cadence = Cadence(1) if cadence is None else cadence
+        self._background = background
+        self._valid_from_s = -math.inf
         self._follower = Follower(estimator.skeleton, max_people)
         self._watch = SceneWatch()
         self._stats = stats
@@ -106,12 +112,10 @@ class PoseFinder:
             self._look(frame)
             # What may change from frame to frame is read once: `every` moves while we work.
             every = self._cadence.every
-            searched = self._is_due(frame, every)
-            detections = self._search(frame, every) if searched else self._followed(frame)
-        detect_s = self._clock() - began if searched else None
+            searched, detections, detect_s = self._boxes(frame, every)
         with self._stage("pose"):
             poses = self._poses(frame, detections)
-        if every > 1:
+        if every > 1 or self._background is not None:
             poses, extra_s = self._check(frame, poses, searched, every)
             detect_s = extra_s if detect_s is None else detect_s
         with self._stage("track"):
@@ -119,7 +123,8 @@ class PoseFinder:
                 poses = self._tracker.update(poses, frame.timestamp_s)
             if self._smoother is not None:
                 poses = self._smoother.update(poses, frame.timestamp_s)
-        self._cadence.observe(detect_s, self._clock() - began - (detect_s or 0.0))
+        waited_s = 0.0 if self._background is not None else detect_s or 0.0
+        self._cadence.observe(detect_s, self._clock() - began - waited_s)
         return FrameResult(frame, tuple(poses))
 
     def warm_up(self, size: tuple[int, int]) -> None:
@@ -132,6 +137,11 @@ class PoseFinder:
         self._detector.detect(frame)
         box = np.array([[0, 0, width, height]], np.float32)
         self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)))
+
+    def close(self) -> None:
+        """End the detector's own thread, where it has one."""
+        if self._background is not None:
+            self._background.close()
 
     def how_often(self) -> str:
         """For a summary: how often the detector ran; empty where that was on every frame."""
@@ -149,6 +159,30 @@ class PoseFinder:
             self._since_detection = None
             if self._tracker is not None:
                 self._tracker.reset()
+
+    def _boxes(self, frame: Frame, every: int) -> tuple[bool, Detections, float | None]:
+        """Whether the detector looked at this frame, everybody's boxes, and the seconds of a search."""
+        due, nothing_known = self._is_due(frame, every), self._since_detection is None
+        if self._background is None or nothing_known:
+            began = self._clock()
+            if not due:
+                return False, self._followed(frame), None
+            return True, self._search(frame, every), self._clock() - began
+        late = self._background.take()
+        if late is not None and late.timestamp_s >= self._valid_from_s:
+            self._follower.join(late.found, frame.timestamp_s, frame.size, then=late.timestamp_s)
+        followed = self._followed(frame)
+        if due:
+            self._ask(frame, followed)
+        return False, followed, None if late is None else late.seconds
+
+    def _ask(self, frame: Frame, known: Detections) -> None:
+        """Have the frame searched in the background, unless that is at work on another one."""
+        assert self._background is not None
+        if self._background.offer(frame):
+            self.detections += 1
+            self._since_detection = 0
+            self._watch.mark(known.boxes_xyxy)
 
     def _is_due(self, frame: Frame, every: int) -> bool:
         """Whether the detector has to look at this frame."""
@@ -169,7 +203,8 @@ class PoseFinder:
         found = self._detector.detect(frame)
         self.detections += 1
         self._since_detection = 0
-        if every == 1:
+        self._valid_from_s = frame.timestamp_s
+        if every == 1 and self._background is None:
             self._follower.clear()
             return found
         if self._follower.is_stale(frame.timestamp_s):
@@ -191,7 +226,10 @@ class PoseFinder:
         poses = self._follower.take(poses, frame.timestamp_s)
         detect_s = None
         since = self._since_detection
-        if self._follower.lost and not searched and since is not None and since >= LOST_GAP:
+        look_again = self._follower.lost and not searched and since is not None and since >= LOST_GAP
+        if look_again and self._background is not None:
+            self._ask(frame, self._followed(frame))
+        elif look_again:
             began = self._clock()
             with self._stage("detect"):
                 detections = self._search(frame, every)
@@ -215,6 +253,7 @@ def load(
     det_every: int | None = 1,
     rate: float | None = None,
     live: bool = False,
+    background: bool | None = None,
     max_people: int = 20,
     flip_test: bool = False,
     backend: str = "auto",
@@ -235,6 +274,8 @@ def load(
         det_every: look for people every N frames and follow their keypoints in between; None: automatic.
         rate: frames a second of the source, at which an automatic cadence aims.
         live: whether frames come at their own pace; only then does the machine's speed decide the cadence.
+        background: run the detector beside the poses of later frames, so that results depend on timing; None:
+            where the source is live and the machine has the cores for it. Never where it runs on every frame.
         max_people: the best N a frame.
         flip_test: run each crop mirrored as well and average.
         backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
@@ -247,6 +288,7 @@ def load(
         UsageError: an unknown model, backend or device.
         WeightsError: weights that are missing, of another architecture, damaged or unsafe.
     """
+    from shufflecam.detect.background import BackgroundDetector, enough_cores
     from shufflecam.detect.choose import open_detector
     from shufflecam.models.ready import load_pose_engine
     from shufflecam.pose.estimator import HeatmapEstimator
@@ -276,6 +318,9 @@ def load(
         detector=described,
         notes=notes,
     )
+    if background is None:
+        background = live and enough_cores()
+    beside = BackgroundDetector(person_detector) if background and searches and det_every != 1 else None
     return PoseFinder(
         person_detector,
         estimator,
@@ -283,6 +328,7 @@ def load(
         tracker=PoseTracker(entry.skeleton) if track else None,
         smoother=OneEuroSmoother() if smooth and track else None,
         cadence=cadence,
+        background=beside,
         max_people=max_people,
         stats=stats,
     )

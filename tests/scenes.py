@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from shufflecam.cadence import Cadence
 from shufflecam.core.geometry import box_iou
 from shufflecam.core.skeleton import COCO_17, Skeleton
 from shufflecam.core.types import Detections, Frame, ImageArray, Pose
+from shufflecam.detect.background import BackgroundDetector
 from shufflecam.finder import Identity, PoseFinder
 from shufflecam.track import PoseTracker
 from tests.people import pose_of
@@ -44,9 +46,14 @@ class SeeingDetector:
         self._world = world
         self.frames: list[int] = []
         self.blind: set[int] = set()
+        self.go = threading.Event()
+        """Cleared: every search after the first waits."""
+        self.go.set()
 
     def detect(self, frame: Frame) -> Detections:
         self.frames.append(frame.index)
+        if len(self.frames) > 1:
+            assert self.go.wait(10)
         people = [] if frame.index in self.blind else self._world(frame.index)
         boxes = [pose_of(joints).box_xyxy for joints in people]
         boxes = [box for box in boxes if box[2] > 0 and box[0] < SIZE[0]]
@@ -82,7 +89,9 @@ class SeeingEstimator:
 class Scene:
     """A run of the real finder through a made-up world."""
 
-    def __init__(self, world: Callable[[int], Figures], cadence: Cadence) -> None:
+    def __init__(
+        self, world: Callable[[int], Figures], cadence: Cadence, *, background: bool = False
+    ) -> None:
         self.world = world
         self.detector = SeeingDetector(world)
         self.estimator = SeeingEstimator(world)
@@ -92,6 +101,7 @@ class Scene:
             Identity({}, {}),
             tracker=PoseTracker(COCO_17),
             cadence=cadence,
+            background=BackgroundDetector(self.detector) if background else None,
         )
 
     def step(self, index: int, seed: int = 0, shift: int = 0) -> list[Pose]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,7 +149,8 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
             assert source.info.size is not None
             finder.warm_up(source.info.size)
             stop.writing = True
-            outcome = run.go(finder, stop)
+            with closing(finder):
+                outcome = run.go(finder, stop)
         finally:
             source.close()
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
