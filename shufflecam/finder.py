@@ -20,6 +20,7 @@ from shufflecam.follow import Follower
 
 if TYPE_CHECKING:
     from shufflecam.detect.background import BackgroundDetector
+    from shufflecam.pose.estimator import Decoding
     from shufflecam.stats import Stats
 
 LOST_GAP = 2
@@ -256,6 +257,7 @@ def load(
     background: bool | None = None,
     max_people: int = 20,
     flip_test: bool = False,
+    decode: Decoding = "plain",
     backend: str = "auto",
     device: str = "auto",
     track: bool = False,
@@ -278,6 +280,7 @@ def load(
             where the source is live and the machine has the cores for it. Never where it runs on every frame.
         max_people: the best N a frame.
         flip_test: run each crop mirrored as well and average.
+        decode: "plain" (as the published figures) or "dark" (to a fraction of a heatmap pixel).
         backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         track: give people ids over frames.
@@ -296,7 +299,14 @@ def load(
     from shufflecam.track import PoseTracker
 
     engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
-    estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size, flip_test=flip_test)
+    estimator = HeatmapEstimator(
+        engine,
+        entry.skeleton,
+        entry.input_size,
+        flip_test=flip_test,
+        decoding=decode,
+        sigma=entry.sigma,
+    )
     if isinstance(detector, str):
         person_detector, described = open_detector(
             detector,
@@ -313,8 +323,16 @@ def load(
     cadence = Cadence(det_every if searches else 1, rate=rate, live=live)
     if searches and det_every != 1:
         described = {**described, "every": "auto" if det_every is None else det_every}
+    described_model = {
+        "name": model,
+        "sha256": sha256,
+        "input_size": list(entry.input_size),
+        "engine": engine.name,
+    }
+    if decode != "plain":
+        described_model["decode"] = decode
     identity = Identity(
-        model={"name": model, "sha256": sha256, "input_size": list(entry.input_size), "engine": engine.name},
+        model=described_model,
         detector=described,
         notes=notes,
     )

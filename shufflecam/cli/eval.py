@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
     from shufflecam.evaluate.coco import BoxSource
     from shufflecam.models.catalogue import PoseEntry
-    from shufflecam.pose.estimator import HeatmapEstimator
+    from shufflecam.pose.estimator import Decoding, HeatmapEstimator
 
 
 def evaluation_options(command: Any) -> Any:
@@ -44,6 +44,13 @@ def evaluation_options(command: Any) -> Any:
                 default=True,
                 show_default=True,
                 help="Average with the mirrored crop, as the published tables do.",
+            ),
+            click.option(
+                "--decode",
+                type=click.Choice(["plain", "dark"]),
+                default="plain",
+                show_default=True,
+                help="Heatmap to keypoint; the published tables are plain.",
             ),
             click.option(
                 "--allow-missing",
@@ -246,13 +253,27 @@ def _print_coco(figures: dict[str, float], entry: PoseEntry, data: CocoSet, resu
 
 
 def _estimator(
-    model: str, entry: PoseEntry, *, weights: Path | None, flip_test: bool, backend: str, device: str
+    model: str,
+    entry: PoseEntry,
+    *,
+    weights: Path | None,
+    flip_test: bool,
+    decode: Decoding,
+    backend: str,
+    device: str,
 ) -> HeatmapEstimator:
     from shufflecam.models.ready import load_pose_engine
     from shufflecam.pose.estimator import HeatmapEstimator
 
     engine, *_ = load_pose_engine(model, weights, backend=backend, device=device)
-    return HeatmapEstimator(engine, entry.skeleton, entry.input_size, flip_test=flip_test)
+    return HeatmapEstimator(
+        engine,
+        entry.skeleton,
+        entry.input_size,
+        flip_test=flip_test,
+        decoding=decode,
+        sigma=entry.sigma,
+    )
 
 
 def _write_results(target: Path, results: list[dict[str, Any]]) -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -172,6 +172,13 @@ def model_options(command: F) -> F:
             help="Run each crop mirrored as well: a little better, about half as fast.",
         ),
         click.option(
+            "--decode",
+            type=click.Choice(["plain", "dark"]),
+            default="plain",
+            show_default=True,
+            help="Heatmap to keypoint: plain as in the published figures; dark to a fraction of a pixel.",
+        ),
+        click.option(
             "--backend",
             type=click.Choice(["auto", "torch", "openvino", "onnx"]),
             default="auto",
@@ -273,6 +280,7 @@ class FinderOptions:
     """None: automatic."""
     max_people: int
     flip_test: bool
+    decode: Literal["plain", "dark"]
     backend: str
     device: str
     track: bool
@@ -340,6 +348,7 @@ class FinderOptions:
             live=live,
             max_people=self.max_people,
             flip_test=self.flip_test,
+            decode=self.decode,
             backend=self.backend,
             device=self.device,
             track=self.track,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -11,7 +12,10 @@ from shufflecam.core.protocols import Engine
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import CropBatch, Detections, FloatArray, ImageArray, Pose
 from shufflecam.pose.crops import crop_people
+from shufflecam.pose.dark import decode_dark
 from shufflecam.pose.decode import decode, flip_back
+
+Decoding = Literal["plain", "dark"]
 
 SCORE_FLOOR = 0.2
 """Keypoints below this do not count towards a person's score (the reference's vis_thr)."""
@@ -34,6 +38,10 @@ class HeatmapEstimator:
     """(width, height) of the network's input in pixels."""
     flip_test: bool = False
     """Run each crop mirrored as well and average: about twice the time for a little more accuracy."""
+    decoding: Decoding = "plain"
+    """plain: a quarter pixel towards the larger neighbour, as published; dark: see `pose.dark`."""
+    sigma: float = 2.0
+    """Of the Gaussians that the network draws, in heatmap pixels; for "dark"."""
     max_batch: int = 32
     """Crops in one run of the network: bounds the memory, whatever the number of people."""
 
@@ -75,7 +83,7 @@ class HeatmapEstimator:
     def locate(self, batch: CropBatch) -> tuple[FloatArray, FloatArray]:
         """Crops -> keypoints (N, K, 2) in image pixels (NaN where missing) and scores (N, K)."""
         maps = self.heatmaps(batch.inputs)
-        keypoints, scores = decode(maps)
+        keypoints, scores = decode(maps) if self.decoding == "plain" else decode_dark(maps, self.sigma)
         stride = np.array(
             [self.input_size[0] / maps.shape[3], self.input_size[1] / maps.shape[2]], np.float32
         )
