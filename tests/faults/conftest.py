@@ -1,0 +1,17 @@
+"""The command line's fixtures serve here too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import clip, pictures, pose_weights
+
+__all__ = ["clip", "pictures", "pose_weights", "solo"]
+
+
+@pytest.fixture(scope="session")
+def solo(pose_weights: Path) -> list[str]:
+    """Options that need neither a detector nor embedded weights."""
+    return ["--weights", str(pose_weights), "--detector", "none"]
