@@ -161,8 +161,10 @@ def coco(
     if boxes == "gt":
         source = ground_truth_boxes(data)
     elif boxes == "detector":
+        from shufflecam.cli.fetching import fetch_detector
         from shufflecam.detect.choose import open_detector
 
+        fetch_detector(detector, talk)
         source, _ = open_detector(
             detector, det_conf=det_conf, det_size=det_size, max_people=100, device=network["device"]
         )

@@ -129,7 +129,7 @@ def detector(
     columns = [(name, figures)]
     if beside != "none":
         try:
-            other, _, theirs = _measure(beside, data, talk, settings)
+            other, _, theirs = _measure(beside, data, talk, settings, fetch=beside != "yolov8n")
             columns.append((other, theirs))
         except WeightsError as error:
             if beside != "yolov8n":  # asked for by name
@@ -139,11 +139,14 @@ def detector(
 
 
 def _measure(
-    choice: str, data: CocoSet, talk: Talk, settings: dict[str, Any]
+    choice: str, data: CocoSet, talk: Talk, settings: dict[str, Any], fetch: bool = True
 ) -> tuple[str, list[Result], DetectorFigures]:
+    from shufflecam.cli.fetching import fetch_detector
     from shufflecam.detect.choose import open_detector
     from shufflecam.evaluate import detector as evaluation
 
+    if fetch:
+        fetch_detector(choice, talk)
     found, described = open_detector(choice, max_people=evaluation.MAX_PEOPLE, **settings)
     with talk.progress(described["name"], len(data.pictures)) as meter:
         results, milliseconds = evaluation.predict(found, data.pictures, on_picture=meter.advance)

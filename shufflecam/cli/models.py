@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.fetching import bytes_bar
 from shufflecam.core.errors import WeightsError
 
 if TYPE_CHECKING:
-    from shufflecam.models.http import Progress
+    pass
 
 STATE_COLOURS = {"embedded": "green", "cached": "green", "to fetch": "yellow", "missing": "red"}
 
@@ -74,7 +73,7 @@ def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool
 
     talk = Talk(quiet=quiet)
     for model in [entry(name) for name in names]:
-        with _bytes_bar(talk, model.name) as on_progress:
+        with bytes_bar(talk, model.name) as on_progress:
             fetched = fetch(model, allow_unverified=allow_unverified, on_progress=on_progress)
         what = "fetched" if fetched.fresh else "already here"
         trust = "hash right" if fetched.verified else f"not verified, SHA-256 {fetched.sha256}"
@@ -118,23 +117,3 @@ def path(name: str, debug: bool) -> None:
     from shufflecam.models.catalogue import entry, require
 
     click.echo(require(entry(name)))
-
-
-@contextmanager
-def _bytes_bar(talk: Talk, name: str) -> Iterator[Progress | None]:
-    """A bar in megabytes with rate and time left; None where nobody looks."""
-    if talk.quiet or not talk.console.is_terminal:
-        yield None
-        return
-    from rich import progress as bars
-
-    columns = (
-        bars.TextColumn("{task.description}"),
-        bars.BarColumn(),
-        bars.DownloadColumn(),
-        bars.TransferSpeedColumn(),
-        bars.TimeRemainingColumn(),
-    )
-    with bars.Progress(*columns, console=talk.console, transient=True) as progress:
-        task = progress.add_task(name, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)

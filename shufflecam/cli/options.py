@@ -125,7 +125,8 @@ def model_options(command: F) -> F:
             metavar="auto|NAME|FILE|none",
             default="auto",
             show_default=True,
-            help="Who finds people; none: the whole frame is one person.",
+            help="Who finds people. auto: the embedded one; yolo11n, yolov8s, ...: fetched once; none: the "
+            "whole frame is one person.",
         ),
         click.option(
             "--boxes",
@@ -335,8 +336,11 @@ class FinderOptions:
             rate: of the source, for an automatic cadence.
             live: whether the source is a camera, a stream or a replay.
         """
+        from shufflecam.cli.fetching import fetch_detector
         from shufflecam.finder import load
 
+        if given is None:
+            fetch_detector(self.detector, talk)
         finder = load(
             self.model,
             weights=self.weights,

@@ -290,6 +290,7 @@ def label(
     debug: bool,
 ) -> None:
     """Let a teacher network find the keypoints in the pictures below FOLDER, to train on them."""
+    from shufflecam.cli.fetching import fetch_detector
     from shufflecam.detect.choose import open_detector
     from shufflecam.export.files import check_writable
     from shufflecam.sources.picture import PICTURE_EXTENSIONS
@@ -311,6 +312,7 @@ def label(
 
         engine, entry, *_ = load_pose_engine(teacher, None, backend="auto", device="auto")
         estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size)
+    fetch_detector(detector, talk)
     finder, _ = open_detector(detector, det_conf=det_conf, det_size=416, max_people=50, device="auto")
     with talk.progress("pictures", len(pictures)) as meter:
         document = label_pictures(

@@ -140,11 +140,13 @@ def _views(
     talk: Talk,
     stop: Any,
 ) -> Any:
+    from shufflecam.cli.fetching import fetch_detector
     from shufflecam.core.errors import Interrupted
     from shufflecam.detect.choose import weights_file
     from shufflecam.train.detector_nets import Teacher
     from shufflecam.train.detector_views import make_views
 
+    fetch_detector(teacher, talk)
     network = Teacher.from_file(weights_file(teacher)).to(device)
     with talk.progress("views", count) as meter:
         made = make_views(

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from shufflecam.cli.console import Talk
+from shufflecam.cli.fetching import fetch_detector
 from shufflecam.cli.models import command
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.models import catalogue
@@ -23,13 +25,11 @@ CONTENT = b"PK" + bytes(5000)
 
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """A mirror that has yolov8n and yolo11n; the catalogue knows the hash of the first."""
+    """A mirror that has yolov8n and yolo11n; the catalogue knows the hash of the first alone."""
     monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path / "cache"))
+    hashes = {"yolov8n": hashlib.sha256(CONTENT).hexdigest(), "yolo11n": ""}
     known = tuple(
-        dataclasses.replace(model, sha256=hashlib.sha256(CONTENT).hexdigest())
-        if model.name == "yolov8n"
-        else model
-        for model in catalogue.PERSONS
+        dataclasses.replace(model, sha256=hashes.get(model.name, model.sha256)) for model in catalogue.PERSONS
     )
     monkeypatch.setattr(catalogue, "PERSONS", known)
     for name in ("http_proxy", "all_proxy"):
@@ -131,3 +131,18 @@ def test_help_imports_neither_torch_nor_rich() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
+
+
+def test_a_detector_that_is_named_is_fetched_once(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
+    fetch_detector("yolov8n", Talk())
+    assert "yolov8n is fetched once" in capsys.readouterr().err
+    assert len(site.requests) == 1
+    fetch_detector("yolov8n", Talk())
+    assert capsys.readouterr().err == ""
+    for nothing in ("auto", "none", "mine.pt", "folder/x"):
+        fetch_detector(nothing, Talk())
+    assert len(site.requests) == 1  # nobody else is asked
+    with pytest.raises(UsageError, match="there is no detector 'hrnet'"):
+        fetch_detector("hrnet", Talk())
+    with pytest.raises(WeightsError, match="--allow-unverified"):
+        fetch_detector("yolo11n", Talk(quiet=True))  # its hash is not known here
