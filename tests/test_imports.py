@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sources": LEAF,
     "track": LEAF,
     "smooth": LEAF,
+    "offline": LEAF | {"smooth"},
     "cadence": LEAF,
     "follow": LEAF,
     "render": LEAF,

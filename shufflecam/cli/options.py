@@ -238,8 +238,9 @@ def output_options(command: F) -> F:
     return _all(command, decorators)
 
 
-def tracking_options(default: bool) -> Callable[[F], F]:
-    """Ids and smoothing, with this command's default."""
+def tracking_options(default: bool, *, offline: bool = False) -> Callable[[F], F]:
+    """Ids and smoothing, with this command's default; `offline`: whether it can be smoothed without lag."""
+    without_lag = " --smooth offline reads the video twice and smooths without lag." if offline else ""
 
     def decorate(command: F) -> F:
         decorators = [
@@ -253,7 +254,8 @@ def tracking_options(default: bool) -> Callable[[F], F]:
                 "--smooth/--no-smooth",
                 default=default,
                 show_default=True,
-                help="Steady the drawn keypoints over time (needs ids); records keep the raw ones too.",
+                help="Steady the drawn keypoints over time (needs ids); records keep the raw ones too."
+                + without_lag,
             ),
         ]
         return _all(command, decorators)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +13,13 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.options import FinderOptions, TimeType, model_options, output_options, tracking_options
+from shufflecam.cli.twice import SmoothCommand, found_beforehand, offline_option
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import Outcome
     from shufflecam.core.protocols import Sink
-    from shufflecam.core.types import FrameResult
+    from shufflecam.core.types import Frame, FrameResult
     from shufflecam.finder import PoseFinder
 
 
@@ -33,13 +37,16 @@ class VideoJob:
     kpt_thr: float = 0.3
     palette: str = "classic"
     overwrite: bool = False
+    smooth_offline: bool = False
 
 
 @click.command(
+    cls=SmoothCommand,
     epilog="""\b
 Examples:
   shufflecam video squat.mp4 --out squat-skeleton.mp4
   shufflecam video match.mp4 --start 1:30 --end 2:00 --json clip.json
+  shufflecam video dance.mp4 --smooth offline --out dance-skeleton.mp4
   shufflecam video solo.mp4 --detector none --out drawn.mp4 --json
 """,
 )
@@ -53,7 +60,8 @@ Examples:
 @click.option("--start", "start_s", metavar="T", type=TimeType(), help="Begin here: seconds, or [H:]MM:SS.")
 @click.option("--end", "end_s", metavar="T", type=TimeType(), help="End here.")
 @model_options
-@tracking_options(default=True)
+@tracking_options(default=True, offline=True)
+@offline_option
 @output_options
 def command(source: str, quiet: bool, debug: bool, **options: Any) -> None:
     """Draw skeletons into a video, and write its keypoints.
@@ -96,8 +104,14 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
     check_record_usage(job.json_target, job.record_format)
     refuse_same_file(job.json_target, job.source, "--json")
     given = finder_options.given_boxes()
+    if job.smooth_offline:
+        if job.source == "-":
+            raise UsageError("--smooth offline reads the video twice; save the stream as a file first.")
+        if not finder_options.track:
+            raise UsageError("--smooth offline needs to know who is who; leave --no-track out.")
+        finder_options = replace(finder_options, smooth=False)
 
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, ExitStack() as stack:
         source = open_video(job.source, job.start_s, job.end_s)
         try:
             if job.out is not None:
@@ -105,6 +119,10 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
             record = open_record(job.json_target, job.record_format, job.overwrite)
             stats = Stats()
             finder = finder_options.load(given, talk, stats, rate=source.info.fps)
+            infer: Callable[[Frame], FrameResult] = finder.find
+            if job.smooth_offline:
+                again = partial(open_video, job.source, job.start_s, job.end_s)
+                infer = stack.enter_context(found_beforehand(again, finder, stats, stop, talk))
             stop.writing = True
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
@@ -122,7 +140,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 def on_result(result: FrameResult) -> None:
                     meter.advance(f"{len(result.poses)} people")
 
-                pipeline = Pipeline(source, finder.find, stats)
+                pipeline = Pipeline(source, infer, stats)
                 outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result)
         finally:
             source.close()

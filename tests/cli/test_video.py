@@ -193,3 +193,48 @@ def test_the_first_help_shows_the_three_commands_on_lines_of_their_own(run_cli) 
     lines = [line.strip() for line in run_cli("--help").stdout.splitlines()]
     for command in ("webcam ", "video in.mp4 --out out.mp4", "images photos/ --json"):
         assert any(line.startswith(f"shufflecam {command}") for line in lines)
+
+
+def test_offline_smoothing_keeps_the_raw_values_and_every_frame(
+    clip: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    def people(name: str, *options: str) -> list[dict]:
+        done = run_cli(
+            "video", clip, "--json", tmp_path / name, "--out", tmp_path / f"{name}.mp4", *solo, *options
+        )
+        assert done.returncode == 0, done.stderr
+        lines = map(json.loads, (tmp_path / name).read_text().splitlines())
+        return [line for line in lines if line["type"] == "frame"]
+
+    online, offline = people("online.jsonl"), people("offline.jsonl", "--smooth", "offline")
+    assert len(online) == len(offline) == CLIP_FRAMES == len(frames_of(tmp_path / "offline.jsonl.mp4"))
+    for before, after in zip(online, offline, strict=True):
+        assert before["people"][0]["keypoints"] == after["people"][0]["keypoints"]
+        assert before["time"] == after["time"]
+    differ = [a["people"][0]["keypoints_smoothed"] != b["people"][0]["keypoints_smoothed"]
+              for a, b in zip(online, offline, strict=True)]  # fmt: skip
+    assert all(differ[:-1])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-", "--smooth", "offline"], "reads the video twice"),
+        (["{clip}", "--smooth=offline", "--no-track"], "who is who"),
+    ],
+)
+def test_offline_smoothing_that_cannot_be(
+    arguments: list[str], message: str, clip: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    arguments = [argument.format(clip=clip) for argument in arguments]
+    done = run_cli("video", *arguments, "--json", tmp_path / "x.json", *solo)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert not (tmp_path / "x.json").exists()
+
+
+def test_smooth_alone_is_a_switch_and_eats_no_input(
+    clip: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    done = run_cli("video", "--smooth", clip, "--json", tmp_path / "x.json", "--end", "0.2", *solo)
+    assert done.returncode == 0, done.stderr
