@@ -7,6 +7,7 @@ before OpenCV sees them, because it overflows on numbers far outside.
 
 from __future__ import annotations
 
+import colorsys
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,17 @@ from typing import Literal
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
+from shufflecam.core.geometry import clip_segment
 from shufflecam.core.skeleton import LEFT, MIDDLE, RIGHT, Skeleton
 from shufflecam.core.types import FloatArray, ImageArray, Pose
+from shufflecam.faces import hide_faces
 
 Palette = Literal["classic", "colorblind"]
+StyleName = Literal["shufflecam", "mmpose", "openpose", "minimal"]
 RGB = tuple[int, int, int]
+Doubles = npt.NDArray[np.float64]
 
 PALETTES: Mapping[str, Mapping[str, RGB]] = {
     # What people know from the OpenMMLab family.
@@ -31,13 +37,47 @@ PALETTES: Mapping[str, Mapping[str, RGB]] = {
 _HEAD = ("nose", "eye", "ear")
 _SHIFT = 4  # OpenCV's sub-pixel drawing: coordinates in sixteenths of a pixel
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
+_DARK = (30, 30, 30)
+
+_NECK_LINKS = (
+    "neck-right_shoulder right_shoulder-right_elbow right_elbow-right_wrist "
+    "neck-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist "
+    "neck-right_hip right_hip-right_knee right_knee-right_ankle "
+    "neck-left_hip left_hip-left_knee left_knee-left_ankle "
+    "neck-nose nose-right_eye right_eye-right_ear nose-left_eye left_eye-left_ear"
+)
+"""OpenPose's COCO model."""
 
 
 @dataclass(frozen=True)
-class Style:
-    """How poses look. Sizes follow the picture unless `thickness` says otherwise."""
+class _Manner:
+    """What a style is made of; lengths in units of `line_thickness`."""
 
+    line: float
+    joint: float
+    """Radius of a joint; 0 draws none."""
+    rim: bool = False
+    """A dark rim around joints and links, which keeps them visible on any background."""
+    colors: Literal["sides", "rainbow", "white"] = "sides"
+
+
+STYLES: Mapping[str, _Manner] = {
+    "shufflecam": _Manner(line=1.0, joint=1.6, rim=True),
+    # As mmpose's visualiser has it: thin links (1 px), larger plain dots (radius 3 px).
+    "mmpose": _Manner(line=0.6, joint=1.8),
+    # As OpenPose has it: a neck between the shoulders, broad links, a hue for each.
+    "openpose": _Manner(line=2.0, joint=1.6, colors="rainbow"),
+    "minimal": _Manner(line=0.6, joint=0, rim=True, colors="white"),
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How people look, wherever they are drawn. Sizes follow the picture unless `thickness` is given."""
+
+    style: StyleName = "shufflecam"
     palette: Palette = "classic"
+    """Of the styles that colour by side: shufflecam and mmpose."""
     kpt_thr: float = 0.3
     """Joints below this score are not drawn, nor the links that end in them."""
     joints: bool = True
@@ -45,8 +85,10 @@ class Style:
     ids: bool = True
     """A small label with the id at each tracked person's head."""
     boxes: bool = False
-    background: bool = True
-    """False draws on black."""
+    skeleton_only: bool = False
+    """On black instead of the picture."""
+    blur_faces: bool = False
+    """Faces are pixelated before anything is drawn; see `faces`."""
     thickness: float | None = None
     """Of links, in pixels; None: by the picture's size."""
 
@@ -60,7 +102,7 @@ def draw(
     image: ImageArray,
     poses: Iterable[Pose],
     skeleton: Skeleton,
-    style: Style | None = None,
+    look: Look | None = None,
     *,
     in_place: bool = False,
 ) -> ImageArray:
@@ -70,29 +112,32 @@ def draw(
         image: (H, W, 3) uint8 BGR.
         poses: whose `drawn_keypoints` (K, 2) are used: the smoothed ones where there are any.
         skeleton: what the K keypoints are.
-        style: how it looks; None is `Style()`.
+        look: how it looks; None is `Look()`.
         in_place: draw into `image` itself (it must be writable and contiguous) and return it;
             otherwise `image` stays as it is and a copy is returned.
 
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    style = style or Style()
+    look = look or Look()
     canvas = image if in_place else np.ascontiguousarray(image).copy()
-    if not style.background:
-        canvas[:] = 0
-    size = (canvas.shape[1], canvas.shape[0])
-    thickness = style.thickness if style.thickness is not None else line_thickness(size)
-    colors = {side: rgb[::-1] for side, rgb in PALETTES[style.palette].items()}
-    # All labels last: one person's arm must not hide another's number.
     poses = list(poses)
+    if look.skeleton_only:
+        canvas[:] = 0
+    elif look.blur_faces:
+        hide_faces(canvas, poses, skeleton)
+    unit = line_thickness((canvas.shape[1], canvas.shape[0]))
+    if look.thickness is not None:
+        unit = look.thickness / STYLES[look.style].line
+    brush = _Brush(canvas, skeleton, look, unit)
     for pose in poses:
-        if style.boxes:
-            _draw_box(canvas, pose.box_xyxy, colors[MIDDLE], thickness)
-        _draw_pose(canvas, pose, skeleton, style, colors, thickness)
-    if style.ids:
+        if look.boxes:
+            brush.box(pose.box_xyxy)
+        brush.pose(pose)
+    # All labels last: one person's arm must not hide another's number.
+    if look.ids:
         for pose in poses:
-            _draw_id(canvas, pose, style.kpt_thr)
+            _draw_id(canvas, pose, look.kpt_thr)
     return canvas
 
 
@@ -142,54 +187,107 @@ def _part(name: str) -> str:
     return name.removeprefix("left_").removeprefix("right_")
 
 
-def _draw_pose(
-    canvas: ImageArray,
-    pose: Pose,
-    skeleton: Skeleton,
-    style: Style,
-    colors: Mapping[str, RGB],
-    thickness: float,
-) -> None:
-    points = np.asarray(pose.drawn_keypoints, np.float64)
-    visible = np.isfinite(points).all(axis=1) & (np.nan_to_num(pose.scores) >= style.kpt_thr)
-    if style.edges:
-        for a, b in skeleton.edges:
-            if visible[a] and visible[b]:
-                _line(canvas, points[a], points[b], colors[edge_side(skeleton, a, b)], thickness)
-    if style.joints:
-        for joint in np.flatnonzero(visible).tolist():
-            _dot(canvas, points[joint], colors[joint_side(skeleton, joint)], thickness)
+class _Brush:
+    """One look on one picture."""
+
+    def __init__(self, canvas: ImageArray, skeleton: Skeleton, look: Look, unit: float) -> None:
+        self._canvas, self._skeleton, self._look, self._unit = canvas, skeleton, look, unit
+        self._manner = STYLES[look.style]
+        self._sides = {side: rgb[::-1] for side, rgb in PALETTES[look.palette].items()}
+        self._has_neck = self._manner.colors == "rainbow" and {"left_shoulder", "right_shoulder"} <= set(
+            skeleton.keypoints
+        )
+
+    def pose(self, pose: Pose) -> None:
+        """One person: first the links, then the joints upon them."""
+        points = np.asarray(pose.drawn_keypoints, np.float64)
+        visible = np.isfinite(points).all(axis=1) & (np.nan_to_num(pose.scores) >= self._look.kpt_thr)
+        names = self._skeleton.keypoints
+        edges = self._skeleton.edges
+        if self._has_neck and "thorax" not in names:
+            points, visible, edges = with_neck(points, visible, self._skeleton)
+        thickness = self._manner.line * self._unit
+        shown = [pair for pair in enumerate(edges) if visible[pair[1][0]] and visible[pair[1][1]]]
+        if self._look.edges:
+            if self._manner.rim and not self._manner.joint:  # links that stand alone
+                for _, (a, b) in shown:
+                    self._line(points[a], points[b], _DARK, thickness + max(2.0, thickness))
+            for number, (a, b) in shown:
+                self._line(points[a], points[b], self._edge_color(number, len(edges), a, b), thickness)
+        if self._look.joints and self._manner.joint:
+            for joint in np.flatnonzero(visible).tolist():
+                self._dot(points[joint], self._joint_color(joint, len(points)), thickness)
+
+    def box(self, box_xyxy: FloatArray) -> None:
+        """A person's box."""
+        if not np.isfinite(box_xyxy).all():
+            return
+        x1, y1, x2, y2 = np.asarray(box_xyxy, np.float64)
+        corners = [np.array(corner) for corner in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
+        color = (255, 255, 255) if self._manner.colors == "white" else self._sides[MIDDLE]
+        for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
+            self._line(a, b, color, max(1.0, self._unit / 2))
+
+    def _edge_color(self, number: int, count: int, a: int, b: int) -> RGB:
+        if self._manner.colors == "sides":
+            return self._sides[edge_side(self._skeleton, a, b)]
+        return (255, 255, 255) if self._manner.colors == "white" else _hue(number / count, 0.6)
+
+    def _joint_color(self, joint: int, count: int) -> RGB:
+        if self._manner.colors == "sides":
+            return self._sides[joint_side(self._skeleton, joint)]
+        return _hue(joint / count, 1.0)
+
+    def _line(self, a: FloatArray, b: FloatArray, color: RGB, thickness: float) -> None:
+        canvas = self._canvas
+        cut = clip_segment(a, b, (canvas.shape[1], canvas.shape[0]), margin=thickness + 2)
+        if cut is not None:
+            ends = [[round(value * (1 << _SHIFT)) for value in end.tolist()] for end in cut]
+            cv2.line(canvas, ends[0], ends[1], color, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+
+    def _dot(self, point: FloatArray, color: RGB, thickness: float) -> None:
+        radius = max(2.0, self._unit * self._manner.joint)
+        width, height = self._canvas.shape[1], self._canvas.shape[0]
+        x, y = float(point[0]), float(point[1])
+        reach = radius + 2
+        if not (-reach <= x <= width + reach and -reach <= y <= height + reach):
+            return
+        center = (round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT)))
+        # A dark rim keeps a joint visible on its own link and on a background of its colour.
+        if self._manner.rim and thickness >= 1.5:
+            rim = round((radius + max(1.0, thickness * 0.35)) * (1 << _SHIFT))
+            cv2.circle(self._canvas, center, rim, _DARK, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+        cv2.circle(
+            self._canvas, center, round(radius * (1 << _SHIFT)), color, cv2.FILLED, cv2.LINE_AA, _SHIFT
+        )
 
 
-def _line(canvas: ImageArray, a: FloatArray, b: FloatArray, color: RGB, thickness: float) -> None:
-    cut = clip_segment(a, b, (canvas.shape[1], canvas.shape[0]), margin=thickness + 2)
-    if cut is not None:
-        ends = [[round(value * (1 << _SHIFT)) for value in end.tolist()] for end in cut]
-        cv2.line(canvas, ends[0], ends[1], color, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+def with_neck(
+    points: Doubles, visible: npt.NDArray[np.bool_], skeleton: Skeleton
+) -> tuple[Doubles, npt.NDArray[np.bool_], tuple[tuple[int, int], ...]]:
+    """Joints and links as OpenPose has them: one more joint, the neck, halfway between the shoulders.
+
+    Args:
+        points: (K, 2).
+        visible: (K,) bool.
+        skeleton: COCO's 17 joints.
+
+    Returns:
+        points (K + 1, 2), visible (K + 1,), links: the trunk and the head hang on the neck.
+    """
+    index = {name: i for i, name in enumerate(skeleton.keypoints)}
+    left, right, neck = index["left_shoulder"], index["right_shoulder"], len(skeleton.keypoints)
+    points = np.concatenate([points, (points[left] + points[right])[None] / 2])
+    visible = np.append(visible, visible[left] and visible[right])
+    index["neck"] = neck
+    links = [(index[a], index[b]) for a, b in (pair.split("-") for pair in _NECK_LINKS.split())]
+    return points, visible, tuple(links)
 
 
-def _dot(canvas: ImageArray, point: FloatArray, color: RGB, thickness: float) -> None:
-    radius = max(2.0, thickness * 1.6)
-    width, height = canvas.shape[1], canvas.shape[0]
-    x, y = float(point[0]), float(point[1])
-    reach = radius + 2
-    if not (-reach <= x <= width + reach and -reach <= y <= height + reach):
-        return
-    center = (round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT)))
-    # A dark rim keeps a joint visible on its own link and on a background of its colour.
-    if thickness >= 1.5:
-        rim = round((radius + max(1.0, thickness * 0.35)) * (1 << _SHIFT))
-        cv2.circle(canvas, center, rim, (30, 30, 30), cv2.FILLED, cv2.LINE_AA, _SHIFT)
-    cv2.circle(canvas, center, round(radius * (1 << _SHIFT)), color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
-
-
-def _draw_box(canvas: ImageArray, box_xyxy: FloatArray, color: RGB, thickness: float) -> None:
-    if not np.isfinite(box_xyxy).all():
-        return
-    x1, y1, x2, y2 = np.asarray(box_xyxy, np.float64)
-    corners = [np.array(corner) for corner in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
-    for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
-        _line(canvas, a, b, color, max(1.0, thickness / 2))
+def _hue(turn: float, brightness: float) -> RGB:
+    """A pure colour, BGR: red, yellow, green, ... as `turn` goes from 0 to 1."""
+    red, green, blue = colorsys.hsv_to_rgb(turn, 1.0, brightness)
+    return round(blue * 255), round(green * 255), round(red * 255)
 
 
 def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float) -> None:
@@ -229,28 +327,3 @@ def _text_scale(size: tuple[int, int]) -> float:
 
 def _text_weight(scale: float) -> int:
     return max(1, round(scale * 1.6))
-
-
-def clip_segment(
-    a: FloatArray, b: FloatArray, size: tuple[int, int], margin: float = 0.0
-) -> tuple[FloatArray, FloatArray] | None:
-    """The part of the segment a-b within a picture of (width, height) and a margin around it, or None.
-
-    Liang & Barsky 1984, in floating point: any finite coordinates will do.
-    """
-    low, high = (-margin, -margin), (size[0] - 1 + margin, size[1] - 1 + margin)
-    start, end, delta = a.tolist(), b.tolist(), (b - a).tolist()
-    if all(low[axis] <= value[axis] <= high[axis] for value in (start, end) for axis in (0, 1)):
-        return a, b  # nearly always
-    enter, leave = 0.0, 1.0
-    for axis in (0, 1):
-        if delta[axis] == 0:
-            if not low[axis] <= start[axis] <= high[axis]:
-                return None
-            continue
-        first, second = (low[axis] - start[axis]) / delta[axis], (high[axis] - start[axis]) / delta[axis]
-        enter, leave = max(enter, min(first, second)), min(leave, max(first, second))
-    if enter > leave:
-        return None
-    # Clipped once more: far away, a + t * delta is off by more than the margin.
-    return np.clip(a + enter * (b - a), low, high), np.clip(a + leave * (b - a), low, high)

@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from shufflecam.core.geometry import clip_segment
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.render import (
     PALETTES,
-    Style,
-    clip_segment,
+    STYLES,
+    Look,
     draw,
     draw_hud,
     edge_side,
@@ -22,7 +23,7 @@ from shufflecam.render import (
 )
 from tests.people import figure, pose_of
 
-PLAIN = Style(ids=False)
+PLAIN = Look(ids=False)
 
 
 def picture(width: int = 320, height: int = 240, value: int = 128) -> np.ndarray:
@@ -64,7 +65,7 @@ def test_a_read_only_or_turned_picture_can_be_drawn_upon() -> None:
 @pytest.mark.parametrize("palette", ["classic", "colorblind"])
 def test_sides_have_their_colours_in_bgr(palette: str) -> None:
     pose = one()[0]
-    drawn = draw(picture(), [pose], COCO_17, Style(palette=palette, ids=False))
+    drawn = draw(picture(), [pose], COCO_17, Look(palette=palette, ids=False))
     for joint, side in (
         (9, "left"),
         (10, "right"),
@@ -144,15 +145,15 @@ def test_missing_joints_are_left_out() -> None:
 
 
 def test_parts_can_be_left_out_and_added() -> None:
-    def touched(style: Style) -> int:
-        return int(changed(picture(), draw(picture(), one(), COCO_17, style)).sum())
+    def touched(look: Look) -> int:
+        return int(changed(picture(), draw(picture(), one(), COCO_17, look)).sum())
 
-    joints = touched(Style(ids=False, edges=False))
-    edges = touched(Style(ids=False, joints=False))
+    joints = touched(Look(ids=False, edges=False))
+    edges = touched(Look(ids=False, joints=False))
     assert 0 < joints < touched(PLAIN)
-    assert 0 < edges < touched(PLAIN) < touched(Style())  # the id's label
-    assert touched(Style(ids=False, boxes=True)) > touched(PLAIN)
-    assert touched(Style(ids=False, joints=False, edges=False)) == 0
+    assert 0 < edges < touched(PLAIN) < touched(Look())  # the id's label
+    assert touched(Look(ids=False, boxes=True)) > touched(PLAIN)
+    assert touched(Look(ids=False, joints=False, edges=False)) == 0
 
 
 def test_without_an_id_there_is_no_label() -> None:
@@ -161,7 +162,7 @@ def test_without_an_id_there_is_no_label() -> None:
 
 
 def test_on_black_nothing_of_the_picture_is_left() -> None:
-    drawn = draw(picture(value=200), one(), COCO_17, Style(background=False))
+    drawn = draw(picture(value=200), one(), COCO_17, Look(skeleton_only=True))
     assert (drawn[:, :40] == 0).all()
     assert drawn.any()
 
@@ -172,7 +173,7 @@ def test_lines_are_thicker_on_larger_pictures() -> None:
 
     def width_of_arm(scale: int) -> int:
         pose = pose_of(figure(160 * scale, 230 * scale, 210 * scale))
-        drawn = draw(picture(320 * scale, 240 * scale), [pose], COCO_17, Style(ids=False, joints=False))
+        drawn = draw(picture(320 * scale, 240 * scale), [pose], COCO_17, Look(ids=False, joints=False))
         row = round(float(pose.keypoints[[7, 9], 1].mean()))
         right = drawn[row, round(float(pose.keypoints[[5, 7], 0].mean())) :]
         return int((right != 128).any(axis=1).sum())
@@ -206,7 +207,7 @@ COORDINATES = st.one_of(
 )
 def test_any_numbers_at_all_can_be_drawn(keypoints: np.ndarray, box: np.ndarray, size: tuple) -> None:
     pose = replace(one()[0], keypoints=keypoints, box_xyxy=box)
-    drawn = draw(picture(*size), [pose], COCO_17, Style(boxes=True))
+    drawn = draw(picture(*size), [pose], COCO_17, Look(boxes=True))
     assert drawn.shape == (size[1], size[0], 3)
 
 
@@ -257,3 +258,44 @@ def test_opencv_still_takes_sub_pixel_ends() -> None:
     cv2.line(whole, (32, 160), (288, 160), (255, 255, 255), 1, cv2.LINE_AA, 4)
     cv2.line(half, (32, 168), (288, 168), (255, 255, 255), 1, cv2.LINE_AA, 4)
     assert (whole != half).any()
+
+
+@pytest.mark.parametrize("skeleton", [COCO_17, MPII_16], ids=lambda skeleton: skeleton.name)
+@pytest.mark.parametrize("style", list(STYLES))
+def test_every_style_draws_every_skeleton(style: str, skeleton) -> None:
+    points = np.stack(
+        [np.linspace(20, 300, len(skeleton.keypoints)), np.linspace(30, 200, len(skeleton.keypoints))], 1
+    )
+    pose = pose_of(points.astype(np.float32))
+    assert changed(picture(), draw(picture(), [pose], skeleton, Look(style=style))).any()
+
+
+def test_styles_differ() -> None:
+    drawn = {style: draw(picture(640, 480), one(), COCO_17, Look(style=style)) for style in STYLES}
+    assert len({image.tobytes() for image in drawn.values()}) == len(STYLES)
+    minimal = drawn["minimal"][changed(picture(640, 480), drawn["minimal"])].astype(int)
+    assert np.ptp(minimal, axis=1).max() == 0, "white and shades of grey alone"
+
+
+def test_openpose_has_a_neck() -> None:
+    pose = one()[0]
+    scores = np.zeros(17, np.float32)
+    scores[[0, 5, 6]] = 0.9  # nose and shoulders
+    drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, Look(style="openpose", ids=False))
+    neck = pose.keypoints[[5, 6]].mean(axis=0)
+    between = (neck + pose.keypoints[0]) / 2
+    assert near(drawn, between).any(), "the nose hangs on the neck"
+    scores[5] = 0
+    drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, Look(style="openpose", ids=False))
+    assert not near(drawn, between).any()
+
+
+@pytest.mark.parametrize("style", list(STYLES))
+def test_the_line_width_that_is_given_is_the_lines_width(style: str) -> None:
+    pose = one()[0]
+    scores = np.zeros(17, np.float32)
+    scores[[13, 15]] = 0.9  # left knee and ankle, one below the other
+    look = Look(style=style, thickness=12, joints=False, ids=False)
+    drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, look)
+    row = drawn[round(float(pose.keypoints[[13, 15], 1].mean()))]
+    assert abs(int((row.max(axis=1) > 100).sum()) - 12) <= 2

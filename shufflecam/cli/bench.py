@@ -270,7 +270,7 @@ def _opened(clip: str, out: Path, skeleton: Skeleton) -> Iterator[tuple[Any, Any
         picture = next(iter(first.frames())).image.copy()
     with closing(open_video(clip)) as source:
         writer = VideoWriter(out, **source.encoding_hints())
-        yield source, DrawnVideoSink(writer, drawer(skeleton, "classic", 0.3)), picture
+        yield source, DrawnVideoSink(writer, drawer(skeleton)), picture
 
 
 def _naive_finder(options: FinderOptions) -> PoseFinder:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.options import FinderOptions, model_options, output_options, tracking_options
+from shufflecam.cli.options import FinderOptions, model_options, output_options, take_look, tracking_options
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,8 +42,6 @@ def command(
     recursive: bool,
     json_target: str | None,
     record_format: str,
-    kpt_thr: float,
-    palette: str,
     overwrite: bool,
     quiet: bool,
     debug: bool,
@@ -70,6 +68,7 @@ def command(
 
     talk = Talk(quiet)
     finder_options = FinderOptions.take(options)
+    look = take_look(options)
     if out is None and json_target is None:
         raise UsageError("Nothing is asked to be written; add --out DIR, or --json, or both.")
     if out is not None and out.exists() and not out.is_dir():
@@ -95,7 +94,7 @@ def command(
                 record.begin(record_header(source.info, finder))
                 sinks.append(record)
             if out is not None:
-                sinks.append(PictureSink(out, drawer(finder.skeleton, palette, kpt_thr)))
+                sinks.append(PictureSink(out, drawer(finder.skeleton, look)))
             with talk.progress("pictures", source.info.frames) as meter:
 
                 def on_result(result: FrameResult) -> None:

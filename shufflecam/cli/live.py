@@ -13,7 +13,7 @@ import numpy as np
 
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, FrameResult, ImageArray, Pose
-from shufflecam.render import Style, draw, draw_hud
+from shufflecam.render import Look, draw, draw_hud
 from shufflecam.stats import Stats
 from shufflecam.window import ESCAPE, LiveWindow
 
@@ -67,20 +67,20 @@ class WindowView:
     """Shows each result in a window; a `core.protocols.Sink`. Main thread only."""
 
     def __init__(
-        self, figures: LiveFigures, skeleton: Skeleton, style: Style, *, mirror: bool, drawn_already: bool
+        self, figures: LiveFigures, skeleton: Skeleton, look: Look, *, mirror: bool, drawn_already: bool
     ) -> None:
         """Nothing is opened yet.
 
         Args:
             figures: what the HUD says.
             skeleton: of the poses.
-            style: how they are drawn.
+            look: how they are drawn.
             mirror: show the picture as a mirror would; the results stay as they are.
             drawn_already: another sink has drawn the poses into the frame's picture.
         """
         self._window = LiveWindow("shufflecam (q ends)")
         self._figures = figures
-        self._skeleton, self._style = skeleton, style
+        self._skeleton, self._look = skeleton, look
         self._mirror, self._drawn_already = mirror, drawn_already
         self._quit = False
 
@@ -94,9 +94,9 @@ class WindowView:
         picture = result.frame.image
         if self._mirror:
             picture, poses = mirrored(picture, result.poses)
-            draw(picture, poses, self._skeleton, self._style, in_place=True)
+            draw(picture, poses, self._skeleton, self._look, in_place=True)
         elif not self._drawn_already:
-            draw(picture, result.poses, self._skeleton, self._style, in_place=True)
+            draw(picture, result.poses, self._skeleton, self._look, in_place=True)
         self._take_key(self._window.show(draw_hud(picture, self._figures.line(result), in_place=True)))
 
     def tick(self) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shufflecam.cli.console import Talk
     from shufflecam.core.protocols import PersonDetector
     from shufflecam.finder import PoseFinder
+    from shufflecam.render import Look
     from shufflecam.stats import Stats
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -197,8 +198,59 @@ def model_options(command: F) -> F:
     return _all(command, decorators)
 
 
+def look_options() -> list[Callable[[F], F]]:
+    """How people are drawn: what `take_look` takes."""
+    return [
+        click.option(
+            "--kpt-thr",
+            metavar="P",
+            type=click.FloatRange(0, 1),
+            default=0.3,
+            show_default=True,
+            help="Draw only keypoints surer than this; records hold all.",
+        ),
+        click.option(
+            "--palette",
+            type=click.Choice(["classic", "colorblind"]),
+            default="classic",
+            show_default=True,
+            help="Colours of left, right and middle, where the style has them.",
+        ),
+        click.option(
+            "--style",
+            type=click.Choice(["shufflecam", "mmpose", "openpose", "minimal"]),
+            default="shufflecam",
+            show_default=True,
+            help="How skeletons look; minimal: thin white lines.",
+        ),
+        click.option(
+            "--line-width",
+            metavar="PX",
+            type=click.FloatRange(1, 100),
+            show_default="by the picture's size",
+            help="Thickness of the lines.",
+        ),
+        click.option("--skeleton-only", is_flag=True, help="Skeletons on black, nothing of the picture."),
+        click.option(
+            "--blur-faces",
+            is_flag=True,
+            help="Pixelate the face of everybody who is found, for good, before anything is written.",
+        ),
+    ]
+
+
+def take_look(options: dict[str, Any]) -> Look:
+    """Remove what `look_options` gave from a command's keyword arguments."""
+    from shufflecam.render import Look
+
+    return Look(thickness=options.pop("line_width"), **{name: options.pop(name) for name in _LOOK_NAMES})
+
+
+_LOOK_NAMES = ("style", "palette", "kpt_thr", "skeleton_only", "blur_faces")
+
+
 def output_options(command: F) -> F:
-    """Records, drawing threshold, and what may be replaced."""
+    """Records, how people are drawn, and what may be replaced."""
     decorators = [
         click.option(
             "--json",
@@ -216,21 +268,7 @@ def output_options(command: F) -> F:
             show_default=True,
             help="What --json writes (openpose: a folder, csv: a .csv file).",
         ),
-        click.option(
-            "--kpt-thr",
-            metavar="P",
-            type=click.FloatRange(0, 1),
-            default=0.3,
-            show_default=True,
-            help="Draw only keypoints surer than this; records hold all.",
-        ),
-        click.option(
-            "--palette",
-            type=click.Choice(["classic", "colorblind"]),
-            default="classic",
-            show_default=True,
-            help="Colours of left, right and middle.",
-        ),
+        *look_options(),
         click.option("--overwrite", is_flag=True, help="Replace files that exist already."),
         click.option("--quiet", is_flag=True, help="Say nothing but errors."),
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),

@@ -17,16 +17,15 @@ if TYPE_CHECKING:
     from shufflecam.export.record import Record
     from shufflecam.export.video import VideoWriter
     from shufflecam.finder import PoseFinder
+    from shufflecam.render import Look
 
 
-def drawer(skeleton: Skeleton, palette: str, kpt_thr: float) -> Callable[[FrameResult], ImageArray]:
+def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResult], ImageArray]:
     """A function that draws a result's people into its frame's picture, in place: each is drawn once."""
-    from shufflecam.render import Style, draw
-
-    style = Style(palette=palette, kpt_thr=kpt_thr)  # type: ignore[arg-type]
+    from shufflecam.render import draw
 
     def draw_result(result: FrameResult) -> ImageArray:
-        return draw(result.frame.image, result.poses, skeleton, style, in_place=True)
+        return draw(result.frame.image, result.poses, skeleton, look, in_place=True)
 
     return draw_result
 

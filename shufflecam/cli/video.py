@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.options import FinderOptions, TimeType, model_options, output_options, tracking_options
+from shufflecam.cli.options import (
+    FinderOptions,
+    TimeType,
+    model_options,
+    output_options,
+    take_look,
+    tracking_options,
+)
 from shufflecam.cli.twice import SmoothCommand, found_beforehand, offline_option
 from shufflecam.core.errors import UsageError
 
@@ -21,6 +28,7 @@ if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
     from shufflecam.core.types import Frame, FrameResult
     from shufflecam.finder import PoseFinder
+    from shufflecam.render import Look
 
 
 @dataclass(frozen=True)
@@ -34,8 +42,8 @@ class VideoJob:
     record_format: str = "shufflecam"
     start_s: float | None = None
     end_s: float | None = None
-    kpt_thr: float = 0.3
-    palette: str = "classic"
+    look: Look | None = None
+    """None: the default."""
     overwrite: bool = False
     smooth_offline: bool = False
 
@@ -70,7 +78,8 @@ def command(source: str, quiet: bool, debug: bool, **options: Any) -> None:
     Sound, timing and orientation are kept; every frame is processed.
     """
     finder_options = FinderOptions.take(options)
-    run_video(VideoJob(source=source, **options), finder_options, Talk(quiet))
+    look = take_look(options)
+    run_video(VideoJob(source=source, look=look, **options), finder_options, Talk(quiet))
 
 
 def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
@@ -133,7 +142,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 writer = VideoWriter(
                     job.out, sound=source.open_sound(), overwrite=job.overwrite, **source.encoding_hints()
                 )
-                draw = drawer(finder.skeleton, job.palette, job.kpt_thr)
+                draw = drawer(finder.skeleton, job.look)
                 sinks.append(BackgroundSink(DrawnVideoSink(writer, draw)))
             with talk.progress(Path(job.source).name, source.info.frames) as meter:
 

@@ -17,6 +17,7 @@ from shufflecam.cli.options import (
     SizeType,
     model_options,
     output_options,
+    take_look,
     tracking_options,
 )
 from shufflecam.core.errors import UsageError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from shufflecam.core.types import FrameResult
     from shufflecam.export.open import RecordSink
     from shufflecam.finder import PoseFinder
+    from shufflecam.render import Look
     from shufflecam.sources.live import LatestFrames
 
 TICK_S = 0.03
@@ -53,8 +55,7 @@ class LiveJob:
     max_frames: int | None
     json_target: str | None
     record_format: str
-    kpt_thr: float
-    palette: str
+    look: Look
     overwrite: bool
 
 
@@ -109,7 +110,7 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     if options["det_every"] is None and options["preset"] == "balanced":
         options["det_every"] = AUTO
     finder_options = FinderOptions.take(options)
-    run_webcam(LiveJob(**options), finder_options, Talk(quiet))
+    run_webcam(LiveJob(look=take_look(options), **options), finder_options, Talk(quiet))
 
 
 def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
@@ -215,15 +216,13 @@ class _LiveRun:
 
     def _view(self, finder: PoseFinder) -> WindowView | StatusView:
         from shufflecam.cli.live import StatusView, WindowView
-        from shufflecam.render import Style
 
         if not self._in_window:
             return StatusView(self._figures, self._talk.console)
-        style = Style(palette=self._job.palette, kpt_thr=self._job.kpt_thr)  # type: ignore[arg-type]
         return WindowView(
             self._figures,
             finder.skeleton,
-            style,
+            self._job.look,
             mirror=self._job.mirror,
             drawn_already=self._job.recording is not None,
         )
@@ -244,9 +243,7 @@ class _LiveRun:
             writer = VideoWriter(
                 self._job.recording, size=info.size, rate=info.fps, overwrite=self._job.overwrite
             )
-            sinks.append(
-                DrawnVideoSink(writer, drawer(finder.skeleton, self._job.palette, self._job.kpt_thr))
-            )
+            sinks.append(DrawnVideoSink(writer, drawer(finder.skeleton, self._job.look)))
         if not self._job.mirror:
             sinks.append(view)
         return sinks

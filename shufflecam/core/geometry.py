@@ -137,3 +137,28 @@ def oks(
     similarity = np.where(counts, np.exp(-exponent), 0.0).sum(axis=1)
     number = counts.sum(axis=1)
     return np.divide(similarity, number, out=np.zeros(len(others)), where=number > 0).astype(np.float32)
+
+
+def clip_segment(
+    a: FloatArray, b: FloatArray, size: tuple[int, int], margin: float = 0.0
+) -> tuple[FloatArray, FloatArray] | None:
+    """The part of the segment a-b within a picture of (width, height) and a margin around it, or None.
+
+    Liang & Barsky 1984, in floating point: any finite coordinates will do.
+    """
+    low, high = (-margin, -margin), (size[0] - 1 + margin, size[1] - 1 + margin)
+    start, end, delta = a.tolist(), b.tolist(), (b - a).tolist()
+    if all(low[axis] <= value[axis] <= high[axis] for value in (start, end) for axis in (0, 1)):
+        return a, b  # nearly always
+    enter, leave = 0.0, 1.0
+    for axis in (0, 1):
+        if delta[axis] == 0:
+            if not low[axis] <= start[axis] <= high[axis]:
+                return None
+            continue
+        first, second = (low[axis] - start[axis]) / delta[axis], (high[axis] - start[axis]) / delta[axis]
+        enter, leave = max(enter, min(first, second)), min(leave, max(first, second))
+    if enter > leave:
+        return None
+    # Clipped once more: far away, a + t * delta is off by more than the margin.
+    return np.clip(a + enter * (b - a), low, high), np.clip(a + leave * (b - a), low, high)

@@ -238,3 +238,31 @@ def test_smooth_alone_is_a_switch_and_eats_no_input(
 ) -> None:
     done = run_cli("video", "--smooth", clip, "--json", tmp_path / "x.json", "--end", "0.2", *solo)
     assert done.returncode == 0, done.stderr
+
+
+def test_looks_reach_the_video(clip: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    def first(*options: str) -> np.ndarray:
+        out = tmp_path / f"{'-'.join(options).strip('-')}.mp4"
+        done = run_cli("video", clip, *solo, "--end", "0.2", "--out", out, "--kpt-thr", "0", *options)
+        assert done.returncode == 0, done.stderr
+        with av.open(str(out)) as container:
+            return next(container.decode(video=0)).to_ndarray(format="bgr24").astype(int)
+
+    plain, black = first("--no-track"), first("--no-track", "--skeleton-only")
+    assert np.median(plain) > 50
+    assert np.median(black) < 5
+    assert black.max() > 100
+    blurred = first("--no-track", "--blur-faces")
+    assert np.abs(plain - blurred).max() > 30
+    minimal = first("--no-track", "--skeleton-only", "--style", "minimal")
+    assert np.ptp(minimal, axis=2).max() < 12, "white on black"
+    assert np.ptp(black, axis=2).max() > 60
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--style", "fancy"), ("--line-width", "0"), ("--line-width", "x")]
+)
+def test_looks_that_do_not_exist(option: str, value: str, clip: Path, tmp_path: Path, run_cli) -> None:
+    done = run_cli("video", clip, "--out", tmp_path / "x.mp4", option, value)
+    assert done.returncode == 2
+    assert option in done.stderr

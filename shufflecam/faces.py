@@ -1,0 +1,161 @@
+"""Hiding faces: where a person's face must be, from keypoints or box, and what is put in its place.
+
+Errs towards hiding: a head seen from behind goes too, and where the keypoints say nothing the upper part
+of the person's box goes. Only who was found can be hidden.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from shufflecam.core.skeleton import Skeleton
+from shufflecam.core.types import ImageArray, Pose
+
+Doubles = npt.NDArray[np.float64]
+
+FACE_THR = 0.15
+"""Joints below this score do not tell where a face is. Lower than what is drawn: better too much hidden."""
+
+DOUBTFUL = 0.35
+"""Mean score of the face's joints below which the upper part of the box is hidden as well."""
+
+CELLS = 6
+"""Cells across a face at most. With `_LEVELS` a face keeps 36 colours of nine bits, whatever the picture's
+size: too little to tell a face from, also for programs that guess what was there."""
+
+_LEVELS = 8
+_SMALLEST_CELL = 6  # px; a face of 20 px becomes nine squares
+
+_FACE_JOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "upper_neck")
+
+# Distance between two joints, as seen from where it is longest -> the radius of a circle around the
+# middle of the face that holds head and chin with a margin (0.15 m on an adult: ears 0.15 m apart, eyes
+# 0.065, shoulder joints 0.36, shoulder to hip 0.5; Drillis & Contini 1966 for the trunk).
+_RADIUS_OF = (
+    ("left_ear", "right_ear", 1.0),
+    ("left_eye", "right_eye", 2.3),
+    ("nose", "left_ear", 1.25),
+    ("nose", "right_ear", 1.25),
+    ("head_top", "upper_neck", 0.65),
+    ("left_shoulder", "right_shoulder", 0.42),
+    ("left_shoulder", "left_hip", 0.3),
+    ("right_shoulder", "right_hip", 0.3),
+)
+
+_ABOVE_SHOULDERS = (0.9, 1.6)
+"""From the middle of the shoulders to the chin and to the middle of the face, in radii of the face."""
+
+
+@dataclass(frozen=True)
+class Area:
+    """What has to be hidden: a disc around each centre, or a rectangle."""
+
+    centers: Doubles
+    """(N, 2) image pixels; empty where `box_xyxy` is meant."""
+    radius: float
+    box_xyxy: tuple[float, float, float, float]
+    """Around all of it."""
+
+
+def face_areas(pose: Pose, skeleton: Skeleton) -> list[Area]:
+    """Where this person's face is or may be; empty where neither joints nor box are numbers.
+
+    The raw keypoints count, not the smoothed ones: they are where the face is in this very picture. Where
+    they are unsure, or outside the person's own box (somebody else's face), both places are given.
+    """
+    points = np.asarray(pose.keypoints, np.float64)
+    scores = np.nan_to_num(np.asarray(pose.scores, np.float64))
+    sure = np.isfinite(points).all(axis=1) & (scores >= FACE_THR)
+    seen = {name: points[i] for i, name in enumerate(skeleton.keypoints) if sure[i]}
+    box = np.asarray(pose.box_xyxy, np.float64)
+    has_box = bool(np.isfinite(box).all())
+    radius = _radius(seen, box if has_box else None)
+    joints = [i for i, name in enumerate(skeleton.keypoints) if name in _FACE_JOINTS and sure[i]]
+    centers = [points[i] for i in joints]
+    doubtful = len(joints) < 2 or float(scores[joints].mean()) < DOUBTFUL
+    if has_box and joints:
+        x, y = np.median(points[joints], axis=0)
+        doubtful |= not (box[0] <= x <= box[2] and box[1] <= y <= box[3])
+    if radius > 0 and len(centers) < 3 and (above := _above_shoulders(seen, radius)):
+        centers += above
+        doubtful = False
+    if len(centers) > 2:
+        centers.append(np.median(centers, axis=0))
+    areas = [_upper_part(box)] if has_box and (doubtful or radius <= 0 or not centers) else []
+    if radius > 0 and centers:
+        at: Doubles = np.array(centers)
+        (left, top), (right, bottom) = at.min(axis=0) - radius, at.max(axis=0) + radius
+        areas.append(Area(at, radius, (float(left), float(top), float(right), float(bottom))))
+    return areas
+
+
+def hide_faces(canvas: ImageArray, poses: Iterable[Pose], skeleton: Skeleton) -> None:
+    """Pixelate everybody's face in (H, W, 3) uint8, in place; nothing of it can be computed back."""
+    for pose in poses:
+        for area in face_areas(pose, skeleton):
+            _pixelate(canvas, area)
+
+
+def _radius(seen: dict[str, Doubles], box: Doubles | None) -> float:
+    """Of a disc that holds the whole head, in pixels; 0 where too little was seen."""
+    radius = max(
+        (
+            float(np.linalg.norm(seen[a] - seen[b])) * factor
+            for a, b, factor in _RADIUS_OF
+            if a in seen and b in seen
+        ),
+        default=0.0,
+    )
+    if box is None:
+        return radius
+    # One joint far off must not hide the whole picture: no face is larger than its person's box.
+    return min(radius, 0.6 * float(max(box[2] - box[0], box[3] - box[1])))
+
+
+def _above_shoulders(seen: dict[str, Doubles], radius: float) -> list[Doubles]:
+    """The places of a face of which hardly anything was seen, from shoulders and hips."""
+    shoulders = [seen[name] for name in ("left_shoulder", "right_shoulder") if name in seen]
+    if not shoulders:
+        return []
+    hips = [seen[name] for name in ("left_hip", "right_hip") if name in seen]
+    middle = np.mean(shoulders, axis=0)
+    up = middle - np.mean(hips, axis=0) if hips else np.array([0.0, -1.0])
+    length = float(np.linalg.norm(up))
+    up = up / length if length else np.array([0.0, -1.0])
+    return [np.asarray(middle + up * share * radius) for share in _ABOVE_SHOULDERS]
+
+
+def _upper_part(box: Doubles) -> Area:
+    """A quarter of a standing person's box, more of a wider one, all of a lying one's: see the tests."""
+    x1, y1, x2, y2 = box.tolist()
+    height = min(y2 - y1, max(0.25 * (y2 - y1), 0.6 * (x2 - x1)))
+    return Area(np.zeros((0, 2)), 0.5 * min(height, x2 - x1), (x1, y1, x2, y1 + height))
+
+
+def _pixelate(canvas: ImageArray, area: Area) -> None:
+    height, width = canvas.shape[:2]
+    x1, y1 = (max(0, math.floor(min(value, 1e9))) for value in area.box_xyxy[:2])
+    x2 = min(width, math.ceil(max(-1.0, area.box_xyxy[2])) + 1)
+    y2 = min(height, math.ceil(max(-1.0, area.box_xyxy[3])) + 1)
+    if x2 <= x1 or y2 <= y1:
+        return
+    patch = canvas[y1:y2, x1:x2]
+    cell = max(_SMALLEST_CELL, math.ceil(2 * min(area.radius, 1e6) / CELLS))
+    few = (max(1, round((x2 - x1) / cell)), max(1, round((y2 - y1) / cell)))
+    step = 256 // _LEVELS
+    small = cv2.resize(patch, few, interpolation=cv2.INTER_AREA) // step * step + step // 2
+    coarse = cv2.resize(small, (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST)
+    if not len(area.centers):
+        patch[:] = coarse
+        return
+    rows, columns = np.ogrid[y1:y2, x1:x2]
+    inside = np.zeros(patch.shape[:2], bool)
+    for x, y in area.centers.tolist():
+        inside |= (columns - x) ** 2 + (rows - y) ** 2 <= area.radius**2
+    patch[inside] = coarse[inside]
