@@ -61,6 +61,7 @@ class LiveWindow:
         self._title = title
         self._opened = False
         self._closed = False
+        self._fullscreen = False
 
     @property
     def closed(self) -> bool:
@@ -97,6 +98,14 @@ class LiveWindow:
                 return key & 0xFF if key >= 0 else None
         self._closed = True
         return key & 0xFF if key >= 0 else None
+
+    def set_fullscreen(self, wanted: bool) -> None:
+        """Fill the screen, or be a window again; nothing where that is so already or nothing is open."""
+        if wanted != self._fullscreen and self._opened and not self._closed:
+            self._fullscreen = wanted
+            mode = cv2.WINDOW_FULLSCREEN if wanted else cv2.WINDOW_NORMAL
+            with contextlib.suppress(cv2.error):  # a window system that cannot: the window stays as it is
+                cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, mode)
 
     def close(self) -> None:
         """Take the window away. May be called again."""

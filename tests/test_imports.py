@@ -30,6 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "render": LEAF | {"faces"},
     "window": LEAF,
     "export": LEAF,
+    "live": LEAF | {"faces", "render", "export", "stats"},
     "stats": set(),
     "pipeline": LEAF | {"stats"},
     "finder": LEAF | {"detect", "models", "pose", "track", "smooth", "cadence", "follow", "stats"},

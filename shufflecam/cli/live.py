@@ -1,177 +1,262 @@
-"""What a person sees of a live run: the window with its one line, or a status line in the terminal."""
+"""A live run as a person sees it: each result is drawn once and handed to whoever shows or records it."""
 
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import cv2
 import numpy as np
 
-from shufflecam.core.skeleton import Skeleton
-from shufflecam.core.types import FloatArray, FrameResult, ImageArray, Pose
-from shufflecam.render import Look, draw, draw_hud
-from shufflecam.stats import Stats
-from shufflecam.window import ESCAPE, LiveWindow
+from shufflecam.core.errors import ShufflecamError
+from shufflecam.core.types import FrameResult, ImageArray
+from shufflecam.export.record import Record
+from shufflecam.live.hud import Figures, LiveFigures, numbers
+from shufflecam.live.picture import Scene, add_overlays, compose
+from shufflecam.live.saving import Recorder, save_snapshot
+from shufflecam.live.state import LiveState, press, see
+from shufflecam.window import LiveWindow
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-QUIT_KEYS = (ord("q"), ord("Q"), ESCAPE)
-RATE_WINDOW_S = 2.0
 STATUS_EVERY_S = 0.25
+MESSAGE_S = 3.0
+"""How long the HUD says what a key did."""
+
+REDRAW_EVERY_S = 0.1
+"""How often the window is drawn anew while no frame comes: the figures go on."""
 
 
-class Counter(Protocol):
-    """The counts of a live source."""
+class Face(Protocol):
+    """Something that shows the run. Called on the main thread only."""
 
-    given: int
-    dropped: int
+    @property
+    def wants_picture(self) -> bool:
+        """Whether `show` needs a drawn picture at the moment; drawing costs time."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed it, which ends the run."""
+        ...
+
+    def show(
+        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
+    ) -> int | None:
+        """Show it; the key that was pressed meanwhile, or None.
+
+        Args:
+            picture: (H, W, 3) uint8 BGR, drawn, without the HUD; changed by the last face only. Empty
+                where `wants_picture` was False.
+            result: the newest.
+            figures: for the HUD.
+            state: of the keys.
+        """
+        ...
+
+    def poll(self) -> int | None:
+        """Stay alive while there is nothing new; the key that was pressed, or None."""
+        ...
+
+    def close(self) -> None:
+        """Take it away."""
+        ...
 
 
 @dataclass
-class LiveFigures:
-    """The numbers of the HUD line, from the run's statistics and the source's counts."""
+class Savings:
+    """Where r and s put things, and what a snapshot's record says of the run."""
 
-    stats: Stats
-    source: Counter
-    clock: Callable[[], float] = time.monotonic
-
-    def __post_init__(self) -> None:
-        self._given: deque[tuple[float, int]] = deque()
-
-    def line(self, result: FrameResult | None) -> str:
-        """ASCII, because OpenCV draws nothing else: "latency 42 ms  camera 30 fps  poses 24 fps ..."."""
-        latency = "-" if result is None or result.latency_s is None else f"{result.latency_s * 1000:.0f} ms"
-        people = 0 if result is None else len(result.poses)
-        return (
-            f"latency {latency}  camera {self.camera_rate():.0f} fps"
-            f"  poses {self.stats.rate('inference'):.0f} fps  people {people}  dropped {self.source.dropped}"
-        )
-
-    def camera_rate(self) -> float:
-        """Frames that the camera gave a second, over the last two seconds."""
-        now = self.clock()
-        self._given.append((now, self.source.given))
-        while len(self._given) > 2 and now - self._given[0][0] > RATE_WINDOW_S:
-            self._given.popleft()
-        (then, before), (_, after) = self._given[0], self._given[-1]
-        return (after - before) / (now - then) if now > then else 0.0
+    recorder: Recorder
+    folder: Path
+    header: Record
+    say: Callable[[str], None]
 
 
-class WindowView:
-    """Shows each result in a window; a `core.protocols.Sink`. Main thread only."""
+class Show:
+    """Draws, shows, records, and takes the keys; a `core.protocols.Sink`. Main thread only."""
 
     def __init__(
-        self, figures: LiveFigures, skeleton: Skeleton, look: Look, *, mirror: bool, drawn_already: bool
+        self,
+        figures: LiveFigures,
+        scene: Scene,
+        faces: Sequence[Face],
+        savings: Savings,
+        state: LiveState,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is opened yet.
-
-        Args:
-            figures: what the HUD says.
-            skeleton: of the poses.
-            look: how they are drawn.
-            mirror: show the picture as a mirror would; the results stay as they are.
-            drawn_already: another sink has drawn the poses into the frame's picture.
-        """
-        self._window = LiveWindow("shufflecam (q ends)")
-        self._figures = figures
-        self._skeleton, self._look = skeleton, look
-        self._mirror, self._drawn_already = mirror, drawn_already
-        self._quit = False
+        """The last of `faces` may draw into the picture that it is given."""
+        self.state = state
+        self._figures, self._scene, self._faces, self._savings = figures, scene, faces, savings
+        self._clock = clock
+        self._canvas: ImageArray | None = None
+        self._recorded_canvas: ImageArray | None = None
+        self._last: FrameResult | None = None
+        self._frozen: FrameResult | None = None
+        self._message_until = 0.0
+        self._redraw_at = 0.0
 
     @property
     def wants_end(self) -> bool:
-        """Whether q or Esc was pressed or the window was closed."""
-        return self._quit or self._window.closed
+        """Whether q or Esc was pressed or a window was closed."""
+        return self.state.quit or any(face.closed for face in self._faces)
 
     def write(self, result: FrameResult) -> None:
-        """Show it."""
-        picture = result.frame.image
-        if self._mirror:
-            picture, poses = mirrored(picture, result.poses)
-            draw(picture, poses, self._skeleton, self._look, in_place=True)
-        elif not self._drawn_already:
-            draw(picture, result.poses, self._skeleton, self._look, in_place=True)
-        self._take_key(self._window.show(draw_hud(picture, self._figures.line(result), in_place=True)))
+        """Show it, and record it where that is wanted."""
+        self._last = result
+        self.state = see(self.state, result)
+        if not self.state.paused:
+            self._frozen = result
+        picture = self._draw_wanted()
+        self._record(result, picture)
+        self._show(picture)
 
     def tick(self) -> None:
-        """Keep the window alive while no frame comes."""
-        self._take_key(self._window.poll())
+        """Stay alive while no frame comes; the figures go on a few times a second."""
+        for face in self._faces:
+            self._take(face.poll())
+        if self._clock() >= self._redraw_at:
+            self._show(self._draw_wanted())
 
     def close(self, *, complete: bool, dropped: int = 0) -> None:
+        """Finish the recording, take the windows away."""
+        try:
+            self._savings.recorder.close(complete=complete, dropped=dropped)
+        finally:
+            for face in self._faces:
+                face.close()
+
+    def _draw_wanted(self) -> ImageArray | None:
+        """The newest picture (or the one that stands still), drawn, where anybody looks at pictures."""
+        if self._frozen is None or not any(face.wants_picture for face in self._faces):
+            return None
+        self._canvas = compose(self._frozen, self.state, self._scene, self._canvas)
+        return self._canvas
+
+    def _record(self, result: FrameResult, shown: ImageArray | None) -> None:
+        recorder, state = self._savings.recorder, self.state
+        if not state.recording and recorder.recorded_s is None:
+            return
+        # What is shown is recorded: but as the camera saw it, and going on while the window stands still.
+        if shown is None or state.mirror or state.paused:
+            plain = replace(state, mirror=False)
+            shown = self._recorded_canvas = compose(result, plain, self._scene, self._recorded_canvas)
+        self._say(recorder.write(shown, result, wanted=state.recording))
+        if state.recording and recorder.recorded_s is None:
+            self.state = replace(self.state, recording=False)
+
+    def _show(self, picture: ImageArray | None) -> None:
+        self._redraw_at = self._clock() + REDRAW_EVERY_S
+        if self.state.message and self._clock() >= self._message_until:
+            self.state = replace(self.state, message="")
+        figures = self._figures.at(self._last, self._savings.recorder.recorded_s)
+        for face in self._faces:
+            key = face.show(_NO_PICTURE if picture is None else picture, self._last, figures, self.state)
+            self._take(key)
+        if picture is not None:
+            self._figures.stats.tick("screen")
+
+    def _take(self, key: int | None) -> None:
+        before = self.state
+        self.state = press(before, key)
+        if self.state is before:
+            return
+        if self.state.message:
+            self._message_until = self._clock() + MESSAGE_S
+        if self.state.snapshots != before.snapshots:
+            self._snapshot()
+        if before.recording and not self.state.recording:
+            self._say(self._savings.recorder.stop())
+        self._redraw_at = 0.0  # at once, whether or not a frame comes
+
+    def _snapshot(self) -> None:
+        if self._frozen is None:
+            return
+        picture = compose(self._frozen, replace(self.state, mirror=False), self._scene)
+        try:
+            path = save_snapshot(self._savings.folder, picture, self._frozen, self._savings.header)
+            self._say(f"saved {path}")
+        except ShufflecamError as error:
+            self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        """In the HUD for a moment, and in the terminal."""
+        if text:
+            self._savings.say(text)
+            self.state = replace(self.state, message=text.encode("ascii", "replace").decode())
+            self._message_until = self._clock() + MESSAGE_S
+
+
+class WindowFace:
+    """The window, with its HUD. It draws into the picture: the last of the faces."""
+
+    wants_picture = True
+
+    def __init__(self) -> None:
+        self._window = LiveWindow("shufflecam (h: help, q: quit)")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed the window."""
+        return self._window.closed
+
+    def show(
+        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
+    ) -> int | None:
+        """One picture with its HUD; the key."""
+        if not picture.size:
+            return self._window.poll()
+        key = self._window.show(add_overlays(picture, figures, state))
+        self._window.set_fullscreen(state.fullscreen)
+        return key
+
+    def poll(self) -> int | None:
+        """Let the window live; the key."""
+        return self._window.poll()
+
+    def close(self) -> None:
         """Take the window away."""
         self._window.close()
 
-    def _take_key(self, key: int | None) -> None:
-        if key in QUIT_KEYS:
-            self._quit = True
 
+class StatusFace:
+    """A status line in the terminal, where there is no window."""
 
-class StatusView:
-    """A status line in the terminal, where there is no window; a `core.protocols.Sink`."""
+    wants_picture = False
+    closed = False
 
-    def __init__(
-        self, figures: LiveFigures, console: Console, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self._figures = figures
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._last: FrameResult | None = None
         self._next_s = 0.0
         self._status: Status | None = None
         if console.is_terminal:
             self._status = console.status("waiting for the first picture (Ctrl-C ends)")
             self._status.start()
 
-    wants_end = False
-
-    def write(self, result: FrameResult) -> None:
+    def show(
+        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
+    ) -> int | None:
         """Say it, a few times a second."""
-        self._last = replace(result, frame=replace(result.frame, image=_NO_PICTURE))
-        self.tick()
-
-    def tick(self) -> None:
-        """Let the figures go on while no frame comes."""
         now = self._clock()
         if self._status is not None and now >= self._next_s:
             self._next_s = now + STATUS_EVERY_S
-            self._status.update(f"{self._figures.line(self._last)}  (Ctrl-C ends)")
+            trouble = f"  {figures.trouble}" if figures.trouble else ""
+            self._status.update(f"{numbers(figures, screen=False)}{trouble}  (Ctrl-C ends)")
+        return None
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def poll(self) -> int | None:
+        """There are no keys here."""
+        return None
+
+    def close(self) -> None:
         """Take the line away."""
         if self._status is not None:
             self._status.stop()
 
 
 _NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
-"""Stands for a picture that nobody needs any more, so that its memory can go."""
-
-
-def mirrored(image: ImageArray, poses: tuple[Pose, ...]) -> tuple[ImageArray, list[Pose]]:
-    """The mirror image and the poses in it: left stays the person's left.
-
-    Args:
-        image: (H, W, 3) uint8 BGR; not changed.
-        poses: in its pixels.
-    """
-    last = image.shape[1] - 1
-
-    def turn(points: FloatArray) -> FloatArray:
-        return np.stack([last - points[:, 0], points[:, 1]], axis=1)
-
-    turned = []
-    for pose in poses:
-        x1, y1, x2, y2 = pose.box_xyxy
-        turned.append(
-            replace(
-                pose,
-                box_xyxy=np.array([last - x2, y1, last - x1, y2], np.float32),
-                keypoints=turn(pose.keypoints),
-                keypoints_smoothed=None if pose.keypoints_smoothed is None else turn(pose.keypoints_smoothed),
-            )
-        )
-    return cv2.flip(image, 1), turned
+"""For faces that want none."""

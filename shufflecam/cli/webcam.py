@@ -23,12 +23,13 @@ from shufflecam.cli.options import (
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from shufflecam.cli.live import LiveFigures, StatusView, WindowView
+    from shufflecam.cli.live import Face, Show
     from shufflecam.cli.run import Outcome
     from shufflecam.core.protocols import Sink
     from shufflecam.core.types import FrameResult
     from shufflecam.export.open import RecordSink
     from shufflecam.finder import PoseFinder
+    from shufflecam.live.saving import Recorder
     from shufflecam.render import Look
     from shufflecam.sources.live import LatestFrames
 
@@ -51,6 +52,7 @@ class LiveJob:
     headless: bool
     mirror: bool
     recording: Path | None
+    save_to: Path
     duration_s: float | None
     max_frames: int | None
     json_target: str | None
@@ -90,6 +92,13 @@ Examples:
     help="A video of it, at true speed.",
 )
 @click.option(
+    "--save-to",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    default=".",
+    help="Where the keys r (recordings) and s (snapshots) put their files; default: here.",
+)
+@click.option(
     "--duration",
     "duration_s",
     metavar="S",
@@ -106,7 +115,14 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     SOURCE is a camera's number (0), a device (/dev/video0) or an RTSP or HTTP address. The newest frame is
     always the one that is worked on; what there is no time for is dropped, and counted. q, Esc, closing the
     window and Ctrl-C end it.
-    """
+
+    \b
+    Keys in the window:
+      space  freeze the picture     r  record, or end it      s  snapshot
+      m  mirror      i  ids         b  boxes                  f  full screen
+      k  skeleton / keypoints / on black                      h  help
+      + -  threshold                1-9  one person           0  everybody
+    """  # noqa: D301 - click wants the real backspace character
     if options["det_every"] is None and options["preset"] == "balanced":
         options["det_every"] = AUTO
     finder_options = FinderOptions.take(options)
@@ -157,7 +173,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(
         f"{outcome.frames} frames at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
-        f"{run.latency()}{finder.how_often()}{written_to(job.recording, job.json_target)}"
+        f"{run.latency()}{finder.how_often()}{written_to(*run.recordings(), job.json_target)}"
     )
     raise_if_not_whole(outcome)
     return outcome
@@ -178,13 +194,12 @@ class _LiveRun:
     def __init__(
         self, job: LiveJob, source: LatestFrames, record: RecordSink | None, *, in_window: bool, talk: Talk
     ) -> None:
-        from shufflecam.cli.live import LiveFigures
         from shufflecam.stats import Stats
 
         self._job, self._source, self._record, self._talk = job, source, record, talk
         self._in_window = in_window
         self.stats = Stats()
-        self._figures: LiveFigures = LiveFigures(self.stats, source)
+        self.recorder: Recorder | None = None
         self._frames = 0
         self._began_s = 0.0
 
@@ -192,11 +207,11 @@ class _LiveRun:
         from shufflecam.cli.run import run_pipeline
         from shufflecam.pipeline import Pipeline
 
-        view = self._view(finder)
+        sinks, view = self._sinks(finder)
         self._began_s = time.monotonic()
         return run_pipeline(
             Pipeline(self._source, finder.find, self.stats),
-            self._sinks(finder, view),
+            sinks,
             stop,
             on_result=self._on_result,
             on_tick=view.tick,
@@ -214,39 +229,46 @@ class _LiveRun:
             return "no picture came"
         return f"latency {times.p50_s * 1000:.0f} ms (95 % under {times.p95_s * 1000:.0f} ms)"
 
-    def _view(self, finder: PoseFinder) -> WindowView | StatusView:
-        from shufflecam.cli.live import StatusView, WindowView
+    def recordings(self) -> list[Path]:
+        """The videos that there are now, for the summary."""
+        return [] if self.recorder is None else [path for path in self.recorder.files if path.exists()]
 
-        if not self._in_window:
-            return StatusView(self._figures, self._talk.console)
-        return WindowView(
-            self._figures,
-            finder.skeleton,
-            self._job.look,
-            mirror=self._job.mirror,
-            drawn_already=self._job.recording is not None,
-        )
+    def _sinks(self, finder: PoseFinder) -> tuple[list[Sink], Show]:
+        """The record, where one is asked for, and the show: window or status line, recordings, keys."""
+        from shufflecam.cli.live import Savings, Show
+        from shufflecam.cli.outputs import record_header
+        from shufflecam.live.hud import LiveFigures
+        from shufflecam.live.picture import Scene
+        from shufflecam.live.saving import Recorder
+        from shufflecam.live.state import LiveState
 
-    def _sinks(self, finder: PoseFinder, view: WindowView | StatusView) -> list[Sink]:
-        from shufflecam.cli.outputs import DrawnVideoSink, drawer, record_header
-        from shufflecam.export.video import VideoWriter
-
+        job, info = self._job, self._source.info
         sinks: list[Sink] = []
+        self.recorder = Recorder(
+            job.save_to, size=info.size, rate=info.fps, first=job.recording, overwrite=job.overwrite
+        )
+        header = record_header(info, finder, **({"window_mirrored": True} if job.mirror else {}))
         if self._record is not None:
-            extra = {"window_mirrored": True} if self._job.mirror else {}
-            self._record.begin(record_header(self._source.info, finder, **extra))
+            self._record.begin(header)
             sinks.append(self._record)
-        if self._job.mirror:
-            sinks.append(view)  # it takes a copy of the picture before anything is drawn into it
-        if self._job.recording is not None:
-            info = self._source.info
-            writer = VideoWriter(
-                self._job.recording, size=info.size, rate=info.fps, overwrite=self._job.overwrite
-            )
-            sinks.append(DrawnVideoSink(writer, drawer(finder.skeleton, self._job.look)))
-        if not self._job.mirror:
-            sinks.append(view)
-        return sinks
+        show = Show(
+            LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),
+            Scene(finder.skeleton, job.look),
+            self._faces(),
+            Savings(self.recorder, job.save_to, header, self._talk.say),
+            LiveState(
+                kpt_thr=job.look.kpt_thr,
+                view="black" if job.look.skeleton_only else "skeleton",
+                mirror=job.mirror,
+                recording=job.recording is not None,
+            ),
+        )
+        return [*sinks, show], show
+
+    def _faces(self) -> list[Face]:
+        from shufflecam.cli.live import StatusFace, WindowFace
+
+        return [WindowFace() if self._in_window else StatusFace(self._talk.console)]
 
     def _on_result(self, result: FrameResult) -> None:
         self._frames += 1

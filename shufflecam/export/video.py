@@ -158,7 +158,7 @@ class VideoWriter:
                 if self._sound is not None:
                     last_end = self._last_s + float(self._duration(None) * self._time_base)
                     self._sound.finish(math.inf if complete else last_end)
-                self._mux(self._stream.encode(None))
+                self._mux(self._stream.encode(None), last=True)
                 self._container.close()
         finally:
             self._abandon()
@@ -210,12 +210,18 @@ class VideoWriter:
             threads=1,  # the encoder's threads want the cores
         )
 
-    def _mux(self, packets: list[av.Packet]) -> None:
+    def _mux(self, packets: list[av.Packet], *, last: bool = False) -> None:
         for packet in packets:
             if not packet.duration:
                 # x264 gives none, and without the last picture's an mp4 ends, by its edit list, with that
                 # picture's beginning: rounded down, players and decoders leave it out.
                 packet.duration = self._duration(self._last_step)
+        if last and packets:
+            # The muxer takes the end of the last packet for the end of all; where that is a B-frame, the
+            # picture after it would be cut off by the edit list.
+            end = max(packet.pts + packet.duration for packet in packets)
+            packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
+        for packet in packets:
             self._container.mux_one(packet)
 
     def _duration(self, step: int | None) -> int:

@@ -9,16 +9,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from shufflecam.cli.live import mirrored
 from tests.cli.conftest import CLIP_FRAMES, cli_environment
-from tests.people import pose_of
 
 
 @pytest.fixture
@@ -101,18 +99,6 @@ def test_bad_input(arguments: list[str], code: int, says: str, clip: Path, run_c
     assert "Traceback" not in done.stderr
 
 
-def test_the_mirror_image_keeps_left_left() -> None:
-    image = np.zeros((20, 40, 3), np.uint8)
-    image[5, 3] = 255
-    keypoints = np.full((17, 2), np.nan, np.float32)
-    keypoints[0] = (3, 5)
-    turned, (pose,) = mirrored(image, (pose_of(keypoints),))
-    x, y = pose.keypoints[0].astype(int)
-    assert turned[y, x].tolist() == [255, 255, 255]
-    assert np.isnan(pose.keypoints[1:]).all()
-    assert image[5, 3].tolist() == [255, 255, 255]
-
-
 @pytest.fixture
 def display(tmp_path: Path) -> Iterator[str]:
     """A virtual screen."""
@@ -131,24 +117,67 @@ def display(tmp_path: Path) -> Iterator[str]:
     server.wait(10)
 
 
-@pytest.mark.parametrize("way", ["q", "Escape"])
-def test_a_key_in_the_window_ends_it(way: str, display: str, live: list[str], tmp_path: Path) -> None:
-    environment = cli_environment(tmp_path, DISPLAY=display)
-    process = subprocess.Popen(
-        [sys.executable, "-m", "shufflecam", *live, "--loop", "--json", str(tmp_path / "poses.jsonl")],
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while process.poll() is None and time.monotonic() < deadline:
-        found = subprocess.run(
-            ["xdotool", "search", "--onlyvisible", "--name", "shufflecam"],
-            capture_output=True,
-            text=True,
-            env=environment,
-        ).stdout.split()
+class Window:
+    """A run in a real window, whose keys are pressed until what they should do is seen."""
+
+    def __init__(self, arguments: list[str], display: str, home: Path) -> None:
+        self.environment = cli_environment(home, DISPLAY=display)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "shufflecam", *arguments],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=self.environment,
+        )  # fmt: skip
+        self.deadline = time.monotonic() + 100
+
+    def press(self, key: str) -> bool:
+        """Whether there was a window to press it in."""
+        found = self._xdotool("search", "--onlyvisible", "--name", "shufflecam").split()
         if found:
-            press = ["windowfocus", "--sync", found[0], "key", "--window", "0", way]
-            subprocess.run(["xdotool", *press], env=environment, timeout=10)
-    errors = process.communicate(timeout=10)[1]
-    assert process.returncode == 0, errors
+            self._xdotool("windowfocus", "--sync", found[0], "key", "--window", "0", key)
+        return bool(found)
+
+    def press_until(self, key: str, done: Callable[[], object]) -> None:
+        while not done():
+            assert self.process.poll() is None, self.process.communicate()[1]
+            assert time.monotonic() < self.deadline, f"{key} did nothing"
+            self.press(key)
+
+    def end(self) -> str:
+        """What was said; the run has to end by itself, and well."""
+        try:
+            errors = self.process.communicate(timeout=20)[1]
+        finally:
+            self.process.kill()
+        assert self.process.returncode == 0, errors
+        return errors
+
+    def _xdotool(self, *arguments: str) -> str:
+        done = subprocess.run(
+            ["xdotool", *arguments], capture_output=True, text=True, env=self.environment, timeout=20
+        )
+        return done.stdout
+
+
+def test_keys_in_a_real_window(display: str, live: list[str], tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    saved.mkdir()
+    window = Window(
+        [*live, "--loop", "--json", str(tmp_path / "poses.jsonl"), "--save-to", str(saved)], display, tmp_path
+    )
+    window.press_until("s", lambda: list(saved.glob("*.json")))
+    window.press_until("r", lambda: list(saved.glob("*.mp4")))
+    window.press("space")  # freezes the picture, not the run
+    window.press_until("q", lambda: window.process.poll() is not None)
+    said = window.end()
+    assert "saved" in said
+    assert json.loads((tmp_path / "poses.jsonl").read_text().splitlines()[-1])["complete"] is True
+    for path in saved.glob("*.mp4"):
+        assert str(path) in said
+        with av.open(str(path)) as container:
+            assert sum(1 for _ in container.decode(video=0)) > 0
+
+
+def test_escape_ends_it(display: str, live: list[str], tmp_path: Path) -> None:
+    window = Window([*live, "--loop", "--json", str(tmp_path / "poses.jsonl")], display, tmp_path)
+    window.press_until("Escape", lambda: window.process.poll() is not None)
+    window.end()
     assert json.loads((tmp_path / "poses.jsonl").read_text().splitlines()[-1])["complete"] is True

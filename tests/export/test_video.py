@@ -373,3 +373,18 @@ def test_the_last_picture_is_within_the_file_however_its_time_rounds(tmp_path: P
         stream = container.streams.video[0]
         assert sum(1 for _ in container.decode(stream)) == 230
         assert abs(stream.duration - 230 * 512) < 16  # the edit list counts milliseconds
+
+
+@pytest.mark.parametrize("rate", [None, Fraction(30), Fraction(4)])
+@pytest.mark.parametrize("number", [1, 2, 3, 4, 5, 6, 7, 15])
+def test_a_video_that_ends_in_a_b_frame_has_its_last_picture(
+    tmp_path: Path, rate: Fraction | None, number: int
+) -> None:
+    writer = VideoWriter(tmp_path / "short.mp4", rate=rate)
+    times = [index / 4 + (index % 3) * 0.01 for index in range(number)]
+    for time_s in times:
+        writer.write_image(np.full((48, 64, 3), 90, np.uint8), time_s)
+    writer.close()
+    with av.open(str(tmp_path / "short.mp4")) as container:
+        shown = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
+    np.testing.assert_allclose(shown, times, atol=1e-3)

@@ -1,0 +1,115 @@
+"""The figures of a live run as lines of text. ASCII, because OpenCV draws nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from shufflecam.core.types import FrameResult
+from shufflecam.live.state import LiveState
+from shufflecam.stats import Stats
+
+RATE_WINDOW_S = 2.0
+
+
+class Counter(Protocol):
+    """The counts of a live source."""
+
+    given: int
+    dropped: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The numbers at one moment."""
+
+    latency_ms: float | None = None
+    """From capture to here, of the newest result."""
+    camera_fps: float = 0.0
+    """Frames that the camera gave."""
+    poses_fps: float = 0.0
+    """Frames that the networks did."""
+    screen_fps: float = 0.0
+    """Pictures that were shown."""
+    people: int = 0
+    dropped: int = 0
+    engine: str = ""
+    recorded_s: float | None = None
+    """How long the recording is; None: there is none."""
+    trouble: str = ""
+    """What is wrong with the camera at the moment."""
+
+
+class LiveFigures:
+    """Takes the numbers from the run's statistics and the source's counts."""
+
+    def __init__(
+        self, stats: Stats, source: Counter, engine: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.stats = stats
+        self.engine = engine
+        self._source = source
+        self._clock = clock
+        self._given: deque[tuple[float, int]] = deque()
+
+    def at(self, result: FrameResult | None, recorded_s: float | None = None) -> Figures:
+        """The figures now, `result` being the newest."""
+        latency = None if result is None or result.latency_s is None else result.latency_s * 1000
+        return Figures(
+            latency_ms=latency,
+            camera_fps=self._camera_rate(),
+            poses_fps=self.stats.rate("inference"),
+            screen_fps=self.stats.rate("screen"),
+            people=0 if result is None else len(result.poses),
+            dropped=self._source.dropped,
+            engine=self.engine,
+            recorded_s=recorded_s,
+            trouble=getattr(self._source, "trouble", None) or "",
+        )
+
+    def _camera_rate(self) -> float:
+        """Frames that the camera gave a second, over the last two seconds."""
+        now = self._clock()
+        self._given.append((now, self._source.given))
+        while len(self._given) > 2 and now - self._given[0][0] > RATE_WINDOW_S:
+            self._given.popleft()
+        (then, before), (_, after) = self._given[0], self._given[-1]
+        return (after - before) / (now - then) if now > then else 0.0
+
+
+def numbers(figures: Figures, *, screen: bool = True) -> str:
+    """One line: "latency 42 ms  camera 30 fps  poses 24 fps  screen 24 fps  people 2  dropped 7"."""
+    latency = "-" if figures.latency_ms is None else f"{figures.latency_ms:.0f} ms"
+    shown = f"  screen {figures.screen_fps:.0f} fps" if screen else ""
+    return (
+        f"latency {latency}  camera {figures.camera_fps:.0f} fps  poses {figures.poses_fps:.0f} fps{shown}"
+        f"  people {figures.people}  dropped {figures.dropped}"
+    )
+
+
+def condition(figures: Figures, state: LiveState) -> str:
+    """One line: the engine, and what is not as it is at first ("openvino  REC 0:12  person 3  frozen")."""
+    parts = [figures.engine] if figures.engine else []
+    if figures.recorded_s is not None:
+        parts.append(f"REC {minutes(figures.recorded_s)}")
+    if state.only is not None:
+        parts.append(f"person {state.only}" + ("" if state.only in state.in_view else " (not in view)"))
+    if state.paused:
+        parts.append("frozen (space goes on)")
+    if state.mirror:
+        parts.append("mirror")
+    if state.message:
+        parts.append(state.message)
+    return "  ".join(parts) or "h: help"
+
+
+def minutes(seconds: float) -> str:
+    """Seconds as "0:12", "1:02:03"."""
+    whole = int(seconds)
+    hours, rest = divmod(whole, 3600)
+    if hours:
+        return f"{hours}:{rest // 60:02d}:{rest % 60:02d}"
+    return f"{rest // 60}:{rest % 60:02d}"

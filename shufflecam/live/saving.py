@@ -1,0 +1,202 @@
+"""What r and s leave behind: recordings and snapshots, each under a new name."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+
+from shufflecam.core.errors import OutputError, ShufflecamError
+from shufflecam.core.types import FrameResult, ImageArray
+from shufflecam.export import record
+from shufflecam.export.background import BackgroundSink
+from shufflecam.export.files import reason
+from shufflecam.export.json import dumps
+from shufflecam.export.video import VideoWriter
+
+
+def fresh_path(folder: Path, ending: str, now: datetime | None = None) -> Path:
+    """A name in `folder` that does not exist: shufflecam-20261123-184501.mp4, then ...-2.mp4."""
+    stem = f"shufflecam-{now or datetime.now():%Y%m%d-%H%M%S}"
+    for number in itertools.count(1):
+        path = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
+        if not path.exists():
+            return path
+    raise AssertionError
+
+
+class _PictureSink:
+    """Adds each result's picture, already drawn, to a video; a `core.protocols.Sink`."""
+
+    def __init__(self, writer: VideoWriter) -> None:
+        self._writer = writer
+
+    def write(self, result: FrameResult) -> None:
+        self._writer.write_image(result.frame.image, result.frame.timestamp_s)
+
+    def close(self, *, complete: bool, dropped: int = 0) -> None:
+        self._writer.close(complete=complete, dropped=dropped)
+
+
+class Recorder:
+    """Videos of what is shown, at true speed from the frames' own times. One thread; encoding has its own.
+
+    The first one may have a name of its own (`--record`), whose times are the record's. What goes wrong
+    with a later one ends that recording and not the run; `close` raises it, so that it is not forgotten.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        first: Path | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Open `first`, where there is one.
+
+        Args:
+            folder: where recordings without a name go.
+            size: (width, height) of the pictures.
+            rate: nominal pictures a second.
+            first: record into this from the first picture on.
+            overwrite: whether `first` may replace a file.
+
+        Raises:
+            OutputError: `first` cannot be written.
+        """
+        self._folder, self._size, self._rate = folder, size, rate
+        self.files: list[Path] = []
+        """Everything that was recorded, in order."""
+        self._sink: BackgroundSink | None = None
+        self._named = False
+        self._from_s: float | None = None
+        self._last_s = 0.0
+        self._error: ShufflecamError | None = None
+        if first is not None:
+            self._begin(VideoWriter(first, size=size, rate=rate, overwrite=overwrite), first)
+            self._named = True
+
+    @property
+    def recorded_s(self) -> float | None:
+        """How long the recording is so far; None: there is none."""
+        if self._sink is None:
+            return None
+        return 0.0 if self._from_s is None else self._last_s - self._from_s
+
+    def write(self, picture: ImageArray, result: FrameResult, *, wanted: bool) -> str:
+        """Take one picture where a recording is wanted; begin or end the recording where that changed.
+
+        Args:
+            picture: (H, W, 3) uint8 BGR; copied.
+            result: whose picture it is.
+            wanted: whether to record.
+
+        Returns:
+            What there is to say: a recording ended, or failed; mostly nothing.
+
+        Raises:
+            OutputError: the recording that was asked for by name cannot be written further.
+        """
+        if not wanted:
+            return self.stop()
+        moment_s = result.frame.timestamp_s
+        try:
+            if self._sink is None:
+                path = fresh_path(self._folder, ".mp4")
+                writer = VideoWriter(path, size=self._size, rate=self._rate, origin_s=moment_s)
+                self._begin(writer, path)
+            assert self._sink is not None
+            self._sink.write(replace(result, frame=replace(result.frame, image=picture.copy())))
+        except ShufflecamError as error:
+            if self._named:
+                raise
+            return self._fail(error)
+        self._from_s = moment_s if self._from_s is None else self._from_s
+        self._last_s = moment_s
+        return ""
+
+    def stop(self) -> str:
+        """End the recording, where there is one; what there is to say of it."""
+        if self._sink is None:
+            return ""
+        sink, self._sink = self._sink, None
+        try:
+            sink.close(complete=True)
+        except ShufflecamError as error:
+            if self._named:
+                raise
+            return self._fail(error)
+        self._named = False
+        return f"recorded {self.files[-1]}"
+
+    def close(self, *, complete: bool, dropped: int = 0) -> None:
+        """Finish what is open. Raises the first error of a recording that was not raised yet."""
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.close(complete=complete, dropped=dropped)
+        if self._error is not None:
+            raise self._error
+
+    def _begin(self, writer: VideoWriter, path: Path) -> None:
+        self._sink = BackgroundSink(_PictureSink(writer))
+        self._from_s = None
+        self.files.append(path)
+
+    def _fail(self, error: ShufflecamError) -> str:
+        self._error = self._error or error
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            with contextlib.suppress(ShufflecamError):
+                sink.close(complete=False)
+        return str(error)
+
+
+def save_snapshot(
+    folder: Path,
+    picture: ImageArray,
+    result: FrameResult,
+    header: record.Record,
+    fresh: Callable[[Path, str], Path] = fresh_path,
+) -> Path:
+    """Write a picture (PNG) and, beside it, its record: a document of one frame.
+
+    Args:
+        folder: where to.
+        picture: (H, W, 3) uint8 BGR, drawn and unmirrored: the record's pixels are its pixels.
+        result: what it shows.
+        header: of the run's record.
+        fresh: makes a new name.
+
+    Returns:
+        The picture's path.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    path = fresh(folder, ".png")
+    good, data = cv2.imencode(".png", picture)
+    if not good:
+        raise OutputError(f"{path} cannot be written: the picture cannot be encoded.")
+    document = {
+        "header": header,
+        "frames": [record.frame(result)],
+        "footer": record.footer(1, 0, complete=True),
+    }
+    try:
+        with path.open("xb") as file:
+            file.write(data.tobytes())
+        with path.with_suffix(".json").open("x", encoding="utf-8") as text:
+            text.write(dumps(document) + "\n")
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be written: {reason(error)}; choose another folder with --save-to."
+        ) from error
+    return path
