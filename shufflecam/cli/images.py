@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.options import FinderOptions, model_options, output_options, take_look, tracking_options
+from shufflecam.cli.options import (
+    FinderOptions,
+    max_pixels_option,
+    model_options,
+    output_options,
+    take_look,
+    tracking_options,
+)
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,6 +40,7 @@ Examples:
     help="Annotated pictures go here, in the same tree as the inputs.",
 )
 @click.option("--recursive", is_flag=True, help="Folders with everything below them.")
+@max_pixels_option
 @model_options
 @tracking_options(default=False)
 @output_options
@@ -40,6 +48,7 @@ def command(
     paths: tuple[str, ...],
     out: Path | None,
     recursive: bool,
+    max_pixels: int,
     json_target: str | None,
     record_format: str,
     overwrite: bool,
@@ -77,7 +86,9 @@ def command(
     given = finder_options.given_boxes()
 
     with stop_on_signals() as stop:
-        source = open_images(paths, recursive, on_broken=lambda broken: talk.note(broken.reason))
+        source = open_images(
+            paths, recursive, on_broken=lambda broken: talk.note(broken.reason), max_pixels=max_pixels
+        )
         try:
             inputs = [(picture.name, Path(picture.path)) for picture in source.pictures]
             for _, path in inputs:

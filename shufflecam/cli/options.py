@@ -198,6 +198,20 @@ def model_options(command: F) -> F:
     return _all(command, decorators)
 
 
+def max_pixels_option(command: F) -> F:
+    """How large a picture may be, in files that may come from strangers."""
+    from shufflecam.sources.limits import MAX_PIXELS
+
+    return click.option(
+        "--max-pixels",
+        metavar="N",
+        type=click.IntRange(1),
+        default=MAX_PIXELS,
+        show_default=True,
+        help="Refuse larger pictures: a small file can claim to hold one that fills the memory.",
+    )(command)
+
+
 def look_options() -> list[Callable[[F], F]]:
     """How people are drawn: what `take_look` takes."""
     return [

@@ -15,6 +15,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.options import (
     FinderOptions,
     TimeType,
+    max_pixels_option,
     model_options,
     output_options,
     take_look,
@@ -22,6 +23,7 @@ from shufflecam.cli.options import (
 )
 from shufflecam.cli.twice import SmoothCommand, found_beforehand, offline_option
 from shufflecam.core.errors import UsageError
+from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import Outcome
@@ -46,6 +48,7 @@ class VideoJob:
     """None: the default."""
     overwrite: bool = False
     smooth_offline: bool = False
+    max_pixels: int = MAX_PIXELS
 
 
 @click.command(
@@ -67,6 +70,7 @@ Examples:
 )
 @click.option("--start", "start_s", metavar="T", type=TimeType(), help="Begin here: seconds, or [H:]MM:SS.")
 @click.option("--end", "end_s", metavar="T", type=TimeType(), help="End here.")
+@max_pixels_option
 @model_options
 @tracking_options(default=True, offline=True)
 @offline_option
@@ -121,7 +125,8 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
         finder_options = replace(finder_options, smooth=False)
 
     with stop_on_signals() as stop, ExitStack() as stack:
-        source = open_video(job.source, job.start_s, job.end_s)
+        opened = partial(open_video, job.source, job.start_s, job.end_s, max_pixels=job.max_pixels)
+        source = opened()
         try:
             if job.out is not None:
                 check_writable(job.out, job.overwrite)
@@ -130,8 +135,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
             finder = finder_options.load(given, talk, stats, rate=source.info.fps)
             infer: Callable[[Frame], FrameResult] = finder.find
             if job.smooth_offline:
-                again = partial(open_video, job.source, job.start_s, job.end_s)
-                infer = stack.enter_context(found_beforehand(again, finder, stats, stop, talk))
+                infer = stack.enter_context(found_beforehand(opened, finder, stats, stop, talk))
             stop.writing = True
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.

@@ -14,6 +14,7 @@ import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
 from shufflecam.core.types import Frame, SourceInfo
+from shufflecam.sources.limits import MAX_PIXELS
 from shufflecam.sources.reader import VideoReader
 from shufflecam.sources.sound import FileSound, PipeSound
 from shufflecam.sources.stdin import PipeReader, SecondReader, open_stdin
@@ -35,9 +36,16 @@ class VideoSource:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], start_s: float | None = None, end_s: float | None = None
+        self,
+        path: str | os.PathLike[str],
+        start_s: float | None = None,
+        end_s: float | None = None,
+        *,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Open `path` ("-" is standard input) from `start_s` up to, without, `end_s`, as a player counts.
+
+        Pictures of more than `max_pixels` are refused.
 
         Raises:
             UsageError: the times cannot be meant.
@@ -49,7 +57,7 @@ class VideoSource:
         file = open_stdin() if self._path == "-" else open_file(self._path)
         self._pipe = file if isinstance(file, PipeReader) else None
         try:
-            self._reader = VideoReader(file, self._name, sound=self._pipe is not None)
+            self._reader = VideoReader(file, self._name, sound=self._pipe is not None, max_pixels=max_pixels)
         except SourceError:
             file.close()
             raise
@@ -219,10 +227,14 @@ class VideoSource:
 
 
 def open_video(
-    path: str | os.PathLike[str], start_s: float | None = None, end_s: float | None = None
+    path: str | os.PathLike[str],
+    start_s: float | None = None,
+    end_s: float | None = None,
+    *,
+    max_pixels: int = MAX_PIXELS,
 ) -> VideoSource:
     """A video file ("-" for standard input) as a `FrameSource`; see `VideoSource`."""
-    return VideoSource(path, start_s, end_s)
+    return VideoSource(path, start_s, end_s, max_pixels=max_pixels)
 
 
 def open_file(path: str) -> BinaryIO:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.types import Frame, ImageArray, SourceInfo
+from shufflecam.sources.limits import MAX_PIXELS
 from shufflecam.sources.paths import PicturePath, find_pictures
 from shufflecam.sources.picture import read_picture
 
@@ -34,6 +35,7 @@ class ImageSource:
         paths: Sequence[str | os.PathLike[str]],
         recursive: bool = False,
         on_broken: Callable[[BrokenPicture], None] | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Find the pictures that `paths` mean (see `find_pictures`).
 
@@ -41,11 +43,13 @@ class ImageSource:
             paths: files, folders, patterns, "-".
             recursive: whether folders in folders are searched.
             on_broken: called from the thread that reads, once a broken picture.
+            max_pixels: larger ones are not read.
 
         Raises:
             SourceError: something is not there, or nothing of it can be read.
         """
         self._on_broken = on_broken
+        self._max_pixels = max_pixels
         self.broken: list[BrokenPicture] = []
         """The pictures that could not be read, so far."""
         self._pictures = find_pictures(paths, recursive)
@@ -100,7 +104,7 @@ class ImageSource:
             if self._closed:
                 return
             try:
-                image = read_picture(picture.path)
+                image = read_picture(picture.path, self._max_pixels)
             except SourceError as error:
                 broken = BrokenPicture(picture.name, str(error))
                 self.broken.append(broken)
@@ -127,6 +131,7 @@ def open_images(
     paths: Sequence[str | os.PathLike[str]],
     recursive: bool = False,
     on_broken: Callable[[BrokenPicture], None] | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> ImageSource:
     """Pictures as a `FrameSource`; see `ImageSource`."""
-    return ImageSource(paths, recursive, on_broken)
+    return ImageSource(paths, recursive, on_broken, max_pixels)

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from shufflecam.core.errors import SourceError
 from shufflecam.core.types import ImageArray
+from shufflecam.sources.limits import MAX_PIXELS, too_large
 
 PICTURE_EXTENSIONS = frozenset(
     {
@@ -25,21 +26,17 @@ PICTURE_EXTENSIONS = frozenset(
 )
 """What counts as a picture when a folder is searched; a file that is named is read whatever it is called."""
 
-MAX_PIXELS = 178_956_970
-"""Pillow's own limit (twice its warning): about 2 GiB while decoding. 12000 x 9000 is well below."""
-
-
 _MAX_UNKNOWN_BYTES = 1 << 29
 """A file of no known kind that is larger is not read into memory to have a look."""
 
 
-def read_picture(path: str | os.PathLike[str]) -> ImageArray:
+def read_picture(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> ImageArray:
     """The picture as (H, W, 3) uint8 BGR: upright, transparency over white, 16 bits scaled to 8.
 
     Of several pages or moments (GIF, TIFF) it is the first.
 
     Raises:
-        SourceError: no such file, not a picture, cut short, or larger than `MAX_PIXELS`.
+        SourceError: no such file, not a picture, cut short, or larger than `max_pixels`.
     """
     name = os.fspath(path)
     if os.path.exists(name) and not os.path.isfile(name):
@@ -48,13 +45,13 @@ def read_picture(path: str | os.PathLike[str]) -> ImageArray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # large pictures and odd EXIF are fine as long as they decode
             with Image.open(name) as picture:
-                if picture.width * picture.height > MAX_PIXELS:
-                    raise Image.DecompressionBombError
+                if picture.width * picture.height > max_pixels:
+                    raise SourceError(too_large(name, picture.width, picture.height, max_pixels))
                 picture.load()
                 return _to_bgr(_upright(picture))
     except UnidentifiedImageError:
-        return _read_with_opencv(name)
-    except Image.DecompressionBombError:
+        return _read_with_opencv(name, max_pixels)
+    except Image.DecompressionBombError:  # Pillow's own limit, at the header; it knows no other
         raise SourceError(
             f"{name} has more than {MAX_PIXELS // 10**6} million pixels; scale it down."
         ) from None
@@ -113,7 +110,7 @@ def _to_8_bit(values: np.ndarray) -> ImageArray:
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)
 
 
-def _read_with_opencv(name: str) -> ImageArray:
+def _read_with_opencv(name: str, max_pixels: int) -> ImageArray:
     image = None
     try:
         if os.path.getsize(name) > _MAX_UNKNOWN_BYTES:
@@ -125,4 +122,6 @@ def _read_with_opencv(name: str) -> ImageArray:
     if image is None:
         hint = "; convert it to JPEG first" if name.lower().endswith((".heic", ".heif")) else ""
         raise SourceError(f"{name} is not a picture of a known kind{hint}.")
+    if image.shape[0] * image.shape[1] > max_pixels:
+        raise SourceError(too_large(name, image.shape[1], image.shape[0], max_pixels))
     return _to_8_bit(image)

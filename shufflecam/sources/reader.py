@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 import av
 
 from shufflecam.core.errors import SourceError
+from shufflecam.sources.limits import MAX_PIXELS, too_large
 
 log = logging.getLogger(__name__)
 
@@ -38,11 +39,26 @@ _MAX_ERRORS_IN_A_ROW = 100
 class VideoReader:
     """The first real video stream of an open file. Used by one thread at a time."""
 
-    def __init__(self, file: BinaryIO, name: str, *, threads: bool = True, sound: bool = False) -> None:
-        """Open `file`; `name` is what messages call it; `sound` also hands out the sound's packets.
+    def __init__(
+        self,
+        file: BinaryIO,
+        name: str,
+        *,
+        threads: bool = True,
+        sound: bool = False,
+        max_pixels: int = MAX_PIXELS,
+    ) -> None:
+        """Open a file.
+
+        Args:
+            file: the container's bytes.
+            name: what messages call it.
+            threads: whether decoding may use several.
+            sound: also hand out the sound's packets.
+            max_pixels: larger pictures are refused; where they become so midway, they count as damaged.
 
         Raises:
-            SourceError: it is not a video, has no pictures, or its codec cannot be decoded.
+            SourceError: it is not a video, has no pictures or too large ones, or its codec cannot be decoded.
         """
         self.name = name
         self.file = file
@@ -54,6 +70,12 @@ class VideoReader:
         except SourceError:
             self.container.close()
             raise
+        context = self.stream.codec_context
+        if context.width * context.height > max_pixels:
+            self.container.close()
+            raise SourceError(too_large(name, context.width, context.height, max_pixels))
+        context.options = {"max_pixels": str(max_pixels)}
+        self._max_pixels = max_pixels
         # One frame a thread as well as slices: about twice as fast on two cores, a few frames of delay.
         self.stream.thread_type = "AUTO" if threads else "NONE"
         sounds = [s for s in self.container.streams.audio if s.codec_context is not None]
@@ -219,7 +241,7 @@ class VideoReader:
             return
         after = self._last_s
         self.file.seek(0)
-        again = VideoReader(self.file, self.name, threads=False)
+        again = VideoReader(self.file, self.name, threads=False, max_pixels=self._max_pixels)
         try:
             if after is not None:
                 again.seek(Fraction(after))
