@@ -145,8 +145,8 @@ class PoseFinder:
             self._background.close()
 
     def how_often(self) -> str:
-        """For a summary: how often the detector ran; empty where that was on every frame."""
-        if not self.detections or self.detections >= self.frames:
+        """For a summary: how often the detector ran; empty where that was to be on every frame."""
+        if not self.detections or (self._cadence.every == 1 and not self._cadence.automatic):
             return ""
         every = self.frames / self.detections
         return f", detector ran {self.detections} times (every {every:.1f} frames)"

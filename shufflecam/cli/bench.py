@@ -190,6 +190,7 @@ def measure(
         "fast": {
             **_summary(fast_runs),
             "engine": fast.identity.model.get("engine"),
+            "frames_per_detection": fast.frames / max(1, fast.detections),
             "stages": _stages(stats),
             "memory_mb": _peak_memory_mb(),
         },
@@ -202,17 +203,18 @@ def _fast_pass(clip: str, finder: PoseFinder, stats: Stats, frames: int, out: Pa
     """The real pipeline, as `video` runs it."""
     from shufflecam.cli.run import run_pipeline, stop_on_signals
     from shufflecam.core.errors import Interrupted
+    from shufflecam.export.background import BackgroundSink
     from shufflecam.pipeline import Pipeline
 
     run = Run()
     with stop_on_signals() as stop, _opened(clip, out, finder.skeleton) as (source, sink, warm_up):
-        finder(warm_up)
+        finder.warm_up((warm_up.shape[1], warm_up.shape[0]))
         stop.writing = True
 
         def on_result(result: FrameResult) -> None:
             run.people.append(list(result.poses))
 
-        timed = _Timed(sink, stats)
+        timed = BackgroundSink(_Timed(sink, stats))
         outcome = run_pipeline(
             Pipeline(source, finder.find, stats),
             [timed],
