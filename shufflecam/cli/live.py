@@ -99,6 +99,7 @@ class Show:
         self._frozen: FrameResult | None = None
         self._message_until = 0.0
         self._redraw_at = 0.0
+        self._trouble_since: float | None = None
 
     @property
     def wants_end(self) -> bool:
@@ -154,11 +155,22 @@ class Show:
         if self.state.message and self._clock() >= self._message_until:
             self.state = replace(self.state, message="")
         figures = self._figures.at(self._last, self._savings.recorder.recorded_s)
+        self._tell_trouble(figures.trouble)
         for face in self._faces:
             key = face.show(_NO_PICTURE if picture is None else picture, self._last, figures, self.state)
             self._take(key)
         if picture is not None:
             self._figures.stats.tick("screen")
+
+    def _tell_trouble(self, trouble: str) -> None:
+        """Once when the camera goes away, once when it is back; in between the faces show it."""
+        now = self._clock()
+        if trouble and self._trouble_since is None:
+            self._trouble_since = now
+            self._savings.say(trouble)
+        elif not trouble and self._trouble_since is not None:
+            away_s, self._trouble_since = now - self._trouble_since, None
+            self._say(f"back after {away_s:.1f} s")
 
     def _take(self, key: int | None) -> None:
         before = self.state

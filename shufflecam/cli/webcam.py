@@ -49,6 +49,7 @@ class LiveJob:
     loop: bool
     size: tuple[int, int] | None
     fps: float | None
+    reconnect_s: float
     headless: bool
     mirror: bool
     recording: Path | None
@@ -80,6 +81,15 @@ Examples:
     "--size", metavar="WxH", type=SizeType(), help="Asked of the camera (1280x720); a replay is scaled to it."
 )
 @click.option("--fps", metavar="N", type=click.FloatRange(1, 1000), help="Asked of the camera.")
+@click.option(
+    "--reconnect",
+    "reconnect_s",
+    metavar="S",
+    type=click.FloatRange(0),
+    default=60,
+    show_default=True,
+    help="Wait so long for a camera or stream that goes away; 0: end at once.",
+)
 @click.option("--headless", is_flag=True, help="No window, a status line instead.")
 @click.option(
     "--mirror", is_flag=True, help="Show the window as a mirror; records and recordings stay unmirrored."
@@ -114,7 +124,7 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
 
     SOURCE is a camera's number (0), a device (/dev/video0) or an RTSP or HTTP address. The newest frame is
     always the one that is worked on; what there is no time for is dropped, and counted. q, Esc, closing the
-    window and Ctrl-C end it.
+    window and Ctrl-C end it. A camera that goes away is waited for, and the same files go on.
 
     \b
     Keys in the window:
@@ -185,7 +195,7 @@ def open_live_source(job: LiveJob, talk: Talk) -> LatestFrames:
 
     if job.replay is not None:
         return ReplaySource(job.replay, loop=job.loop, size=job.size)
-    return open_live(job.source, job.size, job.fps, on_notice=talk.note)
+    return open_live(job.source, job.size, job.fps, on_notice=talk.note, reconnect_s=job.reconnect_s)
 
 
 class _LiveRun:

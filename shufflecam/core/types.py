@@ -41,6 +41,17 @@ class SourceInfo:
         return self.kind in ("camera", "stream", "replay")
 
 
+@dataclass(frozen=True)
+class Gap:
+    """A time in which a live source gave nothing: unplugged, switched off, or silent."""
+
+    from_s: float
+    """The last frame before, in the frames' own time."""
+    to_s: float
+    """The first frame after."""
+    reason: str
+
+
 @dataclass(frozen=True, eq=False)
 class Frame:
     """One upright picture."""
@@ -55,6 +66,8 @@ class Frame:
     """Of pictures: the path relative to the folder given, with forward slashes."""
     captured_s: float | None = None
     """Live only: the clock (`time.monotonic`) when the frame came, from which latency counts."""
+    gap: Gap | None = None
+    """Live only: the camera was away since the last frame that was handed out."""
 
     @property
     def size(self) -> tuple[int, int]:

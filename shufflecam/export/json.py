@@ -42,7 +42,8 @@ class JsonLinesSink:
         """One line. Raises OutputError, or BrokenPipeError on standard output."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
-        self._text.append(dumps(record.frame(result)) + "\n")
+        lines = [*record.events(result), record.frame(result)]
+        self._text.append("".join(dumps(line) + "\n" for line in lines))
         self._frames += 1
 
     def close(self, *, complete: bool, dropped: int = 0) -> None:
@@ -73,7 +74,8 @@ class JsonDocumentSink:
         comma = ",\n" if self._frames else ""
         self._frames += 1
         try:
-            self._text.append(comma + dumps(record.frame(result)), self._tail())
+            lines = [*record.events(result), record.frame(result)]
+            self._text.append(comma + ",\n".join(map(dumps, lines)), self._tail())
         except BaseException:
             self._frames -= 1
             raise

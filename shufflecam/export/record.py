@@ -92,6 +92,21 @@ def frame(result: FrameResult) -> Record:
     return record
 
 
+def events(result: FrameResult) -> list[Record]:
+    """What happened just before a frame: lines of their own, which readers that do not know them skip."""
+    gap = result.frame.gap
+    if gap is None:
+        return []
+    return [
+        {
+            "type": "gap",
+            "from": _number(gap.from_s, TIME_DECIMALS),
+            "to": _number(gap.to_s, TIME_DECIMALS),
+            "reason": gap.reason,
+        }
+    ]
+
+
 def footer(frames: int, dropped: int | None, complete: bool) -> Record:
     """The last line: how many frame lines there are, how many frames the camera lost, whether all was seen.
 

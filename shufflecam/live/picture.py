@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -71,7 +72,8 @@ def add_overlays(canvas: ImageArray, figures: Figures, state: LiveState) -> Imag
     if figures.recorded_s is not None:
         _draw_dot(canvas)
     if figures.trouble:
-        _draw_panel(canvas, [figures.trouble], width=0.94, height=0.2)
+        plain = figures.trouble.encode("ascii", "replace").decode()
+        _draw_panel(canvas, textwrap.wrap(plain, 56), width=0.94, height=0.3)
     if state.help:
         _draw_panel(canvas, list(HELP), width=0.9, height=0.75)
     return canvas

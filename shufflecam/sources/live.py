@@ -15,7 +15,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError
-from shufflecam.core.types import Frame, ImageArray, SourceInfo, SourceKind
+from shufflecam.core.types import Frame, Gap, ImageArray, SourceInfo, SourceKind
 from shufflecam.sources.watch import PictureWatch
 
 OPEN_TIMEOUT_S = 10.0
@@ -23,6 +23,9 @@ OPEN_TIMEOUT_S = 10.0
 
 STALL_TIMEOUT_S = 10.0
 """How long a source may pause before it counts as gone."""
+
+SILENT_S = 1.5
+"""A source that pauses longer is in trouble, which is said, and leaves a gap, which is marked."""
 
 JOIN_S = 0.5
 """What `close` waits for a reading thread before it is left behind."""
@@ -36,6 +39,8 @@ class Grabbed:
     """Makes the (H, W, 3) uint8 BGR picture; called at most once, by whoever takes the frame."""
     captured_s: float
     """`time.monotonic` when it came."""
+    was_away: str = ""
+    """Of the first frame after the device had gone away: why it had."""
 
 
 class Capture(Protocol):
@@ -112,6 +117,9 @@ class LatestFrames:
         """Frames that nobody took before a newer one came."""
         self._state = threading.Condition()
         self._slot: tuple[int, Grabbed] | None = None
+        self._gap: Gap | None = None
+        self._last_s: float | None = None
+        self._usual_s = 0.0
         self._opened = self._ended = self._counting = self._closed = False
         self._wanted = threading.Event()
         if eager:
@@ -136,6 +144,22 @@ class LatestFrames:
         """What is wrong with the picture at the moment (black, frozen), in a sentence; else None."""
         return self._watch.notice
 
+    @property
+    def trouble(self) -> str | None:
+        """Why no pictures come at the moment, in a sentence; None while they come."""
+        told: str | None = getattr(self._capture, "trouble", None)
+        with self._state:
+            last_s = self._last_s if self._last_s is not None else self._started_s
+            watched = self._counting and self._kind != "replay" and not (self._closed or self._ended)
+        if not watched:
+            return None
+        away_s = self._clock() - last_s
+        if told is not None:
+            return f"{told} ({away_s:.0f} s)"
+        if away_s > self._silence_s():
+            return f"No picture from the {self._kind} {self._path} for {away_s:.0f} s"
+        return None
+
     def frames(self) -> Iterator[Frame]:
         """The newest frame, again and again; waits while there is none that was not given yet.
 
@@ -150,7 +174,7 @@ class LatestFrames:
             taken = self._take()
             if taken is None:
                 return
-            index, grabbed = taken
+            index, grabbed, gap = taken
             image = grabbed.to_image()
             self._look_at(image, grabbed.captured_s)
             yield Frame(
@@ -158,6 +182,7 @@ class LatestFrames:
                 index=index,
                 timestamp_s=max(0.0, grabbed.captured_s - self._started_s),
                 captured_s=grabbed.captured_s,
+                gap=gap,
             )
 
     def close(self) -> None:
@@ -171,14 +196,17 @@ class LatestFrames:
         if threading.current_thread() is not self._thread:
             self._thread.join(JOIN_S)
 
-    def _take(self) -> tuple[int, Grabbed] | None:
+    def _take(self) -> tuple[int, Grabbed, Gap | None] | None:
         with self._state:
             ready = self._state.wait_for(
                 lambda: self._slot is not None or self._ended or self._closed, self._stall_timeout_s
             )
             taken, self._slot = self._slot, None
-            if taken is not None or self._closed:
-                return taken
+            if taken is not None:
+                gap, self._gap = self._gap, None
+                return *taken, gap
+            if self._closed:
+                return None
             if ready and self._error is None:
                 return None
             if not ready:
@@ -245,9 +273,27 @@ class LatestFrames:
             if self._closed or not self._counting:
                 return
             self._let_go_of_slot()
+            self._mark_gap(grabbed)
             self._slot = (self.given, grabbed)
             self.given += 1
             self._state.notify_all()
+
+    def _mark_gap(self, grabbed: Grabbed) -> None:
+        """Remember a gap for the next frame that is handed out; two of them become one."""
+        now_s = grabbed.captured_s
+        if self._last_s is not None and self._kind != "replay":  # a file may have its pauses
+            away_s = now_s - self._last_s
+            if grabbed.was_away or away_s > self._silence_s():
+                from_s = self._last_s - self._started_s if self._gap is None else self._gap.from_s
+                reason = grabbed.was_away or "no pictures"
+                self._gap = Gap(max(0.0, from_s), now_s - self._started_s, reason)
+            else:
+                self._usual_s = away_s
+        self._last_s = now_s
+
+    def _silence_s(self) -> float:
+        """How long a pause is trouble: a camera that gives a picture every two seconds is in none."""
+        return max(SILENT_S, 3 * self._usual_s)
 
 
 def _as_broken(error: BaseException | None, kind: str, path: str) -> BaseException:

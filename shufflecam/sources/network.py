@@ -16,6 +16,7 @@ import av
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources.live import OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.pace import Pace
+from shufflecam.sources.reconnect import Reconnecting
 from shufflecam.sources.upright import ToBgr
 
 _OPTIONS = {
@@ -24,6 +25,9 @@ _OPTIONS = {
     "analyzeduration": "1000000",
     "probesize": "1000000",
 }
+
+_SILENT_CONNECTION_S = 5.0
+"""A connection that says nothing for so long is made anew, where that is wanted."""
 
 _SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"})
 
@@ -141,14 +145,20 @@ def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def open_stream(url: str, on_notice: Callable[[str], None] | None = None) -> LatestFrames:
-    """A network camera as a live source; see `StreamCapture` and `LatestFrames`."""
-    # A little longer than the reader's own limits, whose sentences say more.
+def open_stream(
+    url: str, on_notice: Callable[[str], None] | None = None, reconnect_s: float = 0.0
+) -> LatestFrames:
+    """A network camera as a live source, waited for `reconnect_s` when it goes away.
+
+    See `StreamCapture`, `Reconnecting` and `LatestFrames`.
+    """
+    read_timeout_s = min(STALL_TIMEOUT_S, _SILENT_CONNECTION_S) if reconnect_s else STALL_TIMEOUT_S
     return LatestFrames(
-        StreamCapture(url),
+        Reconnecting(lambda: StreamCapture(url, read_timeout_s), reconnect_s),
         without_secrets(url),
         "stream",
         on_notice=on_notice,
+        # A little longer than the reader's own limits, whose sentences say more.
         open_timeout_s=2 * OPEN_TIMEOUT_S + 1,
-        stall_timeout_s=STALL_TIMEOUT_S + 1,
+        stall_timeout_s=reconnect_s + STALL_TIMEOUT_S + (OPEN_TIMEOUT_S if reconnect_s else 0) + 1,
     )

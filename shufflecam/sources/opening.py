@@ -21,14 +21,19 @@ def open_live(
     size: tuple[int, int] | None = None,
     fps: float | None = None,
     on_notice: Callable[[str], None] | None = None,
+    reconnect_s: float = 0.0,
 ) -> LatestFrames:
     """A camera (index or device file) or a network stream (URL); `size` and `fps` are asked of a camera.
+
+    One that goes away on the way is waited for `reconnect_s`.
 
     Raises:
         SourceError: it does not open; one sentence says why.
     """
     text = str(source)
-    return open_stream(text, on_notice) if is_url(text) else open_camera(text, size, fps, on_notice)
+    if is_url(text):
+        return open_stream(text, on_notice, reconnect_s)
+    return open_camera(text, size, fps, on_notice, reconnect_s)
 
 
 def open_source(source: str | os.PathLike[str] | int) -> FrameSource:

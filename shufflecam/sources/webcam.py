@@ -18,7 +18,8 @@ import cv2
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.types import ImageArray
 from shufflecam.sources.cameras import why_not_open
-from shufflecam.sources.live import Grabbed, LatestFrames
+from shufflecam.sources.live import STALL_TIMEOUT_S, Grabbed, LatestFrames
+from shufflecam.sources.reconnect import Reconnecting
 
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 
@@ -166,9 +167,19 @@ def open_camera(
     size: tuple[int, int] | None = None,
     fps: float | None = None,
     on_notice: Callable[[str], None] | None = None,
+    reconnect_s: float = 0.0,
 ) -> LatestFrames:
-    """A camera by index or device file as a live source; see `CameraCapture` and `LatestFrames`."""
+    """A camera by index or device file as a live source, waited for `reconnect_s` when it goes away.
+
+    See `CameraCapture`, `Reconnecting` and `LatestFrames`.
+    """
     name = str(source)
-    # AVFoundation asks for permission on the main thread only.
-    here = sys.platform == "darwin"
-    return LatestFrames(CameraCapture(name, size, fps), name, "camera", open_here=here, on_notice=on_notice)
+    return LatestFrames(
+        Reconnecting(lambda: CameraCapture(name, size, fps), reconnect_s),
+        name,
+        "camera",
+        # AVFoundation asks for permission on the main thread only.
+        open_here=sys.platform == "darwin",
+        on_notice=on_notice,
+        stall_timeout_s=reconnect_s + STALL_TIMEOUT_S,
+    )

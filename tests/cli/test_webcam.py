@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.cli.conftest import CLIP_FRAMES, cli_environment
+from tests.sources.mjpeg_server import serve
 
 
 @pytest.fixture
@@ -181,3 +182,37 @@ def test_escape_ends_it(display: str, live: list[str], tmp_path: Path) -> None:
     window.press_until("Escape", lambda: window.process.poll() is not None)
     window.end()
     assert json.loads((tmp_path / "poses.jsonl").read_text().splitlines()[-1])["complete"] is True
+
+
+def test_a_stream_that_goes_away_and_returns(pose_weights: Path, tmp_path: Path) -> None:
+    recording = tmp_path / "live.mp4"
+    with serve(0, "pace") as camera:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "shufflecam", "webcam", camera.url, "--headless", "--reconnect", "5",
+             "--weights", str(pose_weights), "--detector", "none", "--json", "-", "--record", str(recording)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cli_environment(tmp_path),
+        )  # fmt: skip
+        assert process.stdout is not None
+        lines = [process.stdout.readline() for _ in range(4)]
+    with serve(0, "pace", port=int(camera.url.split(":")[2].split("/")[0])):
+        while not lines[-1].startswith('{"type":"gap"'):
+            lines.append(process.stdout.readline())
+            assert lines[-1]
+        lines += [process.stdout.readline() for _ in range(3)]
+    rest, errors = process.communicate(timeout=60)
+    assert process.returncode == 5, errors
+    assert "trying again" in errors
+    assert "back after" in errors
+    assert "did not come back within 5 s" in errors
+    entries = entries_of("".join(lines) + rest)
+    records = [entry for entry in entries if entry["type"] == "frame"]
+    assert entries[-1] == {
+        "type": "footer", "frames": len(records), "dropped": entries[-1]["dropped"], "complete": False
+    }  # fmt: skip
+    (gap,) = [entry for entry in entries if entry["type"] == "gap"]
+    before, after = entries[entries.index(gap) - 1], entries[entries.index(gap) + 1]
+    assert before["time"] <= gap["from"] < gap["to"] <= after["time"]
+    assert before["frame"] < after["frame"]
+    with av.open(str(recording)) as container:
+        times = [float(f.pts * f.time_base) for f in container.decode(video=0)]
+    np.testing.assert_allclose(times, [entry["time"] for entry in records], atol=1e-3)

@@ -20,7 +20,7 @@ import pytest
 from shufflecam.core.errors import OutputError, SourceError, UsageError
 from shufflecam.core.protocols import Sink
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.core.types import FrameResult, SourceInfo
+from shufflecam.core.types import FrameResult, Gap, SourceInfo
 from shufflecam.export import record
 from shufflecam.export.coco import image_id
 from shufflecam.export.json import JsonDocumentSink, JsonLinesSink, read_record
@@ -564,3 +564,25 @@ def test_openpose_without_tracking_and_of_pictures_and_cameras(tmp_path: Path) -
     sink.begin(camera)
     sink.write(replace(results(1)[0]))
     assert [path.name for path in (tmp_path / "camera").iterdir()] == ["camera_000000000000_keypoints.json"]
+
+
+@pytest.mark.parametrize("name", ["gap.jsonl", "gap.json"])
+def test_a_gap_is_an_entry_of_its_own_that_readers_skip(tmp_path: Path, name: str) -> None:
+    first, second, third = results()
+    gap = Gap(0.0333, 4.2, "The camera is gone.")
+    second = replace(second, frame=replace(second.frame, gap=gap))
+    sink = open_record_sink(str(tmp_path / name))
+    sink.begin(HEADER)
+    for result in (first, second, third):
+        sink.write(result)
+    sink.close(complete=True)
+    text = (tmp_path / name).read_text()
+    lines = [json.loads(line) for line in text.splitlines()] if name == "gap.jsonl" else []
+    entries = lines[1:-1] or json.loads(text)["frames"]
+    assert [entry["type"] for entry in entries] == ["frame", "gap", "frame", "frame"]
+    assert entries[1] == {"type": "gap", "from": 0.0333, "to": 4.2, "reason": "The camera is gone."}
+    saved = read_record(tmp_path / name)
+    assert [frame["frame"] for frame in saved.frames()] == [0, 1, 2]
+    footer = saved.footer()
+    assert footer is not None
+    assert footer["frames"] == 3

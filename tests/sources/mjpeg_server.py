@@ -14,17 +14,21 @@ from tests.clips import number_picture
 
 
 class Camera:
-    """What the server does after `good` pictures: "end", "stall" or "half" (a cut picture, then the end)."""
+    """What the server does after `good` pictures: "end", "stall" or "half" (a cut picture, then the end).
+
+    With `then` = "pace" it gives fifty pictures a second until `hang_up`.
+    """
 
     def __init__(self, good: int, then: str) -> None:
         self.good, self.then = good, then
+        self.hang_up = threading.Event()
         self.resume = threading.Event()
         self.url = ""
 
 
 @contextmanager
-def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64)) -> Iterator[Camera]:
-    """Serve `/video` (pictures), `/page` (HTML) and 404 for the rest."""
+def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64), port: int = 0) -> Iterator[Camera]:
+    """Serve `/video` (pictures), `/page` (HTML) and 404 for the rest, on a free port or on `port`."""
     camera = Camera(good, then)
 
     class Handler(BaseHTTPRequestHandler):
@@ -47,7 +51,12 @@ def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64)) -> Ite
         def _pictures(self) -> None:
             for number in range(camera.good):
                 self._send(number)
-            if camera.then == "stall":
+            if camera.then == "pace":
+                number = camera.good
+                while not camera.hang_up.wait(0.02):
+                    self._send(number % 200)
+                    number += 1
+            elif camera.then == "stall":
                 camera.resume.wait(60)
                 self._send(camera.good)
             elif camera.then == "half":
@@ -62,7 +71,7 @@ def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64)) -> Ite
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     camera.url = f"http://127.0.0.1:{server.server_port}/video"
@@ -70,6 +79,7 @@ def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64)) -> Ite
         yield camera
     finally:
         camera.resume.set()
+        camera.hang_up.set()
         server.shutdown()
         server.server_close()
 
