@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import re
 import sys
@@ -15,8 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from shufflecam.core.errors import UsageError
+from shufflecam.core.errors import ShufflecamError, UsageError
 from shufflecam.core.types import FloatArray
+
+log = logging.getLogger(__name__)
 
 Precision = Literal["float32", "float16", "bfloat16"]
 
@@ -63,11 +66,50 @@ class TorchEngine:
             fold_batch_norms(net)
         # torch's stubs know the memory format only beside other overloads.
         self.module = net.to(self.device, self._dtype).to(memory_format=self._memory_format)  # type: ignore[call-overload]
+        self._threads = threads
+        self._most = 0
+        """The largest batch that the memory holds; 0: none was too large yet."""
         if self.device == "cpu":
             _use_cores(threads)
 
     def run(self, inputs: FloatArray) -> FloatArray:
-        """(N, 3, H, W) float32 -> the network's (first) output as float32. N and the size may change."""
+        """(N, 3, H, W) float32 -> the network's (first) output as float32. N and the size may change.
+
+        A GPU that runs out of memory gets smaller batches from then on; where even one item is too much,
+        the CPU goes on, and a warning is logged.
+
+        Raises:
+            ShufflecamError: the CPU has not memory enough for one item.
+        """
+        step = self._most or len(inputs)
+        parts: list[FloatArray] = []
+        start = 0
+        while start < len(inputs) or not parts:
+            try:
+                parts.append(self._run(inputs[start : start + step]))
+                start += max(step, 1)
+            except torch.OutOfMemoryError as error:
+                step = self._make_do_with_less(min(step, len(inputs) - start), error)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _make_do_with_less(self, size: int, error: Exception) -> int:
+        """The batch size to go on with after one of `size` was too large for the memory."""
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+        if size > 1:
+            self._most = size // 2
+            return self._most
+        if self.device == "cpu":
+            raise ShufflecamError(
+                "there is not enough memory for the network; close other programs and try again"
+            ) from error
+        log.warning("%s is out of memory: the network goes on on the CPU, slower", self.device)
+        self.device, self._dtype, self._most = "cpu", torch.float32, 0
+        self.module = self.module.to(self.device, self._dtype)
+        _use_cores(self._threads)
+        return 1
+
+    def _run(self, inputs: FloatArray) -> FloatArray:
         # torch wants a writable array in C order; copies only where it is neither.
         array = np.require(inputs, np.float32, ["C", "W"])
         with torch.inference_mode():
