@@ -76,7 +76,7 @@ def command(
     from shufflecam.stats import Stats
 
     talk = Talk(quiet)
-    finder_options = FinderOptions.take(options)
+    finder_options = FinderOptions.take(options).for_pictures()
     look = take_look(options)
     if out is None and json_target is None:
         raise UsageError("Nothing is asked to be written; add --out DIR, or --json, or both.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -157,7 +157,7 @@ def model_options(command: F) -> F:
             type=EveryType(),
             show_default="1; webcam: auto",
             help="Look for people every N frames, follow their keypoints in between; "
-            "auto: as often as the camera's rate allows, in files three times a second.",
+            "auto: as often as the camera's rate allows, in videos three times a second, in pictures always.",
         ),
         click.option(
             "--max-people",
@@ -354,6 +354,10 @@ class FinderOptions:
         taken = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
         taken._check_names()
         return taken
+
+    def for_pictures(self) -> FinderOptions:
+        """The same for pictures that have nothing to do with each other: `auto` looks at each of them."""
+        return self if self.det_every is not None else replace(self, det_every=1)
 
     def _check_names(self) -> None:
         from shufflecam.models.catalogue import person_entry, pose_entry

@@ -48,6 +48,14 @@ def test_fast_and_accurate(taken: Callable[..., FinderOptions]) -> None:
     assert accurate.model == taken().model, "the large model's weights are not here"
 
 
+def test_pictures_are_each_looked_at_unless_a_number_says_otherwise(
+    taken: Callable[..., FinderOptions],
+) -> None:
+    assert taken("--preset", "fast").for_pictures().det_every == 1
+    assert taken("--det-every", "auto").for_pictures().det_every == 1
+    assert taken("--det-every", "4").for_pictures().det_every == 4
+
+
 def test_accurate_takes_the_large_model_where_it_is(
     taken: Callable[..., FinderOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
