@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ from shufflecam.core.errors import UsageError
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
     from shufflecam.core.types import FrameResult
+    from shufflecam.export.json import EarlierLines
+    from shufflecam.sources.paths import PicturePath
 
 
 @click.command(
@@ -40,6 +43,11 @@ Examples:
     help="Annotated pictures go here, in the same tree as the inputs.",
 )
 @click.option("--recursive", is_flag=True, help="Folders with everything below them.")
+@click.option(
+    "--skip-existing",
+    is_flag=True,
+    help="Go on with an earlier run: leave out pictures that are in --out and in --json FILE.jsonl already.",
+)
 @max_pixels_option
 @model_options
 @tracking_options(default=False)
@@ -48,6 +56,7 @@ def command(
     paths: tuple[str, ...],
     out: Path | None,
     recursive: bool,
+    skip_existing: bool,
     max_pixels: int,
     json_target: str | None,
     record_format: str,
@@ -84,18 +93,28 @@ def command(
         raise UsageError(f"--out {out} is a file; images needs a folder there.")
     check_record_usage(json_target, record_format)
     given = finder_options.given_boxes()
+    earlier, is_done = (
+        _earlier_run(out, json_target, record_format) if skip_existing and not overwrite else (None, None)
+    )
 
     with stop_on_signals() as stop:
         source = open_images(
-            paths, recursive, on_broken=lambda broken: talk.note(broken.reason), max_pixels=max_pixels
+            paths,
+            recursive,
+            on_broken=lambda broken: talk.note(broken.reason),
+            max_pixels=max_pixels,
+            leave_out=is_done,
         )
         try:
+            if not source.pictures:
+                talk.say("every picture is there already")
+                return
             inputs = [(picture.name, Path(picture.path)) for picture in source.pictures]
             for _, path in inputs:
                 refuse_same_file(json_target, str(path), "--json")
             if out is not None:
-                check_pictures(out, inputs, overwrite)
-            record = open_record(json_target, record_format, overwrite)
+                check_pictures(out, inputs, overwrite or skip_existing)
+            record = open_record(json_target, record_format, overwrite, earlier)
             stats = Stats()
             finder = finder_options.load(given, talk, stats)
             stop.writing = True
@@ -117,3 +136,29 @@ def command(
             source.close()
     talk.say(f"{outcome.frames} pictures, {outcome.people} people{written_to(out, json_target)}")
     raise_if_not_whole(outcome)
+
+
+def _earlier_run(
+    out: Path | None, json_target: str | None, record_format: str
+) -> tuple[EarlierLines | None, Callable[[PicturePath], bool]]:
+    """What an earlier run left, and whether it left all of a picture's outputs.
+
+    A picture is written under another name first, so what is there is whole.
+
+    Raises:
+        UsageError: the record is of a kind that cannot be gone on with.
+    """
+    from shufflecam.export.json import read_earlier_lines
+    from shufflecam.export.pictures import output_name
+
+    earlier = None
+    if json_target is not None:
+        if record_format != "shufflecam" or not json_target.endswith(".jsonl"):
+            raise UsageError("--skip-existing goes on with a record in lines; give --json FILE.jsonl.")
+        earlier = read_earlier_lines(Path(json_target))
+
+    def is_done(picture: PicturePath) -> bool:
+        recorded = json_target is None or (earlier is not None and picture.name in earlier.files)
+        return recorded and (out is None or (out / output_name(picture.name)).is_file())
+
+    return earlier, is_done

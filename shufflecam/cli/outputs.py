@@ -13,6 +13,7 @@ from shufflecam.core.errors import UsageError
 if TYPE_CHECKING:
     from shufflecam.core.skeleton import Skeleton
     from shufflecam.core.types import FrameResult, ImageArray, SourceInfo
+    from shufflecam.export.json import EarlierLines
     from shufflecam.export.open import RecordSink
     from shufflecam.export.record import Record
     from shufflecam.export.video import VideoWriter
@@ -70,13 +71,15 @@ def check_record_usage(json_target: str | None, record_format: str) -> None:
         raise UsageError(f"--format {record_format} says what --json writes; add --json FILE.")
 
 
-def open_record(json_target: str | None, record_format: str, overwrite: bool) -> RecordSink | None:
+def open_record(
+    json_target: str | None, record_format: str, overwrite: bool, earlier: EarlierLines | None = None
+) -> RecordSink | None:
     """The record's writer, its target checked, nothing written yet; None without `--json`."""
     from shufflecam.export.open import open_record_sink
 
     if json_target is None:
         return None
-    return open_record_sink(json_target, record_format, overwrite=overwrite)
+    return open_record_sink(json_target, record_format, overwrite=overwrite, earlier=earlier)
 
 
 def refuse_same_file(output: Path | str | None, source: str, option: str) -> None:

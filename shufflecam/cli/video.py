@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import glob
+import os
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -59,14 +61,25 @@ Examples:
   shufflecam video match.mp4 --start 1:30 --end 2:00 --json clip.json
   shufflecam video dance.mp4 --smooth offline --out dance-skeleton.mp4
   shufflecam video solo.mp4 --detector none --out drawn.mp4 --json
+  shufflecam video monday/ tuesday/ --out drawn/ --json drawn/ --skip-existing
 """,
 )
-@click.argument("source", metavar="INPUT")
+@click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
     "--out",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="The video with skeletons (.mp4, .mov or .mkv).",
+    metavar="FILE|DIR",
+    type=click.Path(),
+    help="The video with skeletons (.mp4, .mov or .mkv); of many inputs a folder.",
+)
+@click.option("--recursive", is_flag=True, help="Folders with everything below them.")
+@click.option("--skip-existing", is_flag=True, help="With --out DIR: leave out what is there already.")
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="With --out DIR: work on N videos at a time.",
 )
 @click.option("--start", "start_s", metavar="T", type=TimeType(), help="Begin here: seconds, or [H:]MM:SS.")
 @click.option("--end", "end_s", metavar="T", type=TimeType(), help="End here.")
@@ -75,15 +88,55 @@ Examples:
 @tracking_options(default=True, offline=True)
 @offline_option
 @output_options
-def command(source: str, quiet: bool, debug: bool, **options: Any) -> None:
-    """Draw skeletons into a video, and write its keypoints.
+def command(
+    sources: tuple[str, ...],
+    out: str | None,
+    recursive: bool,
+    skip_existing: bool,
+    jobs: int,
+    quiet: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Draw skeletons into videos, and write their keypoints.
 
     INPUT is a video file, or - for an encoded stream on standard input. Either --out or --json suffices.
     Sound, timing and orientation are kept; every frame is processed.
+
+    Several inputs, folders and globs need --out DIR (or --json DIR). NAME.mp4, .mov and .mkv keep their
+    names there, below the folder that was given; any other NAME.avi becomes NAME.mp4, a record NAME.jsonl.
+    What has its name there is whole: until then it is called NAME.part.mp4, and plays. A video that fails
+    does not stop the others, and the exit code is then 5.
     """
     finder_options = FinderOptions.take(options)
-    look = take_look(options)
-    run_video(VideoJob(source=source, look=look, **options), finder_options, Talk(quiet))
+    job = VideoJob(
+        source=sources[0], out=Path(out) if out is not None else None, look=take_look(options), **options
+    )
+    if not is_many(sources, out, job.json_target):
+        if skip_existing or jobs > 1:
+            raise UsageError("--skip-existing and --jobs are for many videos; give --out a folder.")
+        run_video(job, finder_options, Talk(quiet))
+        return
+    from shufflecam.cli.batch import run_one_by_one
+    from shufflecam.cli.overview import check_many, run_batch
+    from shufflecam.cli.workers import run_in_processes
+    from shufflecam.sources.paths import VIDEO, find_files
+
+    if "-" in sources:
+        raise UsageError("Standard input is one video; give --out a file, or the videos as files.")
+    check_many(job, finder_options)
+    found = find_files(sources, recursive, VIDEO, besides=job.out or job.json_target)
+    run = run_one_by_one if jobs == 1 else partial(run_in_processes, jobs=jobs)
+    run_batch(found, job, finder_options, Talk(quiet), skip=skip_existing, run=run)
+
+
+def is_many(sources: Sequence[str], out: str | None, json_target: str | None) -> bool:
+    """Whether the outputs are folders: several inputs, or a folder where a file could be."""
+    if len(sources) > 1 or (glob.has_magic(sources[0]) and not os.path.lexists(sources[0])):
+        return True
+    if out is not None:
+        return os.path.isdir(out) or out.endswith(("/", os.sep)) or not Path(out).suffix
+    return os.path.isdir(sources[0]) and json_target not in (None, "-")
 
 
 def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
@@ -93,6 +146,15 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
         UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
         Interrupted, SourceBrokeOff: after everything written was closed.
     """
+    from shufflecam.cli.run import raise_if_not_whole
+
+    outcome = process_video(job, finder_options, talk)
+    raise_if_not_whole(outcome)
+    return outcome
+
+
+def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+    """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
     from shufflecam.cli.outputs import (
         DrawnVideoSink,
         check_record_usage,
@@ -101,7 +163,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
         record_header,
         refuse_same_file,
     )
-    from shufflecam.cli.run import raise_if_not_whole, run_pipeline, stop_on_signals
+    from shufflecam.cli.run import run_pipeline, stop_on_signals
     from shufflecam.export.background import BackgroundSink
     from shufflecam.export.files import check_writable
     from shufflecam.export.video import VideoWriter, check_video_name
@@ -158,7 +220,6 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
         finally:
             source.close()
     _summarise(outcome, job, finder, talk)
-    raise_if_not_whole(outcome)
     return outcome
 
 

@@ -59,7 +59,8 @@ class TextFile:
     that parses. On a stream, which cannot go back, it is written once, by `close`.
     """
 
-    def __init__(self, target: Path | TextIO) -> None:
+    def __init__(self, target: Path | TextIO, *, go_on_at: int | None = None) -> None:
+        """Open `target`; with `go_on_at` a file that is there is kept up to that byte and goes on there."""
         self.name = "standard output" if not isinstance(target, Path) else str(target)
         self._stream: TextIO | None = None
         self._file: IO[bytes] | None = None
@@ -70,8 +71,12 @@ class TextFile:
             self._stream = target
             return
         try:
-            self._file = target.open("wb", buffering=0)
+            self._file = target.open("wb" if go_on_at is None else "r+b", buffering=0)
             self._seekable = self._file.seekable()
+            if go_on_at is not None:
+                self._file.truncate(go_on_at)
+                self._file.seek(go_on_at)
+                self._end = go_on_at
         except OSError as error:
             raise self._error(error) from error
 

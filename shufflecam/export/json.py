@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from shufflecam.core.errors import SourceError
+from shufflecam.core.errors import OutputError, SourceError
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable, reason
@@ -26,30 +26,99 @@ def dumps(value: Any) -> str:
 class JsonLinesSink:
     """Header, a line a frame, footer; into a file or a text stream (standard output)."""
 
-    def __init__(self, target: Path | TextIO, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, target: Path | TextIO, *, overwrite: bool = False, earlier: EarlierLines | None = None
+    ) -> None:
+        """Check the target; `earlier` is what it holds already, and the new lines come behind it."""
         if isinstance(target, Path):
-            check_writable(target, overwrite)
+            check_writable(target, overwrite or earlier is not None)
         self._target = target
+        self._earlier = earlier
         self._text: TextFile | None = None
-        self._frames = 0
+        self._frames = 0 if earlier is None else earlier.frames
 
     def begin(self, header: record.Record) -> None:
-        """Open the target and write the header. Before the first `write`."""
-        self._text = TextFile(self._target)
-        self._text.append(dumps(header) + "\n")
+        """Open the target and write the header. Before the first `write`.
+
+        Raises:
+            OutputError: it cannot be opened, or what it holds was found by another model.
+        """
+        if self._earlier is None:
+            self._text = TextFile(self._target)
+            self._text.append(dumps(header) + "\n")
+            return
+        for part in ("model", "skeleton"):
+            if json.loads(dumps(header[part])) != self._earlier.header.get(part):
+                raise OutputError(
+                    f"{self._target} was made with another {part}; choose another name, or do without "
+                    "--skip-existing."
+                )
+        self._text = TextFile(self._target, go_on_at=self._earlier.end)
 
     def write(self, result: FrameResult) -> None:
         """One line. Raises OutputError, or BrokenPipeError on standard output."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
-        lines = [*record.events(result), record.frame(result)]
-        self._text.append("".join(dumps(line) + "\n" for line in lines))
+        if self._earlier is not None and result.frame.file in self._earlier.files:
+            return  # only its picture was missing
+        entry = record.frame(result)
+        if self._earlier is not None:
+            entry["frame"] = self._frames
+        self._text.append("".join(dumps(line) + "\n" for line in (*record.events(result), entry)))
         self._frames += 1
 
     def close(self, *, complete: bool, dropped: int = 0) -> None:
         """Write the footer. Without `begin` there is nothing to close and no file."""
         if self._text is not None:
             self._text.close(dumps(record.footer(self._frames, dropped, complete)) + "\n")
+
+
+@dataclass(frozen=True)
+class EarlierLines:
+    """What an earlier run left in a `.jsonl` record of pictures."""
+
+    header: record.Record
+    files: frozenset[str]
+    """Of the pictures that it has whole lines of."""
+    frames: int
+    end: int
+    """Byte behind the last whole line of a frame."""
+
+
+def read_earlier_lines(path: Path) -> EarlierLines | None:
+    """What is to be gone on with; None where there is no file, or not one whole line in it.
+
+    Raises:
+        SourceError: something else is in it.
+    """
+    if not path.exists():
+        return None
+    header, files, frames, end = None, set(), 0, 0
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    break  # the program was killed within this line
+                kind = entry.get("type") if isinstance(entry, dict) else None
+                if header is None:
+                    if kind != "header" or entry.get("schema") != record.SCHEMA:
+                        break
+                    header = entry
+                elif kind == "frame" and line.endswith(b"\n"):
+                    files.add(str(entry.get("file")))
+                    frames += 1
+                else:
+                    break
+                end += len(line)
+    except OSError as error:
+        raise SourceError(f"Cannot read {path}: {reason(error)}.") from error
+    if header is None:
+        if path.stat().st_size == 0:
+            return None
+        raise SourceError(f"{path} is no record of shufflecam's that could be gone on with; remove it first.")
+    return EarlierLines(header, frozenset(files), frames, end)
 
 
 class JsonDocumentSink:

@@ -11,7 +11,7 @@ from shufflecam.core.errors import UsageError
 from shufflecam.core.types import FrameResult
 from shufflecam.export.coco import CocoSink
 from shufflecam.export.csv import CsvSink
-from shufflecam.export.json import JsonDocumentSink, JsonLinesSink
+from shufflecam.export.json import EarlierLines, JsonDocumentSink, JsonLinesSink
 from shufflecam.export.openpose import OpenPoseSink
 from shufflecam.export.record import Record
 
@@ -72,6 +72,7 @@ def open_record_sink(
     overwrite: bool = False,
     image_ids: Mapping[str, int] | None = None,
     stdout: TextIO | None = None,
+    earlier: EarlierLines | None = None,
 ) -> RecordSink:
     """The writer for `--json target --format format`, its target checked but not yet opened.
 
@@ -81,6 +82,7 @@ def open_record_sink(
         overwrite: whether what exists already may be replaced.
         image_ids: for `coco`: file name -> image_id of an annotation file.
         stdout: the stream that `-` means; None is `sys.stdout`.
+        earlier: what a `.jsonl` of ours holds that is to be gone on with.
 
     Raises:
         UsageError: as `check_record_target`.
@@ -96,5 +98,5 @@ def open_record_sink(
     if format == "coco":
         return CocoSink(where, overwrite=overwrite, image_ids=image_ids, lines=lines)
     if target == STDOUT or lines:
-        return JsonLinesSink(where, overwrite=overwrite)
+        return JsonLinesSink(where, overwrite=overwrite, earlier=earlier)
     return JsonDocumentSink(where, overwrite=overwrite)

@@ -243,7 +243,8 @@ def open_file(path: str) -> BinaryIO:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
             raise SourceError(
-                f"{path} is a folder, not a video; for a folder of pictures use `shufflecam images`."
+                f"{path} is a folder, not a video; for its videos give --out a folder too, for pictures use "
+                "`shufflecam images`."
             )
         if stat.S_ISCHR(mode):
             raise SourceError(

@@ -36,6 +36,7 @@ class ImageSource:
         recursive: bool = False,
         on_broken: Callable[[BrokenPicture], None] | None = None,
         max_pixels: int = MAX_PIXELS,
+        leave_out: Callable[[PicturePath], bool] | None = None,
     ) -> None:
         """Find the pictures that `paths` mean (see `find_pictures`).
 
@@ -44,6 +45,7 @@ class ImageSource:
             recursive: whether folders in folders are searched.
             on_broken: called from the thread that reads, once a broken picture.
             max_pixels: larger ones are not read.
+            leave_out: says which pictures are not wanted after all; none may be left then.
 
         Raises:
             SourceError: something is not there, or nothing of it can be read.
@@ -53,18 +55,18 @@ class ImageSource:
         self.broken: list[BrokenPicture] = []
         """The pictures that could not be read, so far."""
         self._pictures = find_pictures(paths, recursive)
+        if leave_out is not None:
+            self._pictures = [picture for picture in self._pictures if not leave_out(picture)]
         self._closed = False
         self._index = 0
         self._images = self._readable()
         self._first = next(self._images, None)
-        if self._first is None:
+        if self._first is None and self._pictures:
             self._raise_nothing()
-        assert self._first is not None
-        image = self._first[1]
         self._info = SourceInfo(
             path=os.fspath(paths[0]) if len(paths) == 1 else f"{len(self._pictures)} pictures",
             kind="images",
-            size=(image.shape[1], image.shape[0]) if len(self._pictures) == 1 else None,
+            size=_size(self._first[1]) if self._first and len(self._pictures) == 1 else None,
             frames=len(self._pictures),
         )
 
@@ -132,6 +134,11 @@ def open_images(
     recursive: bool = False,
     on_broken: Callable[[BrokenPicture], None] | None = None,
     max_pixels: int = MAX_PIXELS,
+    leave_out: Callable[[PicturePath], bool] | None = None,
 ) -> ImageSource:
     """Pictures as a `FrameSource`; see `ImageSource`."""
-    return ImageSource(paths, recursive, on_broken, max_pixels)
+    return ImageSource(paths, recursive, on_broken, max_pixels, leave_out)
+
+
+def _size(image: ImageArray) -> tuple[int, int]:
+    return image.shape[1], image.shape[0]

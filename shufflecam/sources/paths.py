@@ -1,4 +1,4 @@
-"""Which pictures are meant: files, folders, patterns and lists of paths to (path, name) pairs in order."""
+"""Which pictures or videos are meant: files, folders, patterns, lists of paths, as (path, name) in order."""
 
 from __future__ import annotations
 
@@ -6,16 +6,34 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from shufflecam.core.errors import SourceError
 from shufflecam.sources.picture import PICTURE_EXTENSIONS
 
+VIDEO_EXTENSIONS = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv",
+    ".3gp", ".ogv",
+)  # fmt: skip
+"""What counts as a video in a folder; a file that is named itself may end as it likes."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What is looked for."""
+
+    noun: str
+    extensions: Collection[str]
+
+
+PICTURE = Kind("picture", PICTURE_EXTENSIONS)
+VIDEO = Kind("video", VIDEO_EXTENSIONS)
+
 
 @dataclass(frozen=True)
 class PicturePath:
-    """A picture to read."""
+    """A picture or video to read."""
 
     path: str
     """To open it."""
@@ -24,24 +42,45 @@ class PicturePath:
 
 
 def find_pictures(arguments: Sequence[str | os.PathLike[str]], recursive: bool = False) -> list[PicturePath]:
-    """Every picture that `arguments` mean, in the order given, folders in natural order; each file once.
+    """Every picture that `arguments` mean: `find_files`, and "-" for paths on standard input.
 
-    Files, folders (with `recursive` what is below them, too), patterns that the shell left alone, and
-    "-" for paths on standard input, one a line or NUL-separated. Names that would occur twice become
-    relative to the folder that holds all of them.
+    Those are one a line or NUL-separated.
+    """
+    return find_files(arguments, recursive, PICTURE)
+
+
+def find_files(
+    arguments: Sequence[str | os.PathLike[str]],
+    recursive: bool = False,
+    kind: Kind = PICTURE,
+    besides: str | os.PathLike[str] | None = None,
+) -> list[PicturePath]:
+    """Every file that `arguments` mean, in the order given, folders in natural order; each file once.
+
+    Files, folders (with `recursive` what is below them, too) and patterns that the shell left alone. Names
+    that would occur twice become relative to the folder that holds all of them.
+
+    Args:
+        arguments: paths and patterns.
+        recursive: whether folders in folders are searched.
+        kind: what is looked for in folders.
+        besides: a folder whose files do not count where they are found in another one: the outputs'.
 
     Raises:
-        SourceError: an argument that is not there, a pattern or folder without a picture.
+        SourceError: an argument that is not there, a pattern or folder without such a file.
     """
     found: list[PicturePath] = []
     for argument in arguments:
         text = os.fspath(argument)
-        found += _from_stdin() if text == "-" else _from_argument(text, recursive)
+        if text == "-" and kind is PICTURE:
+            found += _from_stdin()
+        else:
+            found += _from_argument(text, recursive, kind, besides)
     first = {os.path.abspath(item.path): item for item in reversed(found)}
-    pictures = [item for item in found if first[os.path.abspath(item.path)] is item]
-    if not pictures:
-        raise SourceError("There is no picture to read: no path was given.")
-    return _told_apart(pictures)
+    files = [item for item in found if first[os.path.abspath(item.path)] is item]
+    if not files:
+        raise SourceError(f"There is no {kind.noun} to read: no path was given.")
+    return _told_apart(files)
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
@@ -50,14 +89,20 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def _from_argument(text: str, recursive: bool) -> list[PicturePath]:
+def _from_argument(
+    text: str, recursive: bool, kind: Kind, besides: str | os.PathLike[str] | None
+) -> list[PicturePath]:
     if os.path.isdir(text):
+        left_out = os.path.realpath(besides) if besides is not None else None
+        if left_out == os.path.realpath(text):
+            left_out = None  # meant: outputs that would replace their inputs are refused elsewhere
         names = sorted(
-            _walk(text, recursive), key=lambda name: [natural_key(part) for part in name.split("/")]
+            _walk(text, recursive, kind, left_out),
+            key=lambda name: [natural_key(part) for part in name.split("/")],
         )
         if not names:
             deeper = "" if recursive else " (folders in it are searched with --recursive)"
-            raise SourceError(f"There is no picture in the folder {text}{deeper}.")
+            raise SourceError(f"There is no {kind.noun} in the folder {text}{deeper}.")
         return [PicturePath(os.path.join(text, *name.split("/")), name) for name in names]
     if os.path.lexists(text):
         return [PicturePath(text, os.path.basename(text))]
@@ -69,9 +114,9 @@ def _from_argument(text: str, recursive: bool) -> list[PicturePath]:
     raise SourceError(f"There is no file or folder {text}; check the path.")
 
 
-def _walk(folder: str, recursive: bool) -> Iterable[str]:
-    """Names of the pictures in `folder`, relative, with forward slashes; hidden ones are left out."""
-    seen: set[str] = set()
+def _walk(folder: str, recursive: bool, kind: Kind, left_out: str | None) -> Iterable[str]:
+    """Names of the files in `folder`, relative, with forward slashes; hidden ones are left out."""
+    seen: set[str] = {left_out} if left_out is not None else set()
     waiting = [""]
     while waiting:
         below = waiting.pop()
@@ -93,7 +138,7 @@ def _walk(folder: str, recursive: bool) -> Iterable[str]:
             if entry.is_dir():
                 if recursive:
                     waiting.append(name)
-            elif os.path.splitext(entry.name)[1].lower() in PICTURE_EXTENSIONS:
+            elif os.path.splitext(entry.name)[1].lower() in kind.extensions:
                 yield name
 
 

@@ -115,3 +115,53 @@ def test_other_formats(format: str, pictures: Path, solo: list[str], tmp_path: P
     else:
         assert done.stdout.splitlines()[0] == "frame,time,id,keypoint,x,y,score,file"
         assert len(done.stdout.splitlines()) == 1 + 17
+
+
+def test_a_second_run_goes_on_where_the_first_ended(
+    pictures: Path, pose_weights: Path, tmp_path: Path, run_cli
+) -> None:
+    out, record = tmp_path / "out", tmp_path / "poses.jsonl"
+    command = ["images", pictures, "--recursive", "--out", out, "--json", record, "--skip-existing"]
+    command += ["--weights", pose_weights, "--detector", "none"]
+    assert run_cli(*command).returncode == 0
+    whole = [json.loads(line) for line in record.read_text().splitlines()]
+    assert [entry.get("file") for entry in whole[1:-1]] == ["a.jpg", "b.png", "below/c.jpg"]
+
+    # As if it had been killed within the second line, and a picture lost since.
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(lines[:2]) + lines[2][:50])
+    (out / "a.jpg").unlink()
+    (out / "b.png").unlink()
+    kept = (out / "below" / "c.jpg").stat().st_mtime_ns
+    assert run_cli(*command).returncode == 0
+    assert [json.loads(line) for line in record.read_text().splitlines()] == whole, "each picture once"
+    assert (out / "a.jpg").is_file()
+    assert (out / "b.png").is_file()
+    assert (out / "below" / "c.jpg").stat().st_mtime_ns != kept, "it was in no whole line"
+
+    done = run_cli(*command)
+    assert done.returncode == 0
+    assert "there already" in done.stderr
+    assert [json.loads(line) for line in record.read_text().splitlines()] == whole
+
+
+def test_another_models_record_is_not_gone_on_with(
+    pictures: Path, pose_weights: Path, tmp_path: Path, run_cli
+) -> None:
+    record = tmp_path / "poses.jsonl"
+    command = ["images", pictures, "--json", record, "--weights", pose_weights, "--detector", "none"]
+    assert run_cli(*command).returncode == 0
+    lines = record.read_text().splitlines()
+    header = json.loads(lines[0])
+    header["model"]["sha256"] = "0" * 64
+    before = json.dumps(header) + "\n" + lines[1] + "\n"
+    record.write_text(before)
+    done = run_cli(*command, "--skip-existing")
+    assert done.returncode == 1
+    assert "another model" in done.stderr
+    assert record.read_text() == before
+    for target, code, says in (("poses.json", 2, "--json FILE.jsonl"), ("notes.jsonl", 3, "no record")):
+        (tmp_path / "notes.jsonl").write_text("not ours")
+        done = run_cli(*command[:3], tmp_path / target, *command[4:], "--skip-existing")
+        assert done.returncode == code, done.stderr
+        assert says in done.stderr

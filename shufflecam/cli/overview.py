@@ -1,0 +1,211 @@
+"""Many videos as a person sees them: a bar for each and one for all, and a table at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.cli.batch import (
+    DONE,
+    SKIPPED,
+    Item,
+    Report,
+    check_outputs,
+    finish,
+    part_of,
+    plan,
+    run_one_by_one,
+    skip_existing,
+)
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from shufflecam.cli.options import FinderOptions
+    from shufflecam.cli.video import VideoJob
+    from shufflecam.sources.paths import PicturePath
+
+Runner = Callable[[Sequence[Item], "VideoJob", "FinderOptions", Callable[..., None]], Iterator[Report]]
+
+COLORS = {DONE: "green", SKIPPED: "dim"}
+
+
+def run_batch(
+    found: Sequence[PicturePath],
+    job: VideoJob,
+    finder_options: FinderOptions,
+    talk: Talk,
+    *,
+    skip: bool = False,
+    run: Runner = run_one_by_one,
+) -> list[Report]:
+    """Work on many videos and say what came of them.
+
+    Args:
+        found: the inputs.
+        job: of which `out` and `json_target` are folders.
+        finder_options: the networks.
+        talk: the terminal.
+        skip: leave out what is there already.
+        run: how: one by one, in processes, on a cluster.
+
+    Raises:
+        UsageError, OutputError: before anything is written.
+        What `batch.finish` makes of the reports.
+    """
+    records = None if job.json_target is None else Path(job.json_target)
+    items = plan(found, job.out, records, job.record_format)
+    left, reports = skip_existing(items) if skip and not job.overwrite else (items, [])
+    check_outputs(left, job.overwrite or skip)
+    with _overview(talk, left) as view:
+        for report in run(left, replace(job, overwrite=True), finder_options, view.take):
+            view.end(report)
+            reports.append(report)
+    talk.table(summary(reports, items))
+    done = sum(report.state == DONE for report in reports)
+    places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
+    talk.say(f"{done} of {len(items)} videos -> {', '.join(places)}")
+    finish(reports, len(items))
+    return reports
+
+
+def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
+    """What cannot be meant for many videos. Raises UsageError."""
+    from shufflecam.export.encoding import VIDEO_EXTENSIONS
+    from shufflecam.export.open import FORMATS
+
+    if job.out is None and job.json_target is None:
+        raise UsageError("Nothing is asked to be written; add --out DIR, or --json DIR, or both.")
+    if job.out is not None and not job.out.is_dir():
+        if job.out.exists():
+            raise UsageError(f"--out {job.out} is a file; several videos need a folder there.")
+        if job.out.suffix.lower() in VIDEO_EXTENSIONS:
+            raise UsageError(f"--out {job.out} names one file; several videos need a folder there.")
+    if job.json_target is not None:
+        target = Path(job.json_target)
+        if job.json_target == "-" or target.is_file() or target.suffix in (".json", ".jsonl", ".csv"):
+            raise UsageError(
+                f"--json {job.json_target}: several videos have a record each; give --json a folder."
+            )
+    elif job.record_format != FORMATS[0]:
+        raise UsageError(f"--format {job.record_format} says what --json writes; add --json DIR.")
+    if finder_options.boxes is not None:
+        raise UsageError("--boxes are those of one video; run each video with its own.")
+
+
+def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:
+    """The table at the end, in the order of the inputs; videos that were not begun are in it too."""
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table()
+    for column, justify in (
+        ("video", "left"),
+        ("result", "left"),
+        ("frames", "right"),
+        ("with people", "right"),
+        ("fps", "right"),
+        ("", "left"),
+    ):
+        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    by_item = {report.item: report for report in reports}
+    for item in items:
+        report = by_item.get(item, Report(item, "not begun"))
+        color = COLORS.get(report.state, "red")
+        rate = f"{report.frames / report.seconds:.1f}" if report.seconds and report.frames else ""
+        remark = report.reason
+        if report.state not in (DONE, SKIPPED):
+            parts = [str(part) for part in map(part_of, item.outputs) if part.exists()]
+            remark += f" So far: {', '.join(parts)}" if parts else ""
+        table.add_row(
+            escape(item.name),
+            f"[{color}]{report.state}[/]",
+            str(report.frames or ""),
+            str(report.people) if report.frames else "",
+            rate,
+            escape(remark.strip()),
+        )
+    return table
+
+
+@contextmanager
+def _overview(talk: Talk, items: Sequence[Item]) -> Iterator[_Overview]:
+    if talk.quiet or not talk.console.is_terminal or not items:
+        yield _Overview(talk, None, items)
+        return
+    from rich import progress as bars
+
+    columns = (
+        bars.TextColumn("[progress.description]{task.description}"),
+        bars.BarColumn(),
+        bars.TextColumn("{task.fields[count]}"),
+        bars.TextColumn("{task.fields[rate]}"),
+        bars.TimeRemainingColumn(),
+        bars.TextColumn("{task.fields[info]}"),
+    )
+    with bars.Progress(*columns, console=talk.console, transient=True) as progress:
+        yield _Overview(talk, progress, items)
+
+
+class _Overview:
+    """Takes events and reports; the bar of all counts bytes of input, so that its time left is fair."""
+
+    def __init__(self, talk: Talk, progress: Progress | None, items: Sequence[Item]) -> None:
+        self._talk, self._progress, self._count = talk, progress, len(items)
+        self._ended = 0
+        self._bytes_ended = 0
+        self._said: set[str] = set()
+        self._tasks: dict[Item, TaskID] = {}
+        self._all: TaskID | None = None
+        if progress is not None:
+            total = sum(item.bytes for item in items)
+            self._all = progress.add_task("all", total=total, count=f"0/{len(items)}", rate="", info="")
+
+    def take(self, item: Item, event: tuple[Any, ...]) -> None:
+        """("total", frames), ("at", frame, text) or ("note", text) of a video that is worked on."""
+        if event[0] == "note":
+            if event[1] not in self._said:  # each video would say the same
+                self._said.add(event[1])
+                self._talk.note(event[1])
+            return
+        if self._progress is None:
+            return
+        if event[0] == "total":
+            self._drop(item)  # a second reading (--smooth offline) begins anew
+            self._tasks[item] = self._progress.add_task(item.name, total=event[1], count="", rate="", info="")
+        elif item in self._tasks:
+            task = self._progress.tasks[self._progress.task_ids.index(self._tasks[item])]
+            rate = f"{task.speed:.1f} fps" if task.speed else ""
+            count = f"{event[1]}/{task.total or '?':.0f}" if task.total else str(event[1])
+            self._progress.update(task.id, completed=event[1], count=count, rate=rate, info=event[2])
+            self._move()
+
+    def end(self, report: Report) -> None:
+        """One video is through, one way or another."""
+        self._ended += 1
+        self._bytes_ended += report.item.bytes
+        self._drop(report.item)
+        self._move()
+        if self._progress is None:
+            told = f"{report.frames} frames" if report.state == DONE else f"{report.state}: {report.reason}"
+            self._talk.say(f"[{self._ended}/{self._count}] {report.item.name}: {told}")
+
+    def _drop(self, item: Item) -> None:
+        if self._progress is not None and item in self._tasks:
+            self._progress.remove_task(self._tasks.pop(item))
+
+    def _move(self) -> None:
+        if self._progress is None or self._all is None:
+            return
+        done = float(self._bytes_ended)
+        tasks = {task.id: task for task in self._progress.tasks}
+        for item, number in self._tasks.items():
+            task = tasks[number]
+            if task.total:
+                done += item.bytes * min(1.0, task.completed / task.total)
+        self._progress.update(self._all, completed=done, count=f"{self._ended}/{self._count}")
