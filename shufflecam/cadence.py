@@ -68,6 +68,8 @@ class Cadence:
         self._rest_s: float | None = None
         self.every = every if every is not None else max(1, round(self._rate / FILE_DETECTIONS_PER_S))
         self.automatic = every is None
+        self.longest_s = LONGEST_S if self._adapts else math.inf
+        """Of the frames' own time: how long the detector may rest though frames are few."""
 
     def observe(self, detect_s: float | None, rest_s: float) -> None:
         """What one frame took: the detector (None: it did not run) and everything else, in seconds."""

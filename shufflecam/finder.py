@@ -82,6 +82,7 @@ class PoseFinder:
         self._cadence = Cadence(1) if cadence is None else cadence
         self._background = background
         self._valid_from_s = -math.inf
+        self._searched_s = -math.inf
         self._follower = Follower(estimator.skeleton, max_people)
         self._watch = SceneWatch()
         self._stats = stats
@@ -183,6 +184,7 @@ class PoseFinder:
         if self._background.offer(frame):
             self.detections += 1
             self._since_detection = 0
+            self._searched_s = frame.timestamp_s
             self._watch.mark(known.boxes_xyxy)
 
     def _is_due(self, frame: Frame, every: int) -> bool:
@@ -192,7 +194,10 @@ class PoseFinder:
             return True
         self._since_detection = since = since + 1
         wanted = max(1, every // DARK_SHARE) if self._follower.is_in_the_dark else every
-        if since >= wanted or self._follower.is_stale(frame.timestamp_s):
+        rested_s = frame.timestamp_s - self._searched_s
+        if since >= wanted or rested_s >= self._cadence.longest_s:
+            return True
+        if self._follower.is_stale(frame.timestamp_s):
             return True
         # A camera on the move changes everything all the time: half of the usual wait stays.
         if len(self._follower) and since < max(2, every // 2):
@@ -204,7 +209,7 @@ class PoseFinder:
         found = self._detector.detect(frame)
         self.detections += 1
         self._since_detection = 0
-        self._valid_from_s = frame.timestamp_s
+        self._valid_from_s = self._searched_s = frame.timestamp_s
         if every == 1 and self._background is None:
             self._follower.clear()
             return found

@@ -186,3 +186,15 @@ def test_the_same_world_gives_the_same_poses_and_detections() -> None:
     first, second = run(walking), run(walking)
     assert first[0] == second[0] == [0, 10, 20]
     np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_on_a_slow_machine_the_detector_still_runs_once_a_second() -> None:
+    """A camera of 30 fps of which every sixth frame is reached: 30 frames would be six seconds."""
+    cadence = Cadence(None, rate=30, live=True)
+    for _ in range(50):
+        cadence.observe(0.3, 0.2)
+    assert cadence.every == 30
+    scene = Scene(lambda index: [figure(300, 330, 240, index / 30)], cadence)
+    for index in range(0, 180, 6):
+        scene.step(index)
+    assert scene.detector.frames == [0, 30, 60, 90, 120, 150]
