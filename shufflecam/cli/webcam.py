@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from shufflecam.export.open import RecordSink
     from shufflecam.finder import PoseFinder
     from shufflecam.live.saving import Recorder
+    from shufflecam.live.server import LiveServer
     from shufflecam.render import Look
     from shufflecam.sources.live import LatestFrames
 
@@ -50,6 +51,8 @@ class LiveJob:
     size: tuple[int, int] | None
     fps: float | None
     reconnect_s: float
+    serve: int | None
+    host: str | None
     headless: bool
     mirror: bool
     recording: Path | None
@@ -70,6 +73,7 @@ Examples:
   shufflecam webcam --record session.mp4 --json session.jsonl --duration 60
   shufflecam webcam rtsp://192.168.1.20/stream --headless --json
   shufflecam webcam --replay dance.mp4 --loop
+  shufflecam webcam --headless --serve
 """,
 )
 @click.argument("source", metavar="[SOURCE]", default="0")
@@ -89,6 +93,19 @@ Examples:
     default=60,
     show_default=True,
     help="Wait so long for a camera or stream that goes away; 0: end at once.",
+)
+@click.option(
+    "--serve",
+    metavar="[PORT]",
+    type=click.IntRange(0, 65535),
+    is_flag=False,
+    flag_value=8000,
+    help="A live page with picture, joint angles and GET /poses, for this machine only; PORT: 8000, 0: any.",
+)
+@click.option(
+    "--host",
+    metavar="ADDRESS",
+    help="With --serve: for others on the network too (0.0.0.0), who need the token in the printed address.",
 )
 @click.option("--headless", is_flag=True, help="No window, a status line instead.")
 @click.option(
@@ -147,12 +164,15 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
 
     from shufflecam.cli.outputs import check_record_usage, open_record, refuse_same_file, written_to
     from shufflecam.cli.run import raise_if_not_whole, stop_on_signals
+    from shufflecam.cli.serve import open_server
     from shufflecam.export.files import check_writable
     from shufflecam.export.video import check_video_name
     from shufflecam.window import display_problem
 
     if job.loop and job.replay is None:
         raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
+    if job.host is not None and (job.serve is None or talk.quiet):
+        raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
     if job.recording is not None:
         check_video_name(job.recording)
     check_record_usage(job.json_target, job.record_format)
@@ -165,13 +185,17 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     if problem is not None:
         talk.note(f"{problem}; going on without a window, Ctrl-C ends")
 
+    server: LiveServer | None = None
     with stop_on_signals() as stop:
         source = open_live_source(job, talk)
         try:
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)
-            run = _LiveRun(job, source, record, in_window=not job.headless and problem is None, talk=talk)
+            server = None if job.serve is None else open_server(job.serve, job.host)
+            run = _LiveRun(
+                job, source, record, server, in_window=not job.headless and problem is None, talk=talk
+            )
             finder = finder_options.load(given, talk, run.stats, rate=source.info.fps, live=True)
             assert source.info.size is not None
             finder.warm_up(source.info.size)
@@ -180,6 +204,8 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 outcome = run.go(finder, stop)
         finally:
             source.close()
+            if server is not None:
+                server.stop()
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(
         f"{outcome.frames} frames at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
@@ -202,11 +228,19 @@ class _LiveRun:
     """The parts of one run, joined."""
 
     def __init__(
-        self, job: LiveJob, source: LatestFrames, record: RecordSink | None, *, in_window: bool, talk: Talk
+        self,
+        job: LiveJob,
+        source: LatestFrames,
+        record: RecordSink | None,
+        server: LiveServer | None,
+        *,
+        in_window: bool,
+        talk: Talk,
     ) -> None:
         from shufflecam.stats import Stats
 
         self._job, self._source, self._record, self._talk = job, source, record, talk
+        self._server = server
         self._in_window = in_window
         self.stats = Stats()
         self.recorder: Recorder | None = None
@@ -247,6 +281,8 @@ class _LiveRun:
         """The record, where one is asked for, and the show: window or status line, recordings, keys."""
         from shufflecam.cli.live import Savings, Show
         from shufflecam.cli.outputs import record_header
+        from shufflecam.cli.serve import BroadcastSink, BrowserFace
+        from shufflecam.live.broadcast import Broadcast
         from shufflecam.live.hud import LiveFigures
         from shufflecam.live.picture import Scene
         from shufflecam.live.saving import Recorder
@@ -261,10 +297,17 @@ class _LiveRun:
         if self._record is not None:
             self._record.begin(header)
             sinks.append(self._record)
+        faces = self._faces()
+        if self._server is not None:
+            broadcast = Broadcast(header)
+            self._server.start(broadcast)
+            self._talk.say(f"live page: {self._server.url}")
+            sinks.append(BroadcastSink(broadcast))
+            faces.insert(0, BrowserFace(broadcast))
         show = Show(
             LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),
             Scene(finder.skeleton, job.look),
-            self._faces(),
+            faces,
             Savings(self.recorder, job.save_to, header, self._talk.say),
             LiveState(
                 kpt_thr=job.look.kpt_thr,

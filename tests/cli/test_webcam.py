@@ -6,11 +6,13 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.request import urlopen
 
 import av
 import numpy as np
@@ -86,6 +88,9 @@ def test_a_signal_closes_everything(number: signal.Signals, live: list[str], tmp
     ("arguments", "code", "says"),
     [
         (["--loop"], 2, "--replay"),
+        (["--host", "0.0.0.0"], 2, "--serve"),
+        (["--serve", "80000"], 2, "65535"),
+        (["--replay", "CLIP", "--headless", "--serve", "0", "--host", "203.0.113.77"], 2, "of this machine"),
         (["--size", "large"], 2, "1280x720"),
         (["--record", "x.avi", "--replay", "CLIP"], 2, ".mp4"),
         (["--replay", "missing.mp4", "--headless"], 3, "missing.mp4"),
@@ -216,3 +221,44 @@ def test_a_stream_that_goes_away_and_returns(pose_weights: Path, tmp_path: Path)
     with av.open(str(recording)) as container:
         times = [float(f.pts * f.time_base) for f in container.decode(video=0)]
     np.testing.assert_allclose(times, [entry["time"] for entry in records], atol=1e-3)
+
+
+def test_the_live_page_headless_until_ctrl_c(live: list[str], tmp_path: Path) -> None:
+    pytest.importorskip("uvicorn", reason="needs shufflecam[serve]")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shufflecam", *live, "--headless", "--loop", "--serve", "0"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cli_environment(tmp_path),
+    )  # fmt: skip
+    assert process.stderr is not None
+    line = process.stderr.readline()
+    while "live page: " not in line:
+        assert line
+        line = process.stderr.readline()
+    url = line.split("live page: ")[1].strip()
+    assert url.startswith("http://127.0.0.1:")
+    with urlopen(f"{url}poses", timeout=60) as poses, urlopen(f"{url}stream.mjpg", timeout=60) as pictures:
+        assert pictures.read(9) == b"--frame\r\n"
+        entries = []
+        while len(entries) < 4:
+            line = poses.readline().decode()
+            if line.startswith("data: "):
+                entries.append(json.loads(line[6:]))
+        assert b"image/jpeg" in pictures.readline()
+        process.send_signal(signal.SIGINT)
+        entries += [
+            json.loads(line[6:]) for line in poses.read().decode().splitlines() if line[:5] == "data:"
+        ]
+        pictures.read()
+    assert process.wait(30) == 130
+    assert [entry["type"] for entry in entries] == ["header", *["frame"] * (len(entries) - 2), "footer"]
+    assert entries[-1]["complete"] is False
+
+
+def test_a_port_in_use(live: list[str], run_cli) -> None:
+    pytest.importorskip("uvicorn", reason="needs shufflecam[serve]")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = run_cli(*live, "--headless", "--serve", port)
+    assert done.returncode == 1
+    assert f"Port {port} is in use" in done.stderr
+    assert done.stderr.count("\n") == 1

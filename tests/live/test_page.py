@@ -1,0 +1,57 @@
+"""The live page in a real browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("uvicorn", reason="needs shufflecam[serve]")
+
+from shufflecam.export import record
+from shufflecam.live.broadcast import Broadcast
+from shufflecam.live.server import LiveServer
+from tests import chromium
+from tests.live.test_saving import HEADER
+from tests.people import figure, pose_of, result_of
+
+pytestmark = pytest.mark.skipif(chromium.PROGRAM is None, reason="needs Chromium (apt install chromium)")
+
+
+def test_picture_figures_and_angles(tmp_path: Path) -> None:
+    # The left knee bent to a right angle: thigh upright, shin to the side.
+    joints = figure(100, 190, 160)
+    joints[11], joints[13], joints[15] = (120, 100), (120, 140), (160, 140)
+    broadcast = Broadcast(HEADER)
+    server = LiveServer(0, "127.0.0.1")
+    server.start(broadcast)
+    with chromium.browser(tmp_path / "profile") as page:
+        page.open(server.url)
+        number = 0
+        while not page.evaluate(
+            "document.getElementById('picture')?.naturalWidth === 320 && stale === false"
+        ):
+            broadcast.picture(np.full((200, 320, 3), (40, 160, 60), np.uint8))
+            broadcast.record(record.frame(result_of([pose_of(joints, track_id=4)], number, number / 30)))
+            broadcast.hud({"numbers": "latency 12 ms", "condition": "torch", "trouble": "The camera is gone"})
+            number += 1
+        angles = page.wait_for(
+            "[...document.querySelectorAll('#legend button')].map((one) => one.textContent).join('; ')"
+        )
+        assert "left knee90°" in angles
+        assert page.evaluate("document.getElementById('hud').textContent") == "latency 12 ms  torch"
+        assert page.evaluate("document.getElementById('trouble').textContent") == "The camera is gone"
+        assert (
+            page.evaluate("[...document.getElementById('person').options].map((o) => o.value).join()") == ",4"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        page.screenshot(tmp_path / "page.png")
+        broadcast.close(record.footer(number, 0, complete=True))
+        page.wait_for("document.getElementById('trouble').textContent === 'The run has ended.'")
+    server.stop()
+    picture = cv2.imread(str(tmp_path / "page.png"))
+    # The camera's green is on the page, and the yellow of the knee's line.
+    assert (np.abs(picture.astype(int) - (40, 160, 60)).max(axis=2) < 12).sum() > 10_000
+    assert (np.abs(picture.astype(int) - (0x42, 0xE4, 0xF0)).max(axis=2) < 40).sum() > 50
