@@ -17,6 +17,8 @@ COMMANDS = {
     "video": "shufflecam.cli.video",
     "images": "shufflecam.cli.images",
     "demo": "shufflecam.cli.demo",
+    "inspect": "shufflecam.cli.inspect",
+    "convert": "shufflecam.cli.convert",
     "models": "shufflecam.cli.models",
     "doctor": "shufflecam.cli.doctor",
     "eval": "shufflecam.cli.eval",

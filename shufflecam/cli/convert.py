@@ -1,0 +1,145 @@
+"""`shufflecam convert`: a saved record in the formats of other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.export.json import SavedRecord
+    from shufflecam.export.open import RecordSink
+
+ENDINGS = {
+    "shufflecam": (".json", ".jsonl"),
+    "coco": (".json", ".jsonl"),
+    "csv": (".csv",),
+    "parquet": (".parquet",),
+    "trc": (".trc",),
+    "alphapose": (".json",),
+    "openpose": (),
+    "labelme": (),
+}
+"""Format -> what its file ends in; nothing: it is a folder."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam convert poses.jsonl --format csv --out poses.csv --angles
+  shufflecam convert poses.jsonl --format trc --out squat.trc
+  shufflecam convert poses.json --format coco --out results.json --image-ids person_keypoints_val2017.json
+"""
+)
+@click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
+@click.option("--format", "kind", type=click.Choice(list(ENDINGS)), required=True, help="What is written.")
+@click.option(
+    "--out",
+    metavar="FILE|DIR",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Where to; openpose and labelme write a folder.",
+)
+@click.option("--angles", is_flag=True, help="csv and parquet: a column for each joint angle, in degrees.")
+@click.option(
+    "--image-ids",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="coco: annotations that number the pictures.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(
+    poses: Path,
+    kind: str,
+    out: Path,
+    angles: bool,
+    image_ids: Path | None,
+    overwrite: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Write a record (POSES, .json or .jsonl) in another format; no model is needed.
+
+    A record that a killed program left is read up to its last whole line.
+    """
+    from shufflecam.cli.outputs import refuse_same_file
+    from shufflecam.export.json import read_record
+    from shufflecam.export.saved import results
+
+    talk = Talk(quiet)
+    endings = ENDINGS[kind]
+    if endings and out.suffix.lower() not in endings:
+        raise UsageError(f"--out {out}: --format {kind} writes a file that ends in {' or '.join(endings)}.")
+    if angles and kind not in ("csv", "parquet"):
+        raise UsageError("--angles adds columns to csv and parquet; leave it out, or take one of these.")
+    if image_ids is not None and kind != "coco":
+        raise UsageError("--image-ids numbers the pictures of --format coco; leave it out.")
+    refuse_same_file(out, str(poses), "--out")
+    saved = read_record(poses)
+    sink = _sink(saved, kind, out, angles=angles, image_ids=image_ids, overwrite=overwrite)
+    sink.begin(saved.header)
+    frames = people = 0
+    try:
+        for result in results(saved):
+            sink.write(result)
+            frames, people = frames + 1, people + len(result.poses)
+    finally:
+        footer = saved.footer() or {}
+        sink.close(complete=bool(footer.get("complete")), dropped=int(footer.get("dropped") or 0))
+    if not footer:
+        talk.note(
+            f"{poses} ends without a footer (the program was killed): its {frames} whole frames were read"
+        )
+    written = ", ".join(str(path) for path in getattr(sink, "paths", [out]))
+    talk.say(f"{frames} frames, {people} poses -> {written}")
+
+
+def _sink(
+    saved: SavedRecord, kind: str, out: Path, *, angles: bool, image_ids: Path | None, overwrite: bool
+) -> RecordSink:
+    """The writer, its target checked."""
+    if kind == "parquet" or (kind == "csv" and angles):
+        from shufflecam.export.table import TableSink
+
+        return TableSink(out, angles=angles, overwrite=overwrite)
+    if kind == "trc":
+        from shufflecam.export.summary import summarize
+        from shufflecam.export.trc import TrcSink
+
+        found = summarize(saved)
+        ids = [number for number in found.people if number is not None]
+        return TrcSink(out, frames=found.frames, ids=ids, overwrite=overwrite)
+    if kind == "alphapose":
+        from shufflecam.export.alphapose import AlphaPoseSink
+
+        return AlphaPoseSink(out, overwrite=overwrite)
+    if kind == "labelme":
+        from shufflecam.export.labelme import LabelMeSink
+
+        return LabelMeSink(out, overwrite=overwrite)
+    from shufflecam.export.open import open_record_sink
+
+    return open_record_sink(
+        str(out), kind, overwrite=overwrite, image_ids=None if image_ids is None else _numbers(image_ids)
+    )
+
+
+def _numbers(annotations: Path) -> dict[str, int]:
+    """File name -> image_id of a COCO annotation file."""
+    from shufflecam.evaluate.annotations import read_json
+
+    document = read_json(annotations, "annotation file")
+    images = document.get("images") if isinstance(document, dict) else None
+    if not isinstance(images, list):
+        raise UsageError(f"{annotations} has no list 'images'; COCO's annotations are expected.")
+    return {
+        str(entry["file_name"]): int(entry["id"])
+        for entry in images
+        if isinstance(entry, dict) and isinstance(entry.get("id"), int) and "file_name" in entry
+    }

@@ -1,0 +1,82 @@
+"""`shufflecam inspect`: what is in a saved record."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from shufflecam.export.json import SavedRecord
+    from shufflecam.export.summary import RecordSummary
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam inspect poses.jsonl
+  shufflecam inspect poses.json --json | jq .people
+"""
+)
+@click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One object on standard output instead of a table.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(poses: Path, as_json: bool, debug: bool) -> None:
+    """Who is in a record (POSES, .json or .jsonl), for how long, how sure, and what is missing."""
+    from shufflecam.export.json import read_record
+    from shufflecam.export.summary import summarize
+
+    saved = read_record(poses)
+    found = summarize(saved)
+    if as_json:
+        click.echo(json.dumps(_plain(saved, found), allow_nan=False))
+    else:
+        _print(saved, found)
+
+
+def _plain(saved: SavedRecord, found: RecordSummary) -> dict[str, Any]:
+    people = [
+        {"id": number, **asdict(person), "mean_score": round(person.mean_score, 4)}
+        for number, person in found.people.items()
+    ]
+    header = {key: saved.header.get(key) for key in ("source", "model", "detector", "version")}
+    return {**header, **asdict(found), "people": people}
+
+
+def _print(saved: SavedRecord, found: RecordSummary) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    source, model = saved.header.get("source", {}), saved.header.get("model", {})
+    console.print(
+        f"{saved.path}: {source.get('kind')} {source.get('path')}, {model.get('name')}", markup=False
+    )
+    size = f"{source.get('width')}x{source.get('height')}" if source.get("width") else "sizes differ"
+    end = {None: "killed before its end", True: "complete", False: "stopped early"}[found.complete]
+    dropped = f", {found.dropped} dropped" if found.dropped else ""
+    console.print(
+        f"{found.frames} frames ({size}, {found.last_s - found.first_s:.1f} s){dropped}, {end}; "
+        f"people in {found.with_people}, at most {found.most_people} at once",
+        markup=False,
+    )
+    table = Table("id", "from", "to", "frames", "seen", "keypoints sure", "mean score", "gaps", "longest")
+    for number, person in sorted(found.people.items(), key=lambda item: item[1].first_s):
+        table.add_row(
+            "-" if number is None else str(number),
+            f"{person.first_s:.2f} s",
+            f"{person.last_s:.2f} s",
+            str(person.frames),
+            f"{person.frames / found.frames:.0%}",
+            f"{person.sure / max(person.keypoints, 1):.0%}",
+            f"{person.mean_score:.2f}",
+            str(person.gaps),
+            f"{person.longest_gap_s:.2f} s" if person.gaps else "",
+        )
+    if found.people:
+        console.print(table)
+    else:
+        console.print("nobody was found in any frame")

@@ -1,0 +1,94 @@
+"""What is in a saved record: people, their times, how sure, and the gaps. One pass, memory by people only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from shufflecam.export import record
+from shufflecam.export.json import SavedRecord
+from shufflecam.export.saved import results
+
+SURE = 0.3
+"""The score from which a keypoint is drawn by default."""
+
+
+@dataclass
+class PersonSummary:
+    """One id over the whole record; None is everybody whom nobody tracked."""
+
+    first_frame: int
+    first_s: float
+    last_s: float = 0.0
+    last_frame: int = 0
+    frames: int = 0
+    """Frames in which the person is."""
+    poses: int = 0
+    sum_score: float = 0.0
+    sure: int = 0
+    """Keypoints of at least `SURE`, over all poses."""
+    keypoints: int = 0
+    gaps: int = 0
+    """How often the person was away between two frames of the record."""
+    longest_gap_s: float = 0.0
+
+    @property
+    def mean_score(self) -> float:
+        """Mean of the keypoints' scores."""
+        return self.sum_score / self.keypoints if self.keypoints else 0.0
+
+
+@dataclass
+class RecordSummary:
+    """A whole record."""
+
+    frames: int = 0
+    with_people: int = 0
+    most_people: int = 0
+    first_s: float = 0.0
+    last_s: float = 0.0
+    complete: bool | None = None
+    """None: the program was killed before it could say."""
+    dropped: int | None = None
+    people: dict[int | None, PersonSummary] = field(default_factory=dict)
+
+
+def summarize(saved: SavedRecord) -> RecordSummary:
+    """Read it once.
+
+    Raises:
+        SourceError: it does not follow the schema.
+    """
+    found = RecordSummary()
+    rows: dict[int | None, int] = {}
+    for result in results(saved):
+        time = result.frame.timestamp_s
+        if found.frames == 0:
+            found.first_s = time
+        found.frames += 1
+        found.last_s = time
+        found.with_people += bool(result.poses)
+        found.most_people = max(found.most_people, len(result.poses))
+        seen: set[int | None] = set()
+        for pose in result.poses:
+            person = found.people.setdefault(pose.track_id, PersonSummary(result.frame.index, time))
+            scores = np.nan_to_num(pose.scores)
+            person.poses += 1
+            person.keypoints += len(scores)
+            person.sum_score += float(scores.sum())
+            person.sure += int((scores >= SURE).sum())
+            if pose.track_id in seen:
+                continue
+            seen.add(pose.track_id)
+            last_row = rows.get(pose.track_id)
+            if last_row is not None and last_row != found.frames - 1:
+                person.gaps += 1
+                person.longest_gap_s = max(person.longest_gap_s, time - person.last_s)
+            rows[pose.track_id] = found.frames
+            person.frames += 1
+            person.last_s, person.last_frame = time, result.frame.index
+    footer: record.Record | None = saved.footer()
+    if footer is not None:
+        found.complete, found.dropped = bool(footer.get("complete")), footer.get("dropped")
+    return found
