@@ -1,0 +1,185 @@
+"""`convert` and `inspect`, each output read by the program it is for, or as that program's reader does."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from shufflecam.core.skeleton import COCO_17
+from shufflecam.core.types import SourceInfo
+from shufflecam.export import record
+from shufflecam.export.json import JsonLinesSink, read_record
+from shufflecam.export.summary import summarize
+from tests.people import figure, pose_of, result_of
+
+FRAMES, RATE, SIZE = 12, 10, (320, 240)
+
+
+@pytest.fixture
+def poses(tmp_path: Path) -> Path:
+    """Twelve frames: person 1 in all of them, person 2 in frames 2 to 4 and 8 to 9."""
+    path = tmp_path / "poses.jsonl"
+    sink = JsonLinesSink(path)
+    info = SourceInfo("clip.mp4", "video", SIZE, None, FRAMES)
+    header = record.header(info, model={"name": "m"}, detector={}, skeleton=COCO_17, version="0")
+    header["source"]["fps"] = float(RATE)
+    sink.begin(header)
+    for index in range(FRAMES):
+        people = [pose_of(figure(100 + index, 200, 150), track_id=1)]
+        if index in (2, 3, 4, 8, 9):
+            people.append(pose_of(figure(250, 210, 120), track_id=2))
+        sink.write(result_of(people, index, index / RATE))
+    sink.close(complete=True)
+    return path
+
+
+def entries(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_coco_is_loaded_by_pycocotools(poses: Path, tmp_path: Path, run_cli) -> None:
+    from pycocotools.coco import COCO
+
+    annotations, out = tmp_path / "images.json", tmp_path / "results.json"
+    images = [{"id": number, "file_name": f"{number}.jpg"} for number in range(FRAMES)]
+    annotations.write_text(
+        json.dumps({"images": images, "annotations": [], "categories": [{"id": 1, "name": "person"}]})
+    )
+    assert run_cli("convert", poses, "--format", "coco", "--out", out).returncode == 0
+    assert len(COCO(str(annotations)).loadRes(str(out)).anns) == FRAMES + 5
+
+
+def test_tables_are_read_by_pandas(poses: Path, tmp_path: Path, run_cli) -> None:
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    tables = []
+    for kind in ("csv", "parquet"):
+        out = tmp_path / f"poses.{kind}"
+        assert run_cli("convert", poses, "--format", kind, "--out", out, "--angles").returncode == 0
+        tables.append(pandas.read_csv(out) if kind == "csv" else pandas.read_parquet(out))
+    for table in tables:
+        assert len(table) == 17 * (FRAMES + 5)
+        first = table[(table.frame == 3) & (table.id == 1) & (table.keypoint == "left_knee")].iloc[0]
+        triple = entries(poses)[4]["people"][0]["keypoints"][COCO_17.keypoints.index("left_knee")]
+        assert [first.x, first.y, first.score] == pytest.approx(triple)
+        assert 0 < first.left_knee <= 180
+    assert tables[0].left_knee.tolist() == pytest.approx(tables[1].left_knee.tolist(), nan_ok=True)
+    # Without angles the table is the one that `--format csv` of the other commands writes.
+    plain = tmp_path / "plain.csv"
+    assert run_cli("convert", poses, "--format", "csv", "--out", plain).returncode == 0
+    assert plain.read_text().splitlines()[0] == "frame,time,id,keypoint,x,y,score"
+
+
+def test_trc_is_read_as_motion_capture_reads_it(poses: Path, tmp_path: Path, run_cli) -> None:
+    out = tmp_path / "squat.trc"
+    assert run_cli("convert", poses, "--format", "trc", "--out", out).returncode == 0
+    assert not out.exists()  # two people: a file each
+    for number, seen in ((1, FRAMES), (2, 5)):
+        lines = (tmp_path / f"squat_person{number}.trc").read_text().split("\n")
+        assert lines[0].split("\t")[:3] == ["PathFileType", "4", "(X/Y/Z)"]
+        header = dict(zip(lines[1].split("\t"), lines[2].split("\t"), strict=True))
+        assert header["DataRate"] == "10"
+        assert (int(header["NumFrames"]), int(header["NumMarkers"])) == (FRAMES, 17)
+        markers = lines[3].rstrip("\t").split("\t\t\t")
+        assert markers[0].split("\t") == ["Frame#", "Time", "Nose"]
+        assert markers[13] == "LKnee"
+        axes = lines[4].split("\t")
+        assert axes[:5] == ["", "", "X1", "Y1", "Z1"]
+        assert lines[5] == ""
+        rows = [line.split("\t") for line in lines[6:] if line]
+        assert len(rows) == FRAMES
+        assert {len(row) for row in rows} == {len(axes)} == {2 + 3 * 17}
+        values = np.array(rows, dtype=float)
+        assert values[:, 0].tolist() == list(range(1, FRAMES + 1))
+        assert values[:, 1] == pytest.approx(np.arange(FRAMES) / RATE)
+        assert (~np.isnan(values[:, 2])).sum() == seen
+    # Y is upwards: the ankle is lower than the nose.
+    first = np.array((tmp_path / "squat_person1.trc").read_text().split("\n")[6].split("\t"), dtype=float)
+    assert first[2 + 3 * 15 + 1] < first[2 + 1]
+    triple = entries(poses)[1]["people"][0]["keypoints"][0]
+    assert first[2:4] == pytest.approx([triple[0], SIZE[1] - triple[1]], abs=1e-3)
+
+
+def test_alphapose_and_labelme_have_their_fields(poses: Path, tmp_path: Path, run_cli) -> None:
+    out = tmp_path / "alphapose.json"
+    assert run_cli("convert", poses, "--format", "alphapose", "--out", out).returncode == 0
+    people = json.loads(out.read_text())
+    assert len(people) == FRAMES + 5
+    assert people[0].keys() == {"image_id", "category_id", "keypoints", "score", "box", "idx"}
+    assert (people[0]["image_id"], people[0]["idx"], len(people[0]["keypoints"])) == ("0.jpg", 1, 51)
+    folder = tmp_path / "labelme"
+    assert run_cli("convert", poses, "--format", "labelme", "--out", folder).returncode == 0
+    files = sorted(folder.glob("*.json"))
+    assert len(files) == FRAMES
+    document = json.loads(files[2].read_text())
+    assert document["imagePath"] == "clip_000000000002.jpg"
+    assert (document["imageWidth"], document["imageHeight"]) == SIZE
+    shapes = document["shapes"]
+    assert {shape["group_id"] for shape in shapes} == {1, 2}
+    assert {shape["shape_type"] for shape in shapes} == {"rectangle", "point"}
+    assert {shape["label"] for shape in shapes} == {"person", *COCO_17.keypoints}
+
+
+def test_the_other_form_of_the_record_and_back_is_the_same(poses: Path, tmp_path: Path, run_cli) -> None:
+    document, lines = tmp_path / "a.json", tmp_path / "b.jsonl"
+    assert run_cli("convert", poses, "--format", "shufflecam", "--out", document).returncode == 0
+    assert run_cli("convert", document, "--format", "shufflecam", "--out", lines).returncode == 0
+    assert entries(lines) == entries(poses)
+
+
+def test_a_record_cut_in_a_line_is_read_as_far_as_it_is_whole(poses: Path, tmp_path: Path, run_cli) -> None:
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(poses.read_bytes()[:-900])
+    whole = sum(line.endswith("}\n") for line in cut.read_text().splitlines(keepends=True)) - 1
+    out = tmp_path / "cut.csv"
+    done = run_cli("convert", cut, "--format", "csv", "--out", out)
+    assert done.returncode == 0
+    assert f"its {whole} whole frames were read" in done.stderr
+    assert run_cli("inspect", cut).stdout.count("killed before its end") == 1
+
+
+def test_inspect_counts(poses: Path, run_cli) -> None:
+    done = run_cli("inspect", poses, "--json")
+    found = json.loads(done.stdout)
+    assert (found["frames"], found["with_people"], found["most_people"], found["complete"]) == (
+        12,
+        12,
+        2,
+        True,
+    )
+    one, two = found["people"]
+    assert (one["id"], one["frames"], one["gaps"]) == (1, 12, 0)
+    assert (two["id"], two["frames"], two["gaps"]) == (2, 5, 1)
+    assert two["longest_gap_s"] == pytest.approx(0.4)
+    table = run_cli("inspect", poses).stdout
+    assert "12 frames" in table
+    assert "complete" in table
+    assert not math.isnan(summarize(read_record(poses)).people[1].mean_score)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        (["POSES", "--format", "csv", "--out", "x.json"], 2, "ends in .csv"),
+        (["POSES", "--format", "coco", "--out", "x.json", "--angles"], 2, "--angles"),
+        (["POSES", "--format", "csv", "--out", "x.csv", "--image-ids", "a.json"], 2, "--image-ids"),
+        (["POSES", "--format", "shufflecam", "--out", "POSES"], 2, "is the input itself"),
+        (["missing.jsonl", "--format", "csv", "--out", "x.csv"], 3, "missing.jsonl"),
+        (["OTHER", "--format", "csv", "--out", "x.csv"], 3, "was it written by shufflecam"),
+    ],
+)
+def test_bad_input(
+    arguments: list[str], code: int, says: str, poses: Path, tmp_path: Path, run_cli, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.jsonl").write_text('{"something": "else"}\n')
+    names = {"POSES": str(poses), "OTHER": "other.jsonl"}
+    done = run_cli("convert", *(names.get(argument, argument) for argument in arguments))
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr
+    assert not (tmp_path / "x.csv").exists()
