@@ -115,6 +115,8 @@ class Show:
         picture = self._draw_wanted()
         self._record(result, picture)
         self._show(picture)
+        if picture is not None:
+            self._figures.stats.tick("screen")
 
     def tick(self) -> None:
         """Stay alive while no frame comes; the figures go on a few times a second."""
@@ -159,8 +161,6 @@ class Show:
         for face in self._faces:
             key = face.show(_NO_PICTURE if picture is None else picture, self._last, figures, self.state)
             self._take(key)
-        if picture is not None:
-            self._figures.stats.tick("screen")
 
     def _tell_trouble(self, trouble: str) -> None:
         """Once when the camera goes away, once when it is back; in between the faces show it."""

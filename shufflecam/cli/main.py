@@ -16,6 +16,7 @@ COMMANDS = {
     "webcam": "shufflecam.cli.webcam",
     "video": "shufflecam.cli.video",
     "images": "shufflecam.cli.images",
+    "cameras": "shufflecam.cli.cameras",
     "demo": "shufflecam.cli.demo",
     "inspect": "shufflecam.cli.inspect",
     "convert": "shufflecam.cli.convert",

@@ -44,6 +44,7 @@ class BrowserFace:
         self._broadcast = broadcast
         self._clock = clock
         self._next_s = 0.0
+        self._shown: tuple[FrameResult | None, LiveState] | None = None
 
     @property
     def wants_picture(self) -> bool:
@@ -54,7 +55,9 @@ class BrowserFace:
         self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
     ) -> int | None:
         """Hand it over; nobody waits for a browser."""
-        if picture.size and self.wants_picture:
+        # The same picture again, because time goes on, needs no sending again.
+        if picture.size and self._shown != (result, state):
+            self._shown = (result, state)
             self._broadcast.picture(picture)
         now = self._clock()
         if now >= self._next_s:

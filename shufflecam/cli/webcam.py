@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.options import (
@@ -46,6 +47,7 @@ class LiveJob:
     """What one run of `webcam` reads, shows and writes."""
 
     source: str
+    camera: str | None
     replay: Path | None
     loop: bool
     size: tuple[int, int] | None
@@ -74,9 +76,11 @@ Examples:
   shufflecam webcam rtsp://192.168.1.20/stream --headless --json
   shufflecam webcam --replay dance.mp4 --loop
   shufflecam webcam --headless --serve
+  shufflecam webcam --camera C920 --size 1280x720 --fps 30
 """,
 )
 @click.argument("source", metavar="[SOURCE]", default="0")
+@click.option("--camera", metavar="NAME", help="A camera by its name or a part of it (shufflecam cameras).")
 @click.option(
     "--replay", metavar="FILE", type=click.Path(path_type=Path), help="Play a video file as a live camera."
 )
@@ -171,6 +175,8 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
 
     if job.loop and job.replay is None:
         raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
+    if job.camera is not None and (job.replay is not None or _is_given("source")):
+        raise UsageError("--camera NAME, SOURCE and --replay exclude each other; give one of them.")
     if job.host is not None and (job.serve is None or talk.quiet):
         raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
     if job.recording is not None:
@@ -215,13 +221,26 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     return outcome
 
 
+def _is_given(name: str) -> bool:
+    """Whether the user gave this argument, not its default."""
+    context = click.get_current_context(silent=True)
+    return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+
+
 def open_live_source(job: LiveJob, talk: Talk) -> LatestFrames:
     """The camera, stream or replay. Raises SourceError."""
     from shufflecam.sources import ReplaySource, open_live
 
     if job.replay is not None:
         return ReplaySource(job.replay, loop=job.loop, size=job.size)
-    return open_live(job.source, job.size, job.fps, on_notice=talk.note, reconnect_s=job.reconnect_s)
+    source = job.source
+    if job.camera is not None:
+        from shufflecam.sources.cameras import find_camera, list_cameras
+
+        source = find_camera(job.camera, list_cameras()).path
+    return open_live(
+        source, job.size, job.fps, on_notice=talk.note, reconnect_s=job.reconnect_s, named=job.camera
+    )
 
 
 class _LiveRun:

@@ -12,9 +12,11 @@ import re
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from shufflecam.core.errors import SourceError, UsageError
 
 _VIDEO_CAPTURE = 0x1
 _VIDEO_CAPTURE_MPLANE = 0x1000
@@ -46,6 +48,26 @@ def list_cameras(dev: str = "/dev", sysfs: str = "/sys/class/video4linux") -> li
         return [_camera(path, sysfs) for path in _device_files(dev) if _gives_pictures(path, sysfs)]
     names = _mac_names() if sys.platform == "darwin" else _windows_names()
     return [Camera(index, str(index), name) for index, name in enumerate(names)]
+
+
+def find_camera(name: str, cameras: Sequence[Camera]) -> Camera:
+    """The camera that a name means: the whole name, or else a part of it, whatever its case.
+
+    Raises:
+        UsageError: it could be several.
+        SourceError: there is none of that name.
+    """
+    wanted = name.strip().lower()
+    whole = [camera for camera in cameras if wanted in (camera.name.lower(), camera.path, str(camera.index))]
+    found = whole or [camera for camera in cameras if wanted and wanted in camera.name.lower()]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        known = ", ".join(f'"{camera.name}"' for camera in cameras)
+        there = f"there are {known}" if cameras else "there is none at all; plug one in"
+        raise SourceError(f'There is no camera "{name}": {there}.')
+    several = " and ".join(f'"{camera.name}" ({camera.path})' for camera in found)
+    raise UsageError(f'--camera "{name}" could be {several}; give more of the name, or the device.')
 
 
 def why_not_open(source: str, dev: str = "/dev", proc: str = "/proc") -> str:

@@ -22,10 +22,12 @@ def open_live(
     fps: float | None = None,
     on_notice: Callable[[str], None] | None = None,
     reconnect_s: float = 0.0,
+    named: str | None = None,
 ) -> LatestFrames:
     """A camera (index or device file) or a network stream (URL); `size` and `fps` are asked of a camera.
 
-    One that goes away on the way is waited for `reconnect_s`.
+    One that goes away on the way is waited for `reconnect_s`, a camera that was found by name (`named`)
+    wherever it turns up.
 
     Raises:
         SourceError: it does not open; one sentence says why.
@@ -33,7 +35,7 @@ def open_live(
     text = str(source)
     if is_url(text):
         return open_stream(text, on_notice, reconnect_s)
-    return open_camera(text, size, fps, on_notice, reconnect_s)
+    return open_camera(text, size, fps, on_notice, reconnect_s, named)
 
 
 def open_source(source: str | os.PathLike[str] | int) -> FrameSource:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
 
-from shufflecam.core.errors import SourceBrokeOff, SourceError
+from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError, UsageError
 from shufflecam.sources.live import Capture, Grabbed
 
 RECONNECT_S = 60.0
@@ -69,10 +69,11 @@ class Reconnecting:
         self._stopped.set()
         self._capture.interrupt()
 
-    def _come_back(self, lost: SourceError) -> Grabbed | None:
+    def _come_back(self, lost: SourceBrokeOff) -> Grabbed | None:
         """The first frame of the next connection that works."""
         since_s, pause_s = self._clock(), _FIRST_PAUSE_S
-        reason, latest = str(lost), lost
+        latest: ShufflecamError = lost
+        reason = str(lost)
         while not self._stopped.is_set():
             if self._clock() - since_s >= self._limit_s:
                 if not self._limit_s:
@@ -86,11 +87,11 @@ class Reconnecting:
             if self._stopped.wait(pause_s):
                 break
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
-            self._capture = self._make()
             try:
+                self._capture = self._make()
                 self._capture.open()
                 grabbed = self._capture.grab()
-            except SourceError as error:
+            except (SourceError, UsageError) as error:
                 latest = error
                 continue
             self._trouble = None

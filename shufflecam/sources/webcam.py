@@ -17,7 +17,7 @@ import cv2
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.types import ImageArray
-from shufflecam.sources.cameras import why_not_open
+from shufflecam.sources.cameras import find_camera, list_cameras, why_not_open
 from shufflecam.sources.live import STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.reconnect import Reconnecting
 
@@ -168,15 +168,25 @@ def open_camera(
     fps: float | None = None,
     on_notice: Callable[[str], None] | None = None,
     reconnect_s: float = 0.0,
+    named: str | None = None,
 ) -> LatestFrames:
     """A camera by index or device file as a live source, waited for `reconnect_s` when it goes away.
 
-    See `CameraCapture`, `Reconnecting` and `LatestFrames`.
+    See `CameraCapture`, `Reconnecting` and `LatestFrames`. A camera that was found by its name (`named`)
+    is looked for by it again: plugged in elsewhere, it may be another device.
     """
-    name = str(source)
+    first = str(source)
+
+    def make() -> CameraCapture:
+        nonlocal first
+        device, first = first, ""
+        if not device and named is not None:
+            device = find_camera(named, list_cameras()).path
+        return CameraCapture(device or str(source), size, fps)
+
     return LatestFrames(
-        Reconnecting(lambda: CameraCapture(name, size, fps), reconnect_s),
-        name,
+        Reconnecting(make, reconnect_s),
+        str(source),
         "camera",
         # AVFoundation asks for permission on the main thread only.
         open_here=sys.platform == "darwin",

@@ -1,0 +1,177 @@
+"""`shufflecam cameras`: which cameras there are, what they can give, and whether they give it."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import ShufflecamError
+
+if TYPE_CHECKING:
+    from shufflecam.sources.cameras import Camera
+    from shufflecam.sources.v4l2 import Mode
+
+MEASURE_S = 2.0
+"""How long each camera is watched: sixty frames at 30 fps."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One camera."""
+
+    camera: Camera
+    modes: tuple[Mode, ...]
+    """What it offers; empty where the system does not say."""
+    opened: bool | None = None
+    """Whether it gave pictures; None: not tried."""
+    size: tuple[int, int] | None = None
+    """(width, height) of what it gave."""
+    fps: float | None = None
+    """Measured."""
+    problem: str = ""
+    """Why it gave none."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "index": self.camera.index,
+            "path": self.camera.path,
+            "name": self.camera.name,
+            "opened": self.opened,
+            "size": self.size,
+            "fps": self.fps,
+            "problem": self.problem or self.camera.problem,
+            "modes": [
+                {
+                    "pixel_format": mode.pixel_format,
+                    "size": mode.size,
+                    "smallest": mode.smallest,
+                    "rates": [round(float(rate), 3) for rate in mode.rates],
+                }
+                for mode in self.modes
+            ],
+        }
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam cameras
+  shufflecam cameras --no-measure --json
+  shufflecam webcam --camera "part of its name"
+""",
+)
+@click.option(
+    "--measure/--no-measure",
+    default=True,
+    show_default=True,
+    help="Open each camera for two seconds and count its pictures (its light goes on).",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output, for programs.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(measure: bool, as_json: bool, debug: bool) -> None:
+    """List the cameras: number, name, what they offer, and whether they can be opened.
+
+    On Linux asked of the video driver (V4L2). On macOS and Windows there are names and numbers only, and
+    that is untested.
+    """
+    from shufflecam.sources.cameras import list_cameras
+
+    talk = Talk()
+    if not sys.platform.startswith("linux"):
+        talk.note("listing cameras is untested on this system; their order may be another one")
+    reports = [_report(camera, measure) for camera in list_cameras()]
+    if as_json:
+        click.echo(json.dumps([report.as_dict() for report in reports], indent=1))
+        return
+    if not reports:
+        talk.say("No camera was found; plug one in, or play a file as one: shufflecam webcam --replay FILE")
+        return
+    _print(reports)
+
+
+def _report(camera: Camera, measure: bool) -> Report:
+    modes: tuple[Mode, ...] = ()
+    if sys.platform.startswith("linux"):
+        from shufflecam.sources.v4l2 import list_modes
+
+        try:
+            modes = tuple(list_modes(camera.path))
+        except OSError:
+            modes = ()  # why it cannot be opened is said below
+    if not camera.readable:
+        return Report(camera, modes, False, problem=camera.problem)
+    return measured(Report(camera, modes)) if measure else Report(camera, modes)
+
+
+def measured(report: Report, seconds: float = MEASURE_S) -> Report:
+    """The report with what the camera really gives, as `webcam` would open it."""
+    from shufflecam.sources import open_camera
+
+    try:
+        source = open_camera(report.camera.path)
+    except ShufflecamError as error:
+        return replace(report, opened=False, problem=str(error))
+    try:
+        first = last = None
+        began = time.monotonic()
+        for frame in source.frames():
+            first, last = first or frame, frame
+            if frame.timestamp_s - first.timestamp_s >= seconds or time.monotonic() - began >= 3 * seconds:
+                break
+        fps = None
+        if first is not None and last is not None and last.index > first.index:
+            # Numbers count the frames that were not looked at, too.
+            fps = round((last.index - first.index) / (last.timestamp_s - first.timestamp_s), 1)
+        return replace(report, opened=True, size=source.info.size, fps=fps)
+    except ShufflecamError as error:
+        return replace(report, opened=False, problem=str(error))
+    finally:
+        source.close()
+
+
+def mode_lines(modes: tuple[Mode, ...]) -> list[str]:
+    """A line a pixel format: "MJPG  1920x1080 30, 15;  1280x720 60"."""
+    lines = []
+    for name, group in groupby(modes, key=lambda mode: mode.pixel_format):
+        sizes = []
+        for mode in group:
+            size = "{}x{}".format(*mode.size)
+            if mode.smallest is not None:
+                size = "{}x{} to {}".format(*mode.smallest, size)
+            rates = ", ".join(f"{float(rate):.5g}" for rate in mode.rates)
+            sizes.append(f"{size} at {rates}" if rates else size)
+        lines.append(f"{name}  " + ";  ".join(sizes))
+    return lines
+
+
+def _print(reports: list[Report]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False)
+    for heading in ("number", "device", "name", "opens", "gives", "offers (size at frames a second)"):
+        table.add_column(heading, overflow="fold", no_wrap=heading in ("number", "device", "opens"))
+    for report in reports:
+        opens = {None: "not tried", True: "[green]yes[/]", False: "[red]no[/]"}[report.opened]
+        gives = report.problem
+        if report.size is not None:
+            rate = "?" if report.fps is None else f"{report.fps:g}"
+            gives = "{}x{} at {} fps".format(*report.size, rate)
+        table.add_row(
+            str(report.camera.index),
+            report.camera.path,
+            Text(report.camera.name),
+            opens,
+            Text(gives),
+            "\n".join(mode_lines(report.modes)) or "not told",
+        )
+    Console(width=None if sys.stdout.isatty() else 140, highlight=False).print(table)
