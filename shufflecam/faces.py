@@ -30,6 +30,9 @@ CELLS = 6
 size: too little to tell a face from, also for programs that guess what was there."""
 
 _LEVELS = 8
+_UP = {0: (0, -1), 90: (-1, 0), 180: (0, 1), 270: (1, 0)}
+"""Degrees clockwise that make people stand -> where their heads point in the picture as it is."""
+
 _SMALLEST_CELL = 6  # px; a face of 20 px becomes nine squares
 
 _FACE_JOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "upper_neck")
@@ -63,12 +66,14 @@ class Area:
     """Around all of it."""
 
 
-def face_areas(pose: Pose, skeleton: Skeleton) -> list[Area]:
+def face_areas(pose: Pose, skeleton: Skeleton, upright: int = 0) -> list[Area]:
     """Where this person's face is or may be; empty where neither joints nor box are numbers.
 
     The raw keypoints count, not the smoothed ones: they are where the face is in this very picture. Where
     they are unsure, or outside the person's own box (somebody else's face), both places are given.
+    `upright` is by how many degrees clockwise the picture has to be turned for people to stand.
     """
+    head_up = _UP[upright]
     points = np.asarray(pose.keypoints, np.float64)
     scores = np.nan_to_num(np.asarray(pose.scores, np.float64))
     sure = np.isfinite(points).all(axis=1) & (scores >= FACE_THR)
@@ -82,12 +87,12 @@ def face_areas(pose: Pose, skeleton: Skeleton) -> list[Area]:
     if has_box and joints:
         x, y = np.median(points[joints], axis=0)
         doubtful |= not (box[0] <= x <= box[2] and box[1] <= y <= box[3])
-    if radius > 0 and len(centers) < 3 and (above := _above_shoulders(seen, radius)):
+    if radius > 0 and len(centers) < 3 and (above := _above_shoulders(seen, radius, head_up)):
         centers += above
         doubtful = False
     if len(centers) > 2:
         centers.append(np.median(centers, axis=0))
-    areas = [_upper_part(box)] if has_box and (doubtful or radius <= 0 or not centers) else []
+    areas = [_upper_part(box, head_up)] if has_box and (doubtful or radius <= 0 or not centers) else []
     if radius > 0 and centers:
         at: Doubles = np.array(centers)
         (left, top), (right, bottom) = at.min(axis=0) - radius, at.max(axis=0) + radius
@@ -95,10 +100,10 @@ def face_areas(pose: Pose, skeleton: Skeleton) -> list[Area]:
     return areas
 
 
-def hide_faces(canvas: ImageArray, poses: Iterable[Pose], skeleton: Skeleton) -> None:
+def hide_faces(canvas: ImageArray, poses: Iterable[Pose], skeleton: Skeleton, upright: int = 0) -> None:
     """Pixelate everybody's face in (H, W, 3) uint8, in place; nothing of it can be computed back."""
     for pose in poses:
-        for area in face_areas(pose, skeleton):
+        for area in face_areas(pose, skeleton, upright):
             _pixelate(canvas, area)
 
 
@@ -118,24 +123,28 @@ def _radius(seen: dict[str, Doubles], box: Doubles | None) -> float:
     return min(radius, 0.6 * float(max(box[2] - box[0], box[3] - box[1])))
 
 
-def _above_shoulders(seen: dict[str, Doubles], radius: float) -> list[Doubles]:
+def _above_shoulders(seen: dict[str, Doubles], radius: float, head_up: tuple[int, int]) -> list[Doubles]:
     """The places of a face of which hardly anything was seen, from shoulders and hips."""
     shoulders = [seen[name] for name in ("left_shoulder", "right_shoulder") if name in seen]
     if not shoulders:
         return []
     hips = [seen[name] for name in ("left_hip", "right_hip") if name in seen]
     middle = np.mean(shoulders, axis=0)
-    up = middle - np.mean(hips, axis=0) if hips else np.array([0.0, -1.0])
+    up = middle - np.mean(hips, axis=0) if hips else np.array(head_up, np.float64)
     length = float(np.linalg.norm(up))
-    up = up / length if length else np.array([0.0, -1.0])
+    up = up / length if length else np.array(head_up, np.float64)
     return [np.asarray(middle + up * share * radius) for share in _ABOVE_SHOULDERS]
 
 
-def _upper_part(box: Doubles) -> Area:
+def _upper_part(box: Doubles, head_up: tuple[int, int]) -> Area:
     """A quarter of a standing person's box, more of a wider one, all of a lying one's: see the tests."""
     x1, y1, x2, y2 = box.tolist()
-    height = min(y2 - y1, max(0.25 * (y2 - y1), 0.6 * (x2 - x1)))
-    return Area(np.zeros((0, 2)), 0.5 * min(height, x2 - x1), (x1, y1, x2, y1 + height))
+    x, y = head_up
+    tall, wide = (y2 - y1, x2 - x1) if y else (x2 - x1, y2 - y1)
+    part = min(tall, max(0.25 * tall, 0.6 * wide))
+    left, right = (x1, x1 + part) if x < 0 else (x2 - part, x2) if x > 0 else (x1, x2)
+    top, bottom = (y1, y1 + part) if y < 0 else (y2 - part, y2) if y > 0 else (y1, y2)
+    return Area(np.zeros((0, 2)), 0.5 * min(part, wide), (left, top, right, bottom))
 
 
 def _pixelate(canvas: ImageArray, area: Area) -> None:

@@ -89,6 +89,8 @@ class Look:
     """On black instead of the picture."""
     blur_faces: bool = False
     """Faces are pixelated before anything is drawn; see `faces`."""
+    upright: int = 0
+    """Degrees clockwise (0, 90, 180, 270) that would make people stand: where `blur_faces` expects heads."""
     thickness: float | None = None
     """Of links, in pixels; None: by the picture's size."""
 
@@ -125,7 +127,7 @@ def draw(
     if look.skeleton_only:
         canvas[:] = 0
     elif look.blur_faces:
-        hide_faces(canvas, poses, skeleton)
+        hide_faces(canvas, poses, skeleton, look.upright)
     unit = line_thickness((canvas.shape[1], canvas.shape[0]))
     if look.thickness is not None:
         unit = look.thickness / STYLES[look.style].line

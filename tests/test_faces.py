@@ -12,6 +12,7 @@ from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Pose
 from shufflecam.faces import CELLS, face_areas, hide_faces
 from shufflecam.render import Look, draw
+from shufflecam.view import View
 from tests.people import figure, pose_of
 
 HEIGHT = 400  # of the person, in pixels
@@ -63,6 +64,27 @@ def test_a_lying_person_of_whom_only_the_box_is_known_is_hidden_whole() -> None:
     box = np.array([50, 300, 450, 400], np.float32)
     gone = hidden(person(scores=only(), box_xyxy=box))
     assert gone[302:398, 52:448].mean() > 0.97
+
+
+@pytest.mark.parametrize("upright", [90, 180, 270])
+@pytest.mark.parametrize(
+    "scores", [only(), only("left_shoulder", "right_shoulder")], ids=["box alone", "shoulders"]
+)
+def test_heads_are_where_the_picture_says_that_people_stand(scores: np.ndarray, upright: int) -> None:
+    # The person turned the other way round: what is at the top now is where `upright` brings it from.
+    turned = View(rotate=(360 - upright) % 360)
+    image = noise()
+    size = (image.shape[1], image.shape[0])
+    seen = person(scores=scores)
+    back = View(rotate=upright)
+    lying = turned.of(image)
+    pose = back.back(seen, (lying.shape[1], lying.shape[0]))
+    before = lying.copy()
+    hide_faces(lying, [pose], COCO_17, upright)
+    gone = back.of((lying != before).any(axis=2).astype(np.uint8)).astype(bool)
+    assert gone.shape == (size[1], size[0])
+    assert gone[CHIN_TO_TOP, 240 - 24 : 240 + 24].mean() > 0.97
+    assert not gone[250:].any()
 
 
 def test_a_face_outside_its_own_box_is_somebody_elses() -> None:

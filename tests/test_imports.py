@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "live": LEAF | {"faces", "render", "export", "stats"},
     "stats": set(),
     "pipeline": LEAF | {"stats"},
+    "view": LEAF | {"finder"},
     "finder": LEAF | {"detect", "models", "pose", "track", "smooth", "cadence", "follow", "stats"},
 }
 """Room -> what it may import besides itself. `cli`, `__init__` and `__main__` may import everything."""

@@ -81,19 +81,23 @@ class Report:
 
 
 def plan(
-    found: Sequence[PicturePath], out: Path | None, records: Path | None, record_format: str
+    found: Sequence[PicturePath],
+    out: Path | None,
+    records: Path | None,
+    record_format: str,
+    codec: str = "h264",
 ) -> list[Item]:
-    """Which outputs each input has: DIR/<path below the folder given>, .mp4 where its ending is no other.
+    """Which outputs each input has: DIR/<path below the folder given>, ending in .mp4 where need be.
 
     Raises:
         UsageError: two inputs have the same output, or an output is an input.
     """
-    from shufflecam.export.encoding import VIDEO_EXTENSIONS
+    from shufflecam.export.encoding import CODECS
 
     items = []
     for file in found:
         name = PurePosixPath(file.name)
-        kept = name.suffix.lower() in VIDEO_EXTENSIONS
+        kept = name.suffix.lower() in CODECS[codec].containers
         video = name if kept else name.with_suffix(".mp4")
         record = name.with_suffix(RECORD_ENDINGS[record_format])
         items.append(

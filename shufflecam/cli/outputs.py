@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from shufflecam.export.video import VideoWriter
     from shufflecam.finder import PoseFinder
     from shufflecam.render import Look
+    from shufflecam.view import ViewFinder
 
 
 def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResult], ImageArray]:
@@ -47,7 +48,7 @@ class DrawnVideoSink:
         self._writer.close(complete=complete, dropped=dropped)
 
 
-def record_header(source: SourceInfo, finder: PoseFinder, **extra: Any) -> Record:
+def record_header(source: SourceInfo, finder: PoseFinder | ViewFinder, **extra: Any) -> Record:
     """The record's first line."""
     from shufflecam.export import record
 

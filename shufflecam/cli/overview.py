@@ -59,7 +59,7 @@ def run_batch(
         What `batch.finish` makes of the reports.
     """
     records = None if job.json_target is None else Path(job.json_target)
-    items = plan(found, job.out, records, job.record_format)
+    items = plan(found, job.out, records, job.record_format, job.codec)
     left, reports = skip_existing(items) if skip and not job.overwrite else (items, [])
     check_outputs(left, job.overwrite or skip)
     with _overview(talk, left) as view:
@@ -78,6 +78,7 @@ def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
     """What cannot be meant for many videos. Raises UsageError."""
     from shufflecam.export.encoding import VIDEO_EXTENSIONS
     from shufflecam.export.open import FORMATS
+    from shufflecam.export.video import check_crf
 
     if job.out is None and job.json_target is None:
         raise UsageError("Nothing is asked to be written; add --out DIR, or --json DIR, or both.")
@@ -94,6 +95,8 @@ def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
             )
     elif job.record_format != FORMATS[0]:
         raise UsageError(f"--format {job.record_format} says what --json writes; add --json DIR.")
+    if job.out is not None:
+        check_crf(job.crf, job.codec)
     if finder_options.boxes is not None:
         raise UsageError("--boxes are those of one video; run each video with its own.")
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shufflecam.core.types import Frame, FrameResult
     from shufflecam.finder import PoseFinder
     from shufflecam.stats import Stats
+    from shufflecam.view import ViewFinder
 
 FLAG = "--smooth-offline"
 
@@ -43,7 +44,11 @@ offline_option: Callable[[Any], Any] = click.option(FLAG, "smooth_offline", is_f
 
 @contextmanager
 def found_beforehand(
-    open_source: Callable[[], FrameSource], finder: PoseFinder, stats: Stats, stop: StopRequest, talk: Talk
+    open_source: Callable[[], FrameSource],
+    finder: PoseFinder | ViewFinder,
+    stats: Stats,
+    stop: StopRequest,
+    talk: Talk,
 ) -> Iterator[Callable[[Frame], FrameResult]]:
     """Find everybody in a first reading; then give each frame's result, smoothed, in a second one.
 

@@ -24,6 +24,14 @@ from shufflecam.cli.options import (
     tracking_options,
 )
 from shufflecam.cli.twice import SmoothCommand, found_beforehand, offline_option
+from shufflecam.cli.viewing import (
+    AUTO,
+    check_crop,
+    encoding_options,
+    look_through,
+    looking_through,
+    view_options,
+)
 from shufflecam.core.errors import UsageError
 from shufflecam.sources.limits import MAX_PIXELS
 
@@ -33,6 +41,7 @@ if TYPE_CHECKING:
     from shufflecam.core.types import Frame, FrameResult
     from shufflecam.finder import PoseFinder
     from shufflecam.render import Look
+    from shufflecam.view import ViewFinder
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,14 @@ class VideoJob:
     """None: the default."""
     overwrite: bool = False
     smooth_offline: bool = False
+    step: int = 1
+    crop: tuple[int, int, int, int] | None = None
+    rotate: str = "0"
+    """Degrees clockwise, or "auto"."""
+    codec: str = "h264"
+    crf: float | None = None
+    """None: the codec's default."""
+    no_audio: bool = False
     max_pixels: int = MAX_PIXELS
 
 
@@ -60,6 +77,7 @@ Examples:
   shufflecam video squat.mp4 --out squat-skeleton.mp4
   shufflecam video match.mp4 --start 1:30 --end 2:00 --json clip.json
   shufflecam video dance.mp4 --smooth offline --out dance-skeleton.mp4
+  shufflecam video ceiling.mp4 --rotate auto --crop 0,0,1280,720 --json ceiling.jsonl
   shufflecam video solo.mp4 --detector none --out drawn.mp4 --json
   shufflecam video monday/ tuesday/ --out drawn/ --json drawn/ --skip-existing
 """,
@@ -83,6 +101,16 @@ Examples:
 )
 @click.option("--start", "start_s", metavar="T", type=TimeType(), help="Begin here: seconds, or [H:]MM:SS.")
 @click.option("--end", "end_s", metavar="T", type=TimeType(), help="End here.")
+@click.option(
+    "--step",
+    metavar="N",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Take every Nth frame only; records keep the frames' own numbers and times.",
+)
+@view_options
+@encoding_options
 @max_pixels_option
 @model_options
 @tracking_options(default=True, offline=True)
@@ -101,7 +129,7 @@ def command(
     """Draw skeletons into videos, and write their keypoints.
 
     INPUT is a video file, or - for an encoded stream on standard input. Either --out or --json suffices.
-    Sound, timing and orientation are kept; every frame is processed.
+    Sound, timing and orientation are kept; every frame is processed, unless --step says otherwise.
 
     Several inputs, folders and globs need --out DIR (or --json DIR). NAME.mp4, .mov and .mkv keep their
     names there, below the folder that was given; any other NAME.avi becomes NAME.mp4, a record NAME.jsonl.
@@ -166,7 +194,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
     from shufflecam.cli.run import run_pipeline, stop_on_signals
     from shufflecam.export.background import BackgroundSink
     from shufflecam.export.files import check_writable
-    from shufflecam.export.video import VideoWriter, check_video_name
+    from shufflecam.export.video import VideoWriter, check_crf, check_video_name
     from shufflecam.pipeline import Pipeline
     from shufflecam.sources.capture import open_video
     from shufflecam.stats import Stats
@@ -174,11 +202,16 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
     if job.out is None and job.json_target is None:
         raise UsageError("Nothing is asked to be written; add --out FILE.mp4, or --json FILE.json, or both.")
     if job.out is not None:
-        check_video_name(job.out)
+        check_video_name(job.out, job.codec)
+        check_crf(job.crf, job.codec)
         refuse_same_file(job.out, job.source, "--out")
     check_record_usage(job.json_target, job.record_format)
     refuse_same_file(job.json_target, job.source, "--json")
     given = finder_options.given_boxes()
+    if given is not None and (job.crop is not None or job.rotate != "0"):
+        raise UsageError("--boxes are of the whole upright picture; leave --crop and --rotate out.")
+    if job.rotate == AUTO and job.source == "-":
+        raise UsageError("--rotate auto reads the beginning twice; save the stream as a file first.")
     if job.smooth_offline:
         if job.source == "-":
             raise UsageError("--smooth offline reads the video twice; save the stream as a file first.")
@@ -187,14 +220,19 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
         finder_options = replace(finder_options, smooth=False)
 
     with stop_on_signals() as stop, ExitStack() as stack:
-        opened = partial(open_video, job.source, job.start_s, job.end_s, max_pixels=job.max_pixels)
+        opened = partial(
+            open_video, job.source, job.start_s, job.end_s, step=job.step, max_pixels=job.max_pixels
+        )
         source = opened()
         try:
+            check_crop(job.crop, source)
+            hints = source.encoding_hints()
             if job.out is not None:
                 check_writable(job.out, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)
             stats = Stats()
-            finder = finder_options.load(given, talk, stats, rate=source.info.fps)
+            whole = finder_options.load(given, talk, stats, rate=hints["rate"])
+            finder, seen = looking_through(whole, job.crop, job.rotate, opened, finder_options, stop, talk)
             infer: Callable[[Frame], FrameResult] = finder.find
             if job.smooth_offline:
                 infer = stack.enter_context(found_beforehand(opened, finder, stats, stop, talk))
@@ -202,13 +240,13 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
-                record.begin(record_header(source.info, finder))
+                record.begin(record_header(source.info, finder, **seen))
                 sinks.append(record)
             if job.out is not None:
-                writer = VideoWriter(
-                    job.out, sound=source.open_sound(), overwrite=job.overwrite, **source.encoding_hints()
-                )
-                draw = drawer(finder.skeleton, job.look)
+                sound = None if job.no_audio else source.open_sound()
+                hints |= {"codec": job.codec, "crf": job.crf, "overwrite": job.overwrite}
+                writer = VideoWriter(job.out, sound=sound, **hints)
+                draw = drawer(finder.skeleton, look_through(job.look, seen))
                 sinks.append(BackgroundSink(DrawnVideoSink(writer, draw)))
             with talk.progress(Path(job.source).name, source.info.frames) as meter:
 
@@ -223,7 +261,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
     return outcome
 
 
-def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder, talk: Talk) -> None:
+def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder, talk: Talk) -> None:
     from shufflecam.cli.outputs import written_to
 
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0

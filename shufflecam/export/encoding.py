@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
@@ -21,8 +22,32 @@ DEFAULT_PRESET = "veryfast"
 """Measured on two cores at crf 20: half the bytes of superfast for a third more work; the slower ones
 cost up to twice as much again and save nothing on such material."""
 
-DEFAULT_CRF = 20
-"""x264's constant quality: 0 is lossless, 18 cannot be told from the original, 23 is x264's own default."""
+
+@dataclass(frozen=True)
+class Codec:
+    """A way to encode pictures."""
+
+    encoder: str
+    """Its name in ffmpeg."""
+    containers: tuple[str, ...]
+    """Endings of files that hold it, and that ordinary players then play."""
+    crf: float
+    """Constant quality where nothing else is asked for; each encoder counts in its own way."""
+    worst_crf: int
+
+
+CODECS = {
+    # 0 is lossless, 18 cannot be told from the original, 23 is x264's own default.
+    "h264": Codec("libx264", (".mp4", ".mov", ".mkv"), 20, 51),
+    # The others' values give about the same quality: within a decibel of h264's on a clip from outdoors.
+    "hevc": Codec("libx265", (".mp4", ".mov", ".mkv"), 23, 51),
+    "vp9": Codec("libvpx-vp9", (".mp4", ".mkv"), 33, 63),
+    "av1": Codec("libsvtav1", (".mp4", ".mkv"), 32, 63),
+}
+"""Name -> how. h264 plays everywhere; the others are smaller and slower."""
+
+DEFAULT_CODEC = "h264"
+DEFAULT_CRF = CODECS[DEFAULT_CODEC].crf
 
 _LOOK_AHEAD_S = 0.25
 _FRAGMENT_S = 0.4
@@ -63,20 +88,52 @@ def container_options(extension: str) -> dict[str, str]:
     }
 
 
-def bounded_delay(rate: float) -> dict[str, str]:
-    """x264 options so that no picture stays in the encoder much longer than `_LOOK_AHEAD_S`."""
+def encoder_options(codec: str, crf: float, preset: str, rate: float) -> dict[str, str]:
+    """What the encoder is told: quality, work per byte, and to keep no picture much longer than
+    `_LOOK_AHEAD_S`, so that a killed run loses little.
+
+    Args:
+        codec: one of `CODECS`.
+        crf: quality.
+        preset: one of `PRESETS`.
+        rate: pictures a second.
+    """
     ahead = int(rate * _LOOK_AHEAD_S)
+    # A key frame at least every four seconds: players jump to them.
+    keyint = max(1, min(250, round(rate * 4)))
     b_frames = min(2, ahead // 3)
+    common = {"crf": f"{crf:g}", "preset": preset}
+    if codec == "vp9":
+        speed = str(8 - PRESETS.index(preset))
+        return {
+            "crf": f"{crf:g}", "b": "0", "g": str(keyint), "lag-in-frames": str(min(ahead, 25)),
+            "deadline": "good" if int(speed) < 6 else "realtime", "cpu-used": speed, "row-mt": "1",
+        }  # fmt: skip
+    if codec == "av1":
+        # Its presets are numbers, 11 the quickest. pred-struct 1 is low delay: no picture waits for another.
+        params = {"pred-struct": 1, "lookahead": 0, "keyint": keyint}
+        return {
+            "crf": f"{crf:g}",
+            "preset": str(11 - PRESETS.index(preset)),
+            "svtav1-params": _joined(params),
+        }
     params = {
         "rc-lookahead": min(ahead, 40),
-        "sync-lookahead": 0,
         "bframes": b_frames,
-        # A key frame at least every four seconds: players jump to them.
-        "keyint": max(1, min(250, round(rate * 4))),
+        "keyint": keyint,
     }
+    if codec == "hevc":
+        # It wants to see more ahead than it has B-frames; its own threads hold a picture each.
+        params |= {"rc-lookahead": max(min(ahead, 40), b_frames + 1), "frame-threads": 1}
+        return common | {"x265-params": _joined(params) + ":log-level=error"}
+    params["sync-lookahead"] = 0
     if ahead < 3:  # slow sources: threads that each hold a picture would hold seconds
         params["sliced-threads"] = 1
-    return {"x264-params": ":".join(f"{key}={value}" for key, value in params.items())}
+    return common | {"x264-params": _joined(params)}
+
+
+def _joined(params: dict[str, int]) -> str:
+    return ":".join(f"{key}={value}" for key, value in params.items())
 
 
 def fitted(image: ImageArray, size: tuple[int, int]) -> ImageArray:

@@ -1,4 +1,4 @@
-"""The video file: H.264 with the source's own timing and sound, playable to its last second if killed."""
+"""The video file: the source's own timing and sound, playable to its last second if killed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.types import ImageArray
 from shufflecam.export.encoding import (
     BT709,
+    CODECS,
+    DEFAULT_CODEC,
     DEFAULT_CRF,
     DEFAULT_PRESET,
     HD_HEIGHT,
@@ -27,23 +29,47 @@ from shufflecam.export.encoding import (
     PRESETS,
     SMPTE170M,
     VIDEO_EXTENSIONS,
-    bounded_delay,
     container_options,
+    encoder_options,
     fitted,
     padded,
 )
 from shufflecam.export.sound import SoundFeed, SoundTrack
 
-__all__ = ["DEFAULT_CRF", "DEFAULT_PRESET", "PRESETS", "VIDEO_EXTENSIONS", "VideoWriter", "check_video_name"]
+__all__ = [
+    "CODECS",
+    "DEFAULT_CRF",
+    "DEFAULT_PRESET",
+    "PRESETS",
+    "VIDEO_EXTENSIONS",
+    "VideoWriter",
+    "check_crf",
+    "check_video_name",
+]
 
 
-def check_video_name(path: str | os.PathLike[str]) -> None:
-    """Raise `UsageError` where `path` does not end in something that can be written."""
+def check_video_name(path: str | os.PathLike[str], codec: str = DEFAULT_CODEC) -> None:
+    """Raise `UsageError` where `path` has no ending that can be written, or one that cannot hold `codec`."""
     extension = Path(path).suffix.lower()
     if extension not in MUXERS:
         known = ", ".join(VIDEO_EXTENSIONS)
         raise UsageError(
             f"{os.fspath(path)}: a video cannot be written as {extension or 'that'}; end it in {known}."
+        )
+    if codec not in CODECS:
+        raise UsageError(f"There is no codec {codec!r}; choose one of {', '.join(CODECS)}.")
+    if extension not in CODECS[codec].containers:
+        fit = " or ".join(CODECS[codec].containers)
+        raise UsageError(f"{os.fspath(path)}: {extension} does not hold {codec}; end it in {fit}.")
+
+
+def check_crf(crf: float | None, codec: str = DEFAULT_CODEC) -> None:
+    """Raise `UsageError` where the codec knows no such quality."""
+    worst = CODECS[codec].worst_crf
+    if crf is not None and not 0 <= crf <= worst:
+        raise UsageError(
+            f"--crf {crf:g} is not a quality of {codec}; give 0 (best) to {worst} (smallest), such as "
+            f"{CODECS[codec].crf:g}."
         )
 
 
@@ -67,7 +93,8 @@ class VideoWriter:
         origin_s: float = 0.0,
         end_s: float | None = None,
         sound: SoundFeed | None = None,
-        crf: float = DEFAULT_CRF,
+        codec: str = DEFAULT_CODEC,
+        crf: float | None = None,
         preset: str = DEFAULT_PRESET,
         overwrite: bool = False,
     ) -> None:
@@ -83,7 +110,8 @@ class VideoWriter:
             origin_s: the source time that becomes 0.
             end_s: the source time where the sound ends.
             sound: the source's sound; closed with the writer.
-            crf: quality, 0 to 51, smaller is better.
+            codec: one of `CODECS`.
+            crf: quality, 0 to 51 (vp9, av1: 63), smaller is better; None: the codec's default.
             preset: one of `PRESETS`.
             overwrite: whether a file that is already there may be replaced.
 
@@ -91,9 +119,8 @@ class VideoWriter:
             UsageError: extension, crf or preset cannot be meant.
             OutputError: the file or its encoder cannot be opened.
         """
-        check_video_name(path)
-        if not 0 <= crf <= 51:
-            raise UsageError(f"--crf {crf:g} is not a quality; give 0 (best) to 51 (smallest), such as 20.")
+        check_video_name(path, codec)
+        check_crf(crf, codec)
         if preset not in PRESETS:
             raise UsageError(f"--preset {preset} is unknown; give one of {', '.join(PRESETS)}.")
         self.path = os.fspath(path)
@@ -104,7 +131,9 @@ class VideoWriter:
         self._color = color
         self._aspect = sample_aspect
         self._origin_s, self._end_s = origin_s, end_s
-        self._options = {"crf": f"{crf:g}", "preset": preset}
+        self._codec = codec
+        self._crf = CODECS[codec].crf if crf is None else crf
+        self._preset = preset
         self._feed = sound
         self._sound: SoundTrack | None = None
         self._size = (0, 0)
@@ -174,8 +203,11 @@ class VideoWriter:
                 container_options=container_options(self._extension),
                 buffer_size=1 << 16,
             )
+            if self._codec == "av1":
+                os.environ.setdefault("SVT_LOG", "1")  # it tells its life on standard error else
+            options = encoder_options(self._codec, self._crf, self._preset, float(self._rate or 30))
             stream = self._container.add_stream(
-                "libx264", rate=self._rate or Fraction(30), options=self._options
+                CODECS[self._codec].encoder, rate=self._rate or Fraction(30), options=options
             )
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             context = stream.codec_context
@@ -183,7 +215,8 @@ class VideoWriter:
             if self._aspect:
                 context.sample_aspect_ratio = self._aspect
             self._matrix = self._tag(context, height)
-            stream.options.update(bounded_delay(float(self._rate or 30)))
+            if self._codec == "hevc" and self._extension != ".mkv":
+                context.codec_tag = "hvc1"  # QuickTime plays no other
             self._stream = stream
             if self._feed is not None:
                 self._sound = SoundTrack(

@@ -41,11 +41,13 @@ class VideoSource:
         start_s: float | None = None,
         end_s: float | None = None,
         *,
+        step: int = 1,
         max_pixels: int = MAX_PIXELS,
     ) -> None:
         """Open `path` ("-" is standard input) from `start_s` up to, without, `end_s`, as a player counts.
 
-        Pictures of more than `max_pixels` are refused.
+        With a `step` only every so-many-th picture is given, under its own number. Pictures of more than
+        `max_pixels` are refused.
 
         Raises:
             UsageError: the times cannot be meant.
@@ -65,6 +67,7 @@ class VideoSource:
         self._closed = False
         self._released = False
         self._index = 0
+        self._step = step
         try:
             self._from_s = float(self._reader.start) + (start_s or 0.0)
             self._until_s = float(self._reader.start) + end_s if end_s is not None else math.inf
@@ -77,12 +80,13 @@ class VideoSource:
         picture = first[0]
         self._first: tuple[av.VideoFrame, float] | None = first
         self._to_bgr = ToBgr(picture)
+        expected = self._expected_frames(start_s, end_s)
         self._info = SourceInfo(
             path=self._path,
             kind="video",
             size=self._to_bgr.size_of(picture),
             fps=self._reader.rate,
-            frames=self._expected_frames(start_s, end_s),
+            frames=None if expected is None else -(-expected // step),
         )
         self._hints = self._encoding_hints(picture)
 
@@ -110,7 +114,7 @@ class VideoSource:
             aspect = 1 / aspect
         return {
             "size": self._info.size,
-            "rate": self._info.fps,
+            "rate": None if self._info.fps is None else self._info.fps / self._step,
             "time_base": Fraction(stream.time_base),
             "color": color_tags(picture),
             "sample_aspect": Fraction(aspect) if aspect else None,
@@ -168,15 +172,17 @@ class VideoSource:
             self._reader.close()
 
     def _next_frame(self) -> Frame | None:
-        item = self._first if self._first is not None else next(self._pictures, None)
-        self._first = None
-        if item is None or item[1] >= self._until_s - _EPS_S:
-            if item is not None:
-                self._closed = True  # the cut's end: what comes after is nobody's business
-            return None
-        frame = Frame(image=self._to_bgr(item[0]), index=self._index, timestamp_s=item[1])
-        self._index += 1
-        return frame
+        while not self._closed:
+            item = self._first if self._first is not None else next(self._pictures, None)
+            self._first = None
+            if item is None or item[1] >= self._until_s - _EPS_S:
+                if item is not None:
+                    self._closed = True  # the cut's end: what comes after is nobody's business
+                return None
+            index, self._index = self._index, self._index + 1
+            if index % self._step == 0:
+                return Frame(image=self._to_bgr(item[0]), index=index, timestamp_s=item[1])
+        return None
 
     def _first_picture(self, start_s: float | None) -> tuple[av.VideoFrame, float]:
         first = next(self._pictures, None)
@@ -231,10 +237,11 @@ def open_video(
     start_s: float | None = None,
     end_s: float | None = None,
     *,
+    step: int = 1,
     max_pixels: int = MAX_PIXELS,
 ) -> VideoSource:
     """A video file ("-" for standard input) as a `FrameSource`; see `VideoSource`."""
-    return VideoSource(path, start_s, end_s, max_pixels=max_pixels)
+    return VideoSource(path, start_s, end_s, step=step, max_pixels=max_pixels)
 
 
 def open_file(path: str) -> BinaryIO:

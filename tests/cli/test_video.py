@@ -266,3 +266,63 @@ def test_looks_that_do_not_exist(option: str, value: str, clip: Path, tmp_path: 
     done = run_cli("video", clip, "--out", tmp_path / "x.mp4", option, value)
     assert done.returncode == 2
     assert option in done.stderr
+
+
+def test_every_second_frame_of_a_part_of_it_turned(
+    clip: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    out, record = tmp_path / "out.mp4", tmp_path / "out.jsonl"
+    options = ["--step", "2", "--crop", "30,20,40,60", "--rotate", "90", "--codec", "hevc", "--crf", "30"]
+    done = run_cli("video", clip, "--out", out, "--json", record, "--end", "1", *options, *solo)
+    assert done.returncode == 0, done.stderr
+    header, *frames, footer = map(json.loads, record.read_text().splitlines())
+    assert header["view"] == {"rotate": 90, "crop": [30, 20, 40, 60]}
+    assert [frame["frame"] for frame in frames] == [0, 2, 4, 6, 8, 10]
+    assert footer["frames"] == 6
+    for frame in frames:  # the whole view is one person, in the whole picture's pixels
+        assert frame["people"][0]["box"] == [30, 20, 70, 80]
+    written = frames_of(out)
+    assert [size for _, size in written] == [CLIP_SIZE] * 6
+    np.testing.assert_allclose([time for time, _ in written], [frame["time"] for frame in frames], atol=1e-3)
+
+
+def test_without_sound(sound_clip: Path, solo: list[str], tmp_path: Path, run_cli) -> None:
+    for name, options in (("with.mp4", []), ("without.mp4", ["--no-audio"])):
+        done = run_cli("video", sound_clip, "--out", tmp_path / name, "--end", "0.2", *options, *solo)
+        assert done.returncode == 0, done.stderr
+    with av.open(str(tmp_path / "with.mp4")) as one, av.open(str(tmp_path / "without.mp4")) as other:
+        assert (len(one.streams.audio), len(other.streams.audio)) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--out", "x.mov", "--codec", "vp9"], ".mov does not hold vp9"),
+        (["--out", "x.mp4", "--crf", "60"], "--crf 60"),
+        (["--out", "x.mp4", "--codec", "theora"], "--codec"),
+        (["--out", "x.mp4", "--step", "0"], "--step"),
+        (["--out", "x.mp4", "--rotate", "45"], "--rotate"),
+        (["--out", "x.mp4", "--crop", "1,2,3"], "X,Y,W,H"),
+        (["--out", "x.mp4", "--crop", "0,0,8,100"], "16 pixels"),
+        (["--out", "x.mp4", "--crop", "60,0,40,100"], "96x128"),
+        (["--out", "x.mp4", "--crop", "0,0,40,40", "--boxes", "BOXES"], "--crop"),
+    ],
+)
+def test_parts_turns_and_codecs_that_cannot_be_meant(
+    options: list[str], says: str, clip: Path, tmp_path: Path, run_cli
+) -> None:
+    boxes = tmp_path / "boxes.json"
+    boxes.write_text("{}")
+    options = [
+        str(boxes) if o == "BOXES" else str(tmp_path / o) if o.startswith("x.") else o for o in options
+    ]
+    done = run_cli("video", clip, *options)
+    assert done.returncode == 2, done.stderr
+    assert says in done.stderr
+    assert not list(tmp_path.glob("x.*"))
+
+
+def test_auto_rotation_cannot_read_a_stream_twice(run_process) -> None:
+    done = run_process("video", "-", "--rotate", "auto", "--json")
+    assert done.returncode == 2
+    assert "reads the beginning twice" in done.stderr

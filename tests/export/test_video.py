@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 from shufflecam.core.errors import OutputError, UsageError
-from shufflecam.export.video import VideoWriter, check_video_name
+from shufflecam.export.encoding import CODECS
+from shufflecam.export.video import VideoWriter, check_crf, check_video_name
 from shufflecam.sources import open_video
 from tests.clips import RATE, corners, make_clip, number_picture, read_number, tone_frames, video_times
 
@@ -388,3 +389,47 @@ def test_a_video_that_ends_in_a_b_frame_has_its_last_picture(
     with av.open(str(tmp_path / "short.mp4")) as container:
         shown = [float(frame.pts * frame.time_base) for frame in container.decode(video=0)]
     np.testing.assert_allclose(shown, times, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("codec", "extension"), [(name, ending) for name, codec in CODECS.items() for ending in codec.containers]
+)
+def test_every_codec_in_every_container_that_holds_it(
+    codec: str, extension: str, vfr_clip: Path, tmp_path: Path
+) -> None:
+    out = transcode(vfr_clip, tmp_path / f"out{extension}", codec=codec)
+    with av.open(str(out)) as container:
+        assert container.streams.video[0].codec_context.codec.canonical_name == codec
+    assert video_times(out) == pytest.approx(video_times(vfr_clip), abs=1e-3)
+    assert [read_number(picture) for picture in pictures(out)] == list(range(40))
+
+
+@pytest.mark.parametrize("codec", list(CODECS))
+def test_a_smaller_crf_is_a_larger_file(codec: str, plain_clip: Path, tmp_path: Path) -> None:
+    good, bad = (
+        transcode(plain_clip, tmp_path / f"{crf}.mp4", codec=codec, crf=crf).stat().st_size for crf in (5, 45)
+    )
+    assert good > bad
+
+
+def test_codecs_and_qualities_that_cannot_be_meant() -> None:
+    for name, codec in (("x.mov", "vp9"), ("x.mov", "av1"), ("x.mp4", "mpeg2")):
+        with pytest.raises(UsageError, match=codec):
+            check_video_name(name, codec)
+    with pytest.raises(UsageError, match=r"63 .*vp9|vp9.* 63"):
+        check_crf(64, "vp9")
+    with pytest.raises(UsageError, match="51"):
+        check_crf(52, "h264")
+    check_crf(52, "av1")
+
+
+@pytest.mark.parametrize("codec", ["hevc", "vp9", "av1"])
+def test_other_codecs_play_while_they_grow_too(codec: str, small_clips: Path, tmp_path: Path) -> None:
+    path = tmp_path / "growing.mp4"
+    writer = VideoWriter(path, codec=codec, rate=Fraction(RATE), size=(96, 64))
+    for index in range(90):
+        writer.write_image(number_picture(index), index / RATE)
+    seen = len(pictures(path))
+    writer.close()
+    assert seen >= 60, "a killed run loses a second at most"
+    assert len(pictures(path)) == 90

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from fractions import Fraction
 from pathlib import Path
 
@@ -83,6 +84,18 @@ def test_cut_is_exact_in_every_container(small_clips: Path, name: str) -> None:
 def test_times_that_cannot_be_meant(plain_clip: Path, start: float | None, end: float | None) -> None:
     with pytest.raises(UsageError):
         open_video(plain_clip, start, end)
+
+
+@pytest.mark.parametrize(("step", "start"), [(1, None), (3, None), (7, 0.5), (100, None)])
+def test_a_step_keeps_numbers_and_times(plain_clip: Path, step: int, start: float | None) -> None:
+    with closing(open_video(plain_clip, start)) as source:
+        every = [(frame.index, frame.timestamp_s, read_number(frame.image)) for frame in source.frames()]
+    with closing(open_video(plain_clip, start, step=step)) as source:
+        some = [(frame.index, frame.timestamp_s, read_number(frame.image)) for frame in source.frames()]
+        assert some == every[::step]
+        assert source.info.frames == len(some)
+        assert source.info.fps == 30
+        assert source.encoding_hints()["rate"] == Fraction(30, step)
 
 
 def test_start_beyond_the_end(plain_clip: Path) -> None:
