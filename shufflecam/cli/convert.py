@@ -11,7 +11,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from shufflecam.export.json import SavedRecord
+    from shufflecam.export.read import SavedRecord
     from shufflecam.export.open import RecordSink
 
 ENDINGS = {
@@ -31,7 +31,7 @@ ENDINGS = {
     epilog="""\b
 Examples:
   shufflecam convert poses.jsonl --format csv --out poses.csv --angles
-  shufflecam convert poses.jsonl --format trc --out squat.trc
+  shufflecam convert poses.jsonl --format trc --out squat.trc --pixels-per-metre 410
   shufflecam convert poses.json --format coco --out results.json --image-ids person_keypoints_val2017.json
 """
 )
@@ -51,6 +51,12 @@ Examples:
     type=click.Path(path_type=Path),
     help="coco: annotations that number the pictures.",
 )
+@click.option(
+    "--pixels-per-metre",
+    metavar="N",
+    type=click.FloatRange(0, min_open=True),
+    help="trc: the picture's scale where the people are; the file is then in metres, not in pixels.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -60,6 +66,7 @@ def command(
     out: Path,
     angles: bool,
     image_ids: Path | None,
+    pixels_per_metre: float | None,
     overwrite: bool,
     quiet: bool,
     debug: bool,
@@ -69,8 +76,7 @@ def command(
     A record that a killed program left is read up to its last whole line.
     """
     from shufflecam.cli.outputs import refuse_same_file
-    from shufflecam.export.json import read_record
-    from shufflecam.export.saved import results
+    from shufflecam.export.read import read_record
 
     talk = Talk(quiet)
     endings = ENDINGS[kind]
@@ -80,41 +86,53 @@ def command(
         raise UsageError("--angles adds columns to csv and parquet; leave it out, or take one of these.")
     if image_ids is not None and kind != "coco":
         raise UsageError("--image-ids numbers the pictures of --format coco; leave it out.")
+    if pixels_per_metre is not None and kind != "trc":
+        raise UsageError("--pixels-per-metre is the scale of --format trc; leave it out.")
     refuse_same_file(out, str(poses), "--out")
     saved = read_record(poses)
-    sink = _sink(saved, kind, out, angles=angles, image_ids=image_ids, overwrite=overwrite)
+    if kind == "trc":
+        sink = _trc_sink(saved, out, pixels_per_metre, overwrite=overwrite)
+    else:
+        sink = _sink(kind, out, angles=angles, image_ids=image_ids, overwrite=overwrite)
     sink.begin(saved.header)
     frames = people = 0
     try:
-        for result in results(saved):
+        for result in saved.results(on_cut=talk.note):
             sink.write(result)
             frames, people = frames + 1, people + len(result.poses)
     finally:
         footer = saved.footer() or {}
         sink.close(complete=bool(footer.get("complete")), dropped=int(footer.get("dropped") or 0))
-    if not footer:
-        talk.note(
-            f"{poses} ends without a footer (the program was killed): its {frames} whole frames were read"
-        )
     written = ", ".join(str(path) for path in getattr(sink, "paths", [out]))
     talk.say(f"{frames} frames, {people} poses -> {written}")
 
 
-def _sink(
-    saved: SavedRecord, kind: str, out: Path, *, angles: bool, image_ids: Path | None, overwrite: bool
+def _trc_sink(
+    saved: SavedRecord, out: Path, pixels_per_metre: float | None, *, overwrite: bool
 ) -> RecordSink:
+    """The writer, its targets checked; its header wants to know how much will come."""
+    from shufflecam.export.summary import summarize
+    from shufflecam.export.trc import TrcSink
+
+    found = summarize(saved)
+    ids = [number for number in found.people if number is not None]
+    seconds = found.last_s - found.first_s
+    return TrcSink(
+        out,
+        frames=found.frames,
+        ids=ids,
+        rate=(found.frames - 1) / seconds if seconds > 0 else None,
+        pixels_per_metre=pixels_per_metre,
+        overwrite=overwrite,
+    )
+
+
+def _sink(kind: str, out: Path, *, angles: bool, image_ids: Path | None, overwrite: bool) -> RecordSink:
     """The writer, its target checked."""
     if kind == "parquet" or (kind == "csv" and angles):
         from shufflecam.export.table import TableSink
 
         return TableSink(out, angles=angles, overwrite=overwrite)
-    if kind == "trc":
-        from shufflecam.export.summary import summarize
-        from shufflecam.export.trc import TrcSink
-
-        found = summarize(saved)
-        ids = [number for number in found.people if number is not None]
-        return TrcSink(out, frames=found.frames, ids=ids, overwrite=overwrite)
     if kind == "alphapose":
         from shufflecam.export.alphapose import AlphaPoseSink
 

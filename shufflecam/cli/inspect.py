@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from shufflecam.export.json import SavedRecord
+    from shufflecam.export.read import SavedRecord
     from shufflecam.export.summary import RecordSummary
 
 
@@ -26,7 +26,7 @@ Examples:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(poses: Path, as_json: bool, debug: bool) -> None:
     """Who is in a record (POSES, .json or .jsonl), for how long, how sure, and what is missing."""
-    from shufflecam.export.json import read_record
+    from shufflecam.export.read import read_record
     from shufflecam.export.summary import summarize
 
     saved = read_record(poses)
@@ -56,6 +56,10 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         f"{saved.path}: {source.get('kind')} {source.get('path')}, {model.get('name')}", markup=False
     )
     size = f"{source.get('width')}x{source.get('height')}" if source.get("width") else "sizes differ"
+    if found.notice:
+        console.print(found.notice, style="yellow", markup=False)
+    if found.camera_gaps:
+        console.print(f"the camera was away {found.camera_gaps} times, {found.camera_away_s:.1f} s in all")
     end = {None: "killed before its end", True: "complete", False: "stopped early"}[found.complete]
     dropped = f", {found.dropped} dropped" if found.dropped else ""
     console.print(

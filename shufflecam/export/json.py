@@ -7,7 +7,6 @@ whose footer says `"complete": false`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -156,82 +155,3 @@ class JsonDocumentSink:
 
     def _tail(self, dropped: int | None = None, complete: bool = False) -> str:
         return f'\n],\n"footer":{dumps(record.footer(self._frames, dropped, complete))}}}\n'
-
-
-@dataclass(frozen=True)
-class SavedRecord:
-    """A record file, read back. `frames()` reads as it goes, so that length costs no memory."""
-
-    path: Path
-    header: record.Record
-
-    def frames(self) -> Iterator[record.Record]:
-        """Every whole frame line, in order; a line cut short at the end (a killed program) is left out."""
-        for entry in _entries(self.path):
-            if entry.get("type") == "frame":
-                yield entry
-
-    def footer(self) -> record.Record | None:
-        """The last line, or None where the program was killed before it could write it."""
-        last = None
-        for entry in _entries(self.path):
-            last = entry
-        return last if last is not None and last.get("type") == "footer" else None
-
-
-def read_record(path: Path) -> SavedRecord:
-    """Open a record, JSON Lines or document.
-
-    Raises:
-        SourceError: it cannot be read, or is not a record of ours.
-    """
-    for entry in _entries(path):
-        if entry.get("type") != "header" or entry.get("schema") != record.SCHEMA:
-            break
-        return SavedRecord(path, entry)
-    raise SourceError(
-        f"{path} does not begin with a {record.SCHEMA} header; was it written by shufflecam --json?"
-    )
-
-
-def _entries(path: Path) -> Iterator[record.Record]:
-    """Header, frames and footer in order, of either form."""
-    try:
-        with path.open(encoding="utf-8", errors="surrogateescape") as lines:
-            first = next(lines, "")
-            if first.startswith('{"header":') or not first.startswith('{"type":'):
-                yield from _document_entries(path)
-                return
-            yield from _line_entries(path, first, lines)
-    except OSError as error:
-        raise SourceError(f"Cannot read {path}: {reason(error)}.") from error
-
-
-def _line_entries(path: Path, first: str, lines: Iterator[str]) -> Iterator[record.Record]:
-    number, line = 1, first
-    while line:
-        following = next(lines, "")
-        try:
-            entry = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            if not following:
-                return  # the program was killed within this line
-            raise SourceError(f"{path}, line {number}, is not JSON ({error}).") from error
-        if not isinstance(entry, dict):
-            raise SourceError(f"{path}, line {number}, is not an object.")
-        yield entry
-        number, line = number + 1, following
-
-
-def _document_entries(path: Path) -> Iterator[record.Record]:
-    try:
-        document = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
-        entries = [document["header"], *document["frames"], document["footer"]]
-    except (ValueError, RecursionError, KeyError, TypeError) as error:
-        raise SourceError(
-            f"{path} is not a record ({type(error).__name__}: {error}); was it written by shufflecam --json?"
-        ) from error
-    for entry in entries:
-        if not isinstance(entry, dict):
-            raise SourceError(f"{path} is not a record: its frames are not objects.")
-        yield entry

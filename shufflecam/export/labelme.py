@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from shufflecam.core.errors import OutputError
+from shufflecam.core.errors import OutputError, SourceError
 from shufflecam.core.types import FrameResult, Pose
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, reason
@@ -53,7 +53,7 @@ class LabelMeSink:
         if not result.poses:
             return
         picture = result.frame.file or f"{self._stem}_{result.frame.index:012d}.jpg"
-        target = self._folder / PurePosixPath(picture).with_suffix(".json")
+        target = self._folder / _below(picture)
         width, height = result.frame.size
         document: dict[str, Any] = {
             "version": VERSION,
@@ -85,6 +85,16 @@ class LabelMeSink:
             if triple is not None:
                 shapes.append(_shape(name, [triple[:2]], group, "point"))
         return shapes
+
+
+def _below(picture: str) -> PurePosixPath:
+    """The file's place below the folder. Raises SourceError: a record may not say where else to write."""
+    path = PurePosixPath(picture)
+    if path.is_absolute() or ".." in path.parts or not path.name:
+        path = PurePosixPath(path.name)
+    if not path.name or path.name == ".." or "\0" in picture:
+        raise SourceError(f"The record names a picture {picture!r}; there can be no such file.")
+    return path.with_suffix(".json")
 
 
 def _shape(label: str, points: list[list[float]], group: int, kind: str) -> dict[str, Any]:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from shufflecam.export import record
-from shufflecam.export.json import SavedRecord
-from shufflecam.export.saved import results
+from shufflecam.export.read import SavedRecord
 
 SURE = 0.3
 """The score from which a keypoint is drawn by default."""
@@ -50,7 +49,12 @@ class RecordSummary:
     last_s: float = 0.0
     complete: bool | None = None
     """None: the program was killed before it could say."""
+    notice: str | None = None
+    """Where the record ends too early, and how much of it is whole."""
     dropped: int | None = None
+    camera_gaps: int = 0
+    """How often the camera was away."""
+    camera_away_s: float = 0.0
     people: dict[int | None, PersonSummary] = field(default_factory=dict)
 
 
@@ -61,13 +65,17 @@ def summarize(saved: SavedRecord) -> RecordSummary:
         SourceError: it does not follow the schema.
     """
     found = RecordSummary()
+    notices: list[str] = []
     rows: dict[int | None, int] = {}
-    for result in results(saved):
+    for result in saved.results(on_cut=notices.append):
         time = result.frame.timestamp_s
         if found.frames == 0:
             found.first_s = time
         found.frames += 1
         found.last_s = time
+        if result.frame.gap is not None:
+            found.camera_gaps += 1
+            found.camera_away_s += result.frame.gap.to_s - result.frame.gap.from_s
         found.with_people += bool(result.poses)
         found.most_people = max(found.most_people, len(result.poses))
         seen: set[int | None] = set()
@@ -88,7 +96,9 @@ def summarize(saved: SavedRecord) -> RecordSummary:
             rows[pose.track_id] = found.frames
             person.frames += 1
             person.last_s, person.last_frame = time, result.frame.index
+    found.notice = notices[0] if notices else None
     footer: record.Record | None = saved.footer()
-    if footer is not None:
+    # A document whose program was killed has a footer, but nobody counted what was dropped.
+    if footer is not None and footer.get("dropped") is not None:
         found.complete, found.dropped = bool(footer.get("complete")), footer.get("dropped")
     return found

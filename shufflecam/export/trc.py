@@ -1,7 +1,8 @@
 """TRC, the marker files of motion capture, as OpenSim and Pose2Sim read them: one file a person.
 
 The format is three-dimensional; a camera sees two. X is to the right, Y upwards from the picture's lower
-edge, Z is 0, and the unit is the pixel, under the name `px`.
+edge, Z is 0. Without a scale the unit is the pixel, under the name `px`, which OpenSim does not know: it
+wants metres, so give the scale for it.
 """
 
 from __future__ import annotations
@@ -25,13 +26,24 @@ class TrcSink:
     `nan`, which OpenSim and pandas take for missing. The header wants the number of frames in advance.
     """
 
-    def __init__(self, target: Path, *, frames: int, ids: list[int], overwrite: bool = False) -> None:
+    def __init__(
+        self,
+        target: Path,
+        *,
+        frames: int,
+        ids: list[int],
+        rate: float | None = None,
+        pixels_per_metre: float | None = None,
+        overwrite: bool = False,
+    ) -> None:
         """Check the targets.
 
         Args:
             target: ends in .trc.
             frames: how many will come.
             ids: of the people; empty: nobody is tracked, and the surest of each frame is taken.
+            rate: frames a second, where the record's header does not say it.
+            pixels_per_metre: the scale; None: pixels are written.
             overwrite: whether files may be replaced.
 
         Raises:
@@ -44,6 +56,9 @@ class TrcSink:
         for path in self._targets.values():
             check_writable(path, overwrite)
         self._frames = frames
+        self._rate = rate
+        self._unit, self._scale = (UNIT, 1.0) if pixels_per_metre is None else ("m", 1 / pixels_per_metre)
+        self._decimals = 3 if pixels_per_metre is None else 6
         self._files: dict[int | None, TextFile] = {}
         self._names: list[str] = []
         self._rows = 0
@@ -60,7 +75,7 @@ class TrcSink:
             SourceError: the record has no frame rate: pictures are no movement.
             OutputError: a file cannot be opened.
         """
-        rate = header["source"].get("fps")
+        rate = header["source"].get("fps") or self._rate
         if header["source"].get("kind") == "images":
             raise SourceError("A record of pictures has no time, which a .trc file needs; use csv or coco.")
         self._names = [_marker(name) for name in header["skeleton"]["keypoints"]]
@@ -76,7 +91,7 @@ class TrcSink:
                 f"PathFileType\t4\t(X/Y/Z)\t{path.name}\n"
                 "DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\t"
                 "OrigNumFrames\n"
-                f"{shown}\t{shown}\t{self._frames}\t{len(self._names)}\t{UNIT}\t{shown}\t1\t{self._frames}\n"
+                f"{shown}\t{shown}\t{self._frames}\t{len(self._names)}\t{self._unit}\t{shown}\t1\t{self._frames}\n"
                 "Frame#\tTime\t" + "\t\t\t".join(self._names) + "\t\t\n"
                 f"\t\t{columns}\n\n"
             )
@@ -87,12 +102,15 @@ class TrcSink:
         height = result.frame.size[1]
         for number, file in self._files.items():
             pose = _whose(result.poses, number)
-            cells = [
-                cell
-                for joint in range(len(self._names))
-                for cell in _cells(None if pose is None else pose, joint, height)
-            ]
+            cells = [cell for joint in range(len(self._names)) for cell in self._cells(pose, joint, height)]
             file.append(f"{self._rows}\t{result.frame.timestamp_s:.6f}\t" + "\t".join(cells) + "\n")
+
+    def _cells(self, pose: Pose | None, joint: int, height: int) -> tuple[str, str, str]:
+        x, y = (math.nan, math.nan) if pose is None else pose.drawn_keypoints[joint].tolist()
+        if not (math.isfinite(x) and math.isfinite(y)):
+            return "nan", "nan", "nan"
+        x, y = x * self._scale, (height - y) * self._scale
+        return f"{x:.{self._decimals}f}", f"{y:.{self._decimals}f}", f"{0:.{self._decimals}f}"
 
     def close(self, *, complete: bool, dropped: int = 0) -> None:
         """Close the files."""
@@ -113,13 +131,3 @@ def _whose(poses: tuple[Pose, ...], number: int | None) -> Pose | None:
     if number is None:
         return poses[0] if poses else None
     return next((pose for pose in poses if pose.track_id == number), None)
-
-
-def _cells(pose: Pose | None, joint: int, height: int) -> tuple[str, str, str]:
-    if pose is None:
-        return "nan", "nan", "nan"
-    points = pose.keypoints if pose.keypoints_smoothed is None else pose.keypoints_smoothed
-    x, y = (float(value) for value in points[joint])
-    if not (math.isfinite(x) and math.isfinite(y)):
-        return "nan", "nan", "nan"
-    return f"{x:.3f}", f"{height - y:.3f}", "0.000"

@@ -13,7 +13,8 @@ import pytest
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import SourceInfo
 from shufflecam.export import record
-from shufflecam.export.json import JsonLinesSink, read_record
+from shufflecam.export.json import JsonLinesSink
+from shufflecam.export.read import read_record
 from shufflecam.export.summary import summarize
 from tests.people import figure, pose_of, result_of
 

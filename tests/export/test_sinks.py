@@ -23,7 +23,8 @@ from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FrameResult, Gap, SourceInfo
 from shufflecam.export import record
 from shufflecam.export.coco import image_id
-from shufflecam.export.json import JsonDocumentSink, JsonLinesSink, read_record
+from shufflecam.export.json import JsonDocumentSink, JsonLinesSink
+from shufflecam.export.read import read_record
 from shufflecam.export.open import RecordSink, check_record_target, open_record_sink
 from tests.people import figure, pose_of, result_of
 

@@ -15,7 +15,7 @@ from shufflecam.core.errors import OutputError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import SourceInfo
 from shufflecam.export import record
-from shufflecam.export.json import read_record
+from shufflecam.export.read import read_record
 from shufflecam.live.saving import Recorder, fresh_path, save_snapshot
 from tests.people import figure, pose_of, result_of
 
