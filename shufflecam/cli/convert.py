@@ -11,8 +11,8 @@ from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from shufflecam.export.read import SavedRecord
     from shufflecam.export.open import RecordSink
+    from shufflecam.export.read import SavedRecord
 
 ENDINGS = {
     "shufflecam": (".json", ".jsonl"),

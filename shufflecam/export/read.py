@@ -47,7 +47,7 @@ class SavedRecord:
     """(width, height) of the pictures; None where each says its own."""
 
     def results(self, on_cut: Notice | None = None) -> Iterator[FrameResult]:
-        """Every frame, in order, with a black picture of the right size (a view of one pixel: it costs nothing).
+        """Every frame, in order, with a black picture of the right size, which costs nothing.
 
         Where neither header nor frame says the size, it is 1x1.
 
@@ -146,7 +146,7 @@ def read_record(path: Path) -> SavedRecord:
     raise SourceError(f"{path} does not begin with a {record.SCHEMA} header; {_ASK}")
 
 
-class _Cut(Exception):  # noqa: N818 - it is no error, it is where a file ends
+class _Cut(Exception):
     """The file ends within a value; the text says where."""
 
 

@@ -184,3 +184,35 @@ def test_bad_input(
     assert done.returncode == code, done.stderr
     assert says in done.stderr
     assert not (tmp_path / "x.csv").exists()
+
+
+def test_a_scale_makes_a_trc_file_metric(poses: Path, tmp_path: Path, run_cli) -> None:
+    out = tmp_path / "squat.trc"
+    done = run_cli("convert", poses, "--format", "trc", "--out", out, "--pixels-per-metre", "50")
+    assert done.returncode == 0, done.stderr
+    lines = (tmp_path / "squat_person1.trc").read_text().split("\n")
+    assert lines[2].split("\t")[4] == "m"
+    triple = entries(poses)[1]["people"][0]["keypoints"][0]
+    first = [float(cell) for cell in lines[6].split("\t")]
+    assert first[2:5] == pytest.approx([triple[0] / 50, (SIZE[1] - triple[1]) / 50, 0], abs=1e-6)
+
+
+def test_a_rate_that_the_header_does_not_say_is_measured(poses: Path, tmp_path: Path, run_cli) -> None:
+    lines = entries(poses)
+    lines[0]["source"]["fps"] = None
+    poses.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert run_cli("convert", poses, "--format", "trc", "--out", tmp_path / "a.trc").returncode == 0
+    assert (tmp_path / "a_person1.trc").read_text().split("\n")[2].split("\t")[0] == f"{RATE}"
+
+
+@pytest.mark.parametrize("name", ["../../x.jpg", "/x.jpg", "a/../../x.jpg"])
+def test_a_record_cannot_have_files_written_elsewhere(
+    name: str, poses: Path, tmp_path: Path, run_cli
+) -> None:
+    lines = entries(poses)
+    lines[1]["file"] = name
+    poses.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    folder = tmp_path / "below" / "labelme"
+    assert run_cli("convert", poses, "--format", "labelme", "--out", folder).returncode == 0
+    assert (folder / "x.json").is_file()
+    assert not [path for path in tmp_path.rglob("x.json") if folder not in path.parents]

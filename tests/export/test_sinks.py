@@ -24,8 +24,8 @@ from shufflecam.core.types import FrameResult, Gap, SourceInfo
 from shufflecam.export import record
 from shufflecam.export.coco import image_id
 from shufflecam.export.json import JsonDocumentSink, JsonLinesSink
-from shufflecam.export.read import read_record
 from shufflecam.export.open import RecordSink, check_record_target, open_record_sink
+from shufflecam.export.read import read_record
 from tests.people import figure, pose_of, result_of
 
 ROOT = Path(__file__).parents[2]  # where the programs below find both packages
