@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from shufflecam.cli.batch import (
     DONE,
@@ -33,6 +36,87 @@ if TYPE_CHECKING:
 Runner = Callable[[Sequence[Item], "VideoJob", "FinderOptions", Callable[..., None]], Iterator[Report]]
 
 COLORS = {DONE: "green", SKIPPED: "dim"}
+
+
+def many_options(command: Any) -> Any:
+    """What `ManyOptions` takes."""
+    for option in (
+        click.option(
+            "--ray-address",
+            metavar="ADDRESS",
+            help="Of the cluster (auto, HOST:PORT); else RAY_ADDRESS, else this machine alone.",
+        ),
+        click.option(
+            "--cluster",
+            type=click.Choice(["ray"]),
+            help="With --out DIR: spread the videos over a Ray cluster; what is there already is left out.",
+        ),
+        click.option(
+            "--jobs",
+            metavar="N",
+            type=click.IntRange(1, 256),
+            default=1,
+            show_default=True,
+            help="With --out DIR: work on N videos at a time.",
+        ),
+        click.option(
+            "--skip-existing", is_flag=True, help="With --out DIR: leave out what is there already."
+        ),
+        click.option("--recursive", is_flag=True, help="Folders with everything below them."),
+    ):
+        command = option(command)
+    return command
+
+
+@dataclass(frozen=True)
+class ManyOptions:
+    """How many videos are worked on."""
+
+    recursive: bool
+    skip_existing: bool
+    jobs: int
+    cluster: str | None
+    ray_address: str | None
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> ManyOptions:
+        """Remove this class's options from a command's keyword arguments. Raises UsageError."""
+        many = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
+        if many.ray_address is not None and many.cluster is None:
+            raise UsageError("--ray-address says where the cluster is; add --cluster ray.")
+        if many.cluster is not None and many.jobs > 1:
+            raise UsageError("--jobs is for this machine; the cluster uses all the cores that it has.")
+        return many
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether anything was given that makes no sense for one video."""
+        return self.skip_existing or self.jobs > 1 or self.cluster is not None
+
+
+def run_many(
+    sources: Sequence[str], job: VideoJob, finder_options: FinderOptions, many: ManyOptions, talk: Talk
+) -> None:
+    """Find the videos and work on them; errors as in `run_batch`."""
+    from shufflecam.sources.paths import VIDEO, find_files
+
+    if "-" in sources:
+        raise UsageError("Standard input is one video; give --out a file, or the videos as files.")
+    check_many(job, finder_options)
+    if many.cluster is not None:
+        from shufflecam.cli.cluster import load_ray, run_on_ray
+
+        load_ray()
+    found = find_files(sources, many.recursive, VIDEO, besides=job.out or job.json_target)
+    run: Runner = run_one_by_one
+    if many.cluster is not None:
+        run = partial(run_on_ray, address=many.ray_address)
+    elif many.jobs > 1:
+        from shufflecam.cli.workers import run_in_processes
+
+        run = partial(run_in_processes, jobs=many.jobs)
+    skip = many.skip_existing or many.cluster is not None
+    run_batch(found, job, finder_options, talk, skip=skip, run=run)
 
 
 def run_batch(

@@ -23,6 +23,7 @@ from shufflecam.cli.options import (
     take_look,
     tracking_options,
 )
+from shufflecam.cli.overview import ManyOptions, many_options, run_many
 from shufflecam.cli.twice import SmoothCommand, found_beforehand, offline_option
 from shufflecam.cli.viewing import (
     AUTO,
@@ -89,16 +90,7 @@ Examples:
     type=click.Path(),
     help="The video with skeletons (.mp4, .mov or .mkv); of many inputs a folder.",
 )
-@click.option("--recursive", is_flag=True, help="Folders with everything below them.")
-@click.option("--skip-existing", is_flag=True, help="With --out DIR: leave out what is there already.")
-@click.option(
-    "--jobs",
-    metavar="N",
-    type=click.IntRange(1, 256),
-    default=1,
-    show_default=True,
-    help="With --out DIR: work on N videos at a time.",
-)
+@many_options
 @click.option("--start", "start_s", metavar="T", type=TimeType(), help="Begin here: seconds, or [H:]MM:SS.")
 @click.option("--end", "end_s", metavar="T", type=TimeType(), help="End here.")
 @click.option(
@@ -119,9 +111,6 @@ Examples:
 def command(
     sources: tuple[str, ...],
     out: str | None,
-    recursive: bool,
-    skip_existing: bool,
-    jobs: int,
     quiet: bool,
     debug: bool,
     **options: Any,
@@ -136,26 +125,16 @@ def command(
     What has its name there is whole: until then it is called NAME.part.mp4, and plays. A video that fails
     does not stop the others, and the exit code is then 5.
     """
-    finder_options = FinderOptions.take(options)
+    finder_options, many = FinderOptions.take(options), ManyOptions.take(options)
     job = VideoJob(
         source=sources[0], out=Path(out) if out is not None else None, look=take_look(options), **options
     )
-    if not is_many(sources, out, job.json_target):
-        if skip_existing or jobs > 1:
-            raise UsageError("--skip-existing and --jobs are for many videos; give --out a folder.")
-        run_video(job, finder_options, Talk(quiet))
+    if is_many(sources, out, job.json_target):
+        run_many(sources, job, finder_options, many, Talk(quiet))
         return
-    from shufflecam.cli.batch import run_one_by_one
-    from shufflecam.cli.overview import check_many, run_batch
-    from shufflecam.cli.workers import run_in_processes
-    from shufflecam.sources.paths import VIDEO, find_files
-
-    if "-" in sources:
-        raise UsageError("Standard input is one video; give --out a file, or the videos as files.")
-    check_many(job, finder_options)
-    found = find_files(sources, recursive, VIDEO, besides=job.out or job.json_target)
-    run = run_one_by_one if jobs == 1 else partial(run_in_processes, jobs=jobs)
-    run_batch(found, job, finder_options, Talk(quiet), skip=skip_existing, run=run)
+    if many.is_asked_for:
+        raise UsageError("--skip-existing, --jobs and --cluster are for many videos; give --out a folder.")
+    run_video(job, finder_options, Talk(quiet))
 
 
 def is_many(sources: Sequence[str], out: str | None, json_target: str | None) -> bool:
