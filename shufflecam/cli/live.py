@@ -52,7 +52,7 @@ class Face(Protocol):
         Args:
             picture: (H, W, 3) uint8 BGR, drawn, without the HUD; changed by the last face only. Empty
                 where `wants_picture` was False.
-            result: the newest.
+            result: the newest, or the one that stands still.
             figures: for the HUD.
             state: of the keys.
         """
@@ -159,7 +159,7 @@ class Show:
         figures = self._figures.at(self._last, self._savings.recorder.recorded_s)
         self._tell_trouble(figures.trouble)
         for face in self._faces:
-            key = face.show(_NO_PICTURE if picture is None else picture, self._last, figures, self.state)
+            key = face.show(_NO_PICTURE if picture is None else picture, self._frozen, figures, self.state)
             self._take(key)
 
     def _tell_trouble(self, trouble: str) -> None:

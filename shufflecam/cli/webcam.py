@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from shufflecam.core.types import FrameResult
     from shufflecam.export.open import RecordSink
     from shufflecam.finder import PoseFinder
+    from shufflecam.live.picture import Scene
     from shufflecam.live.saving import Recorder
     from shufflecam.live.server import LiveServer
     from shufflecam.render import Look
@@ -56,6 +58,7 @@ class LiveJob:
     serve: int | None
     host: str | None
     headless: bool
+    preview: bool
     mirror: bool
     recording: Path | None
     save_to: Path
@@ -112,6 +115,7 @@ Examples:
     help="With --serve: for others on the network too (0.0.0.0), who need the token in the printed address.",
 )
 @click.option("--headless", is_flag=True, help="No window, a status line instead.")
+@click.option("--preview", is_flag=True, help="No window, the picture in the terminal (over SSH); same keys.")
 @click.option(
     "--mirror", is_flag=True, help="Show the window as a mirror; records and recordings stay unmirrored."
 )
@@ -185,9 +189,14 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     if job.replay is not None:
         refuse_same_file(job.recording, str(job.replay), "--record")
         refuse_same_file(job.json_target, str(job.replay), "--json")
+    if job.preview:
+        from shufflecam.cli.preview import check_terminal
+
+        check_terminal(talk.console, data_on_stdout=job.json_target == "-")
     given = finder_options.given_boxes()
+    windowless = job.headless or job.preview
     # Decided before the first window call: without a display that call ends the process.
-    problem = None if job.headless else display_problem()
+    problem = None if windowless else display_problem()
     if problem is not None:
         talk.note(f"{problem}; going on without a window, Ctrl-C ends")
 
@@ -316,18 +325,19 @@ class _LiveRun:
         if self._record is not None:
             self._record.begin(header)
             sinks.append(self._record)
-        faces = self._faces()
+        scene = Scene(finder.skeleton, job.look)
+        faces, say = self._faces(scene)
         if self._server is not None:
             broadcast = Broadcast(header)
             self._server.start(broadcast)
-            self._talk.say(f"live page: {self._server.url}")
+            say(f"live page: {self._server.url}")
             sinks.append(BroadcastSink(broadcast))
             faces.insert(0, BrowserFace(broadcast))
         show = Show(
             LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),
-            Scene(finder.skeleton, job.look),
+            scene,
             faces,
-            Savings(self.recorder, job.save_to, header, self._talk.say),
+            Savings(self.recorder, job.save_to, header, say),
             LiveState(
                 kpt_thr=job.look.kpt_thr,
                 view="black" if job.look.skeleton_only else "skeleton",
@@ -337,10 +347,16 @@ class _LiveRun:
         )
         return [*sinks, show], show
 
-    def _faces(self) -> list[Face]:
+    def _faces(self, scene: Scene) -> tuple[list[Face], Callable[[str], None]]:
+        """Who shows the run, the one that draws into the picture last; and where to say things meanwhile."""
         from shufflecam.cli.live import StatusFace, WindowFace
 
-        return [WindowFace() if self._in_window else StatusFace(self._talk.console)]
+        if self._job.preview:
+            from shufflecam.cli.preview import PreviewFace
+
+            preview = PreviewFace(self._talk.console, scene)
+            return [preview], preview.say
+        return [WindowFace() if self._in_window else StatusFace(self._talk.console)], self._talk.say
 
     def _on_result(self, result: FrameResult) -> None:
         self._frames += 1
