@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import select
@@ -30,8 +31,9 @@ from shufflecam.live.state import HELP, LiveState
 if TYPE_CHECKING:
     from shufflecam.core.types import Pose
 
-MOST_COLUMNS = 160
+MOST_COLUMNS = 120
 REDRAW_S = 0.1
+LONGEST_S = 2.0
 SHARE = 0.25
 """Of the time that may go into drawing: a slow line is drawn on less often, not waited for."""
 
@@ -148,15 +150,23 @@ class PreviewFace:
     ) -> int | None:
         """Draw, unless that was a moment ago; the key."""
         began = self._clock()
-        if began < self._next_s:
+        before = self._console.size
+        self._measure()
+        if began < self._next_s and self._console.size == before:
             return self._keys.read()
         if self._live is None:
-            self._live = Live(console=self._console, screen=True, auto_refresh=False, redirect_stderr=False)
+            self._live = Live(
+                console=self._console,
+                screen=True,
+                auto_refresh=False,
+                redirect_stdout=False,
+                redirect_stderr=False,
+            )
             self._live.start()
             self._keys.start()
         self._live.update(self._renderable(result, figures, state), refresh=True)
         took_s = self._clock() - began
-        self._next_s = began + max(REDRAW_S, took_s / SHARE)
+        self._next_s = began + min(LONGEST_S, max(REDRAW_S, took_s / SHARE))
         return self._keys.read()
 
     def poll(self) -> int | None:
@@ -173,11 +183,17 @@ class PreviewFace:
             self._console.print(text, markup=False)
         self._later = []
 
+    def _measure(self) -> None:
+        """Take the terminal's own word for its size: COLUMNS and LINES are those from before a resize."""
+        with contextlib.suppress(OSError, ValueError):  # not a real terminal
+            self._console.size = os.get_terminal_size(self._console.file.fileno())
+
     def _renderable(self, result: FrameResult | None, figures: Figures, state: LiveState) -> HalfBlocks:
-        plain = replace(state, ids=False)  # there is no room for numbers
+        plain = replace(state, ids=False)  # there is no room for numbers, nor for both dots and lines
+        scene = replace(self._scene, look=replace(self._scene.look, joints=state.view == "keypoints"))
 
         def draw(room: tuple[int, int]) -> ImageArray | None:
-            return None if result is None else compose(fitted(result, room), plain, self._scene)
+            return None if result is None else compose(fitted(result, room), plain, scene)
 
         lines = [numbers(figures, screen=False), figures.trouble or condition(figures, state)]
         if self._later:

@@ -139,9 +139,11 @@ def test_in_a_real_terminal_that_is_resized(pose_weights: Path, clip: Path, tmp_
 
     resize(60, 60)
     before = termios.tcgetattr(slave)
-    environment = cli_environment(tmp_path, TERM="xterm-256color", COLORTERM="truecolor")
-    for name in ("COLUMNS", "LINES", "NO_COLOR"):
-        environment.pop(name, None)
+    # Some terminals say their first size in the environment, and it stays there.
+    environment = cli_environment(
+        tmp_path, TERM="xterm-256color", COLORTERM="truecolor", COLUMNS="60", LINES="60"
+    )
+    environment.pop("NO_COLOR", None)
     process = subprocess.Popen(
         [sys.executable, "-m", "shufflecam", "webcam", "--replay", str(clip), "--loop", "--preview",
          "--weights", str(pose_weights), "--detector", "none", "--json", str(tmp_path / "poses.jsonl")],

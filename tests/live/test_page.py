@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import cv2
@@ -10,6 +11,8 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="needs shufflecam[serve]")
 
+from shufflecam.angles import joint_angles
+from shufflecam.core.skeleton import COCO_17
 from shufflecam.export import record
 from shufflecam.live.broadcast import Broadcast
 from shufflecam.live.server import LiveServer
@@ -41,6 +44,12 @@ def test_picture_figures_and_angles(tmp_path: Path) -> None:
             "[...document.querySelectorAll('#legend button')].map((one) => one.textContent).join('; ')"
         )
         assert "left knee90°" in angles
+        # The same definitions as everywhere else.
+        shown_angles = dict(re.findall(r"(\w+ \w+?)(\d+)°", angles))
+        expected = joint_angles(joints.astype(np.float32), COCO_17.keypoints)
+        assert len(shown_angles) == 8
+        for name, degrees in shown_angles.items():
+            assert abs(expected[name.replace(" ", "_")] - int(degrees)) <= 0.51
         assert page.evaluate("document.getElementById('hud').textContent") == "latency 12 ms  torch"
         assert page.evaluate("document.getElementById('trouble').textContent") == "The camera is gone"
         assert (

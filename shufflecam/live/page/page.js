@@ -3,7 +3,7 @@
 
 const SECONDS = 10;
 const SURE = 0.3; // below this score a joint says nothing
-// The angle at the middle joint between the other two. Colours: Okabe & Ito 2008; the right side is dashed.
+// The angle at the middle joint between the other two, as docs/angles.md defines them. Colours: Okabe & Ito 2008; the right side is dashed.
 const ANGLES = [
   ["elbow", ["shoulder", "elbow", "wrist"], "#e69f00"],
   ["shoulder", ["elbow", "shoulder", "hip"], "#56b4e9"],
