@@ -26,7 +26,6 @@ MAY_IMPORT: dict[str, set[str]] = {
     "offline": LEAF | {"smooth"},
     "cadence": LEAF,
     "follow": LEAF,
-    "angles": LEAF,
     "faces": LEAF,
     "render": LEAF | {"faces"},
     "window": LEAF,
