@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "shufflecam.cli.demo",
     "inspect": "shufflecam.cli.inspect",
     "convert": "shufflecam.cli.convert",
+    "render": "shufflecam.cli.render",
     "models": "shufflecam.cli.models",
     "doctor": "shufflecam.cli.doctor",
     "eval": "shufflecam.cli.eval",

@@ -253,6 +253,11 @@ def look_options() -> list[Callable[[F], F]]:
     ]
 
 
+def with_look(command: F) -> F:
+    """`look_options` as one decorator."""
+    return _all(command, look_options())
+
+
 def take_look(options: dict[str, Any]) -> Look:
     """Remove what `look_options` gave from a command's keyword arguments."""
     from shufflecam.render import Look

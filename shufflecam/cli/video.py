@@ -70,6 +70,13 @@ class VideoJob:
     no_audio: bool = False
     max_pixels: int = MAX_PIXELS
 
+    @property
+    def cut(self) -> dict[str, Any]:
+        """What the record's header says of --start, --end and --step; nothing where all of it is taken."""
+        if self.start_s is None and self.end_s is None and self.step == 1:
+            return {}
+        return {"cut": {"start": self.start_s, "end": self.end_s, "step": self.step}}
+
 
 @click.command(
     cls=SmoothCommand,
@@ -219,7 +226,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
-                record.begin(record_header(source.info, finder, **seen))
+                record.begin(record_header(source.info, finder, **seen, **job.cut))
                 sinks.append(record)
             if job.out is not None:
                 sound = None if job.no_audio else source.open_sound()

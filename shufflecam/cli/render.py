@@ -1,0 +1,247 @@
+"""`shufflecam render`: skeletons from a saved record into its video, without a model."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.cli.options import max_pixels_option, take_look, with_look
+from shufflecam.cli.viewing import encoding_options
+from shufflecam.core.errors import SourceBrokeOff, UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.cli.run import Outcome
+    from shufflecam.core.types import Frame, FrameResult
+    from shufflecam.export.read import SavedRecord
+    from shufflecam.render import Look
+    from shufflecam.sources.capture import VideoSource
+
+SAME_TIME_S = 0.001
+"""A record's times are rounded to microseconds; frames are never so close."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam render squat.mp4 squat.jsonl --out squat-lines.mp4 --style openpose
+  shufflecam render squat.mp4 squat.jsonl --out squat-black.mp4 --skeleton-only --person 1
+  shufflecam render match.mp4 match.json --out match-blurred.mp4 --blur-faces --no-ids
+"""
+)
+@click.argument("video", metavar="VIDEO", type=click.Path())
+@click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The video with skeletons (.mp4, .mov or .mkv).",
+)
+@click.option(
+    "--person",
+    "people",
+    metavar="N",
+    type=click.IntRange(0),
+    multiple=True,
+    help="Draw this person only (the number at the head); may be repeated.",
+)
+@click.option("--ids/--no-ids", default=True, show_default=True, help="A number at each person's head.")
+@click.option("--boxes/--no-boxes", default=False, show_default=True, help="Each person's box.")
+@with_look
+@encoding_options
+@max_pixels_option
+@click.option("--overwrite", is_flag=True, help="Replace a file that exists already.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(
+    video: str,
+    poses: Path,
+    out: Path,
+    people: tuple[int, ...],
+    ids: bool,
+    boxes: bool,
+    quiet: bool,
+    debug: bool,
+    **options: Any,
+) -> None:
+    """Draw a record (POSES, .json or .jsonl) into the VIDEO that it was made from; no model is needed.
+
+    Sound and timing are kept, as in `video`; what was cut out with --start, --end and --step comes out
+    again. A record of another video is refused. Where the record breaks off, so does the output (exit
+    code 5).
+    """
+    from shufflecam.cli.run import raise_if_not_whole
+
+    look = replace(take_look(options), ids=ids, boxes=boxes)
+    outcome = draw_again(video, poses, out, look, frozenset(people), Talk(quiet), **options)
+    raise_if_not_whole(outcome)
+
+
+def draw_again(
+    video: str,
+    poses: Path,
+    out: Path,
+    look: Look,
+    people: frozenset[int],
+    talk: Talk,
+    *,
+    codec: str,
+    crf: float | None,
+    no_audio: bool,
+    max_pixels: int,
+    overwrite: bool,
+) -> Outcome:
+    """Do it, and say what came of it.
+
+    Raises:
+        UsageError, SourceError, OutputError: in this order, before anything is written.
+    """
+    from shufflecam.cli.outputs import DrawnVideoSink, drawer, refuse_same_file, written_to
+    from shufflecam.cli.run import run_pipeline, stop_on_signals
+    from shufflecam.cli.viewing import look_through
+    from shufflecam.export.background import BackgroundSink
+    from shufflecam.export.files import check_writable
+    from shufflecam.export.read import read_record
+    from shufflecam.export.video import VideoWriter, check_crf, check_video_name
+    from shufflecam.pipeline import Pipeline
+    from shufflecam.stats import Stats
+
+    check_video_name(out, codec)
+    check_crf(crf, codec)
+    refuse_same_file(out, video, "--out")
+    refuse_same_file(out, str(poses), "--out")
+    with stop_on_signals() as stop:
+        saved = read_record(poses)
+        source = open_recorded(video, saved, max_pixels)
+        try:
+            check_writable(out, overwrite)
+            saved_poses = SavedPoses(saved, video, people)
+            stop.writing = True
+            hints = source.encoding_hints() | {"codec": codec, "crf": crf, "overwrite": overwrite}
+            writer = VideoWriter(out, sound=None if no_audio else source.open_sound(), **hints)
+            draw = drawer(saved.skeleton, look_through(look, saved.header))
+            with talk.progress(Path(video).name, source.info.frames) as meter:
+                outcome = run_pipeline(
+                    Pipeline(source, saved_poses.find, Stats()),
+                    [BackgroundSink(DrawnVideoSink(writer, draw))],
+                    stop,
+                    on_result=lambda result: meter.advance(f"{len(result.poses)} people"),
+                )
+        finally:
+            source.close()
+    if outcome.complete:
+        outcome.broke_off = saved_poses.what_is_left()
+    rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
+    talk.say(f"{outcome.frames} frames at {rate:.1f} fps{written_to(out)}")
+    return outcome
+
+
+def open_recorded(video: str, saved: SavedRecord, max_pixels: int) -> VideoSource:
+    """The part of the video that the record is of.
+
+    Raises:
+        UsageError: it is the record of something else.
+        SourceError: the video cannot be opened.
+    """
+    from shufflecam.sources.capture import open_video
+
+    said = saved.header["source"]
+    if said.get("kind") != "video":
+        raise UsageError(
+            f"{saved.path} is a record of {said.get('kind')}, not of a video file: there is nothing to draw "
+            "it into again."
+        )
+    start_s, end_s, step = cut_of(saved)
+    source = open_video(video, start_s, end_s, step=step, max_pixels=max_pixels)
+    try:
+        _check_same(source, saved, video)
+        with closing(open_video(video, start_s, end_s, step=step, max_pixels=max_pixels)) as again:
+            for frame in again.frames():
+                SavedPoses(saved, video).find(frame)
+                break
+    except SourceBrokeOff:
+        pass  # a record without a frame: the run itself says so
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def cut_of(saved: SavedRecord) -> tuple[float | None, float | None, int]:
+    """`--start`, `--end` and `--step` of the run that made the record, as far as its header tells."""
+    cut = saved.header.get("cut")
+    cut = cut if isinstance(cut, dict) else {}
+    try:
+        start_s, end_s = (None if cut.get(k) is None else float(cut[k]) for k in ("start", "end"))
+        step = int(cut.get("step") or 1)
+        if step < 1:
+            raise ValueError(step)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(
+            f"{saved.path} says in its header that it is of the part {cut!r}, which cannot be."
+        ) from None
+    return start_s, end_s, step
+
+
+def _check_same(source: VideoSource, saved: SavedRecord, video: str) -> None:
+    """Raise UsageError where size or length say that the record is of another video."""
+    size, now = saved.size, source.info.size
+    if size is not None and now is not None and size != now:
+        raise UsageError(
+            f"{saved.path} is the record of another video: its pictures are {size[0]}x{size[1]}, those of "
+            f"{video} {now[0]}x{now[1]}."
+        )
+    then = saved.header["source"].get("frames")
+    frames = source.info.frames
+    # Containers are a few off: the frames' times, which are compared one by one, are what counts.
+    if isinstance(then, int) and frames is not None and abs(then - frames) > max(2, 0.01 * frames):
+        raise UsageError(
+            f"{saved.path} is the record of another video: that one has {then} frames, {video} {frames}."
+        )
+
+
+class SavedPoses:
+    """Stands where the networks stand: gives each frame the people that the record has for it."""
+
+    def __init__(self, saved: SavedRecord, video: str, people: frozenset[int] = frozenset()) -> None:
+        """`people`: only these ids; empty: everybody."""
+        self._saved, self._video, self._people = saved, video, people
+        self._cut: list[str] = []
+        self._results = saved.results(on_cut=self._cut.append)
+        self._given = 0
+
+    def find(self, frame: Frame) -> FrameResult:
+        """The frame with its people.
+
+        Raises:
+            UsageError: the record has no frame of this time, so it is of another video.
+            SourceBrokeOff: the record is at its end.
+        """
+        recorded = next(self._results, None)
+        if recorded is None:
+            why = self._cut[0] if self._cut else f"{self._saved.path} has {self._given} frames"
+            raise SourceBrokeOff(f"{why}, and {self._video} goes on; the output ends with the record.")
+        if abs(recorded.frame.timestamp_s - frame.timestamp_s) > SAME_TIME_S:
+            raise UsageError(
+                f"{self._saved.path} is the record of another video: its frame {recorded.frame.index} is at "
+                f"{recorded.frame.timestamp_s:.3f} s, that of {self._video} at {frame.timestamp_s:.3f} s."
+            )
+        self._given += 1
+        poses = recorded.poses
+        if self._people:
+            poses = tuple(pose for pose in poses if pose.track_id in self._people)
+        return replace(recorded, frame=frame, poses=poses)
+
+    def what_is_left(self) -> SourceBrokeOff | None:
+        """An error where the record goes on after the video's end."""
+        if next(self._results, None) is None:
+            return None
+        return SourceBrokeOff(
+            f"{self._video} ends after {self._given} frames, and {self._saved.path} goes on; is the video "
+            "cut short, or the record of another one?"
+        )
