@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -167,7 +168,7 @@ class Show:
         now = self._clock()
         if trouble and self._trouble_since is None:
             self._trouble_since = now
-            self._savings.say(trouble)
+            self._savings.say(re.sub(r" \(\d+ s\)$", "", trouble))
         elif not trouble and self._trouble_since is not None:
             away_s, self._trouble_since = now - self._trouble_since, None
             self._say(f"back after {away_s:.1f} s")

@@ -22,6 +22,7 @@ from tests.people import figure, pose_of
 
 class Source:
     given, dropped = 5, 1
+    trouble: str | None = None
 
 
 class FakeFace:
@@ -57,9 +58,10 @@ class Run:
 
     def __init__(self, folder: Path, state: LiveState | None = None, wants_picture: bool = True) -> None:
         self.face, self.said, self.now = FakeFace(wants_picture), [], 0.0
+        self.source = Source()
         self.recorder = Recorder(folder, size=(64, 48))
         self.show = Show(
-            LiveFigures(Stats(lambda: self.now), Source(), clock=lambda: self.now),
+            LiveFigures(Stats(lambda: self.now), self.source, clock=lambda: self.now),
             Scene(COCO_17),
             [self.face],
             Savings(self.recorder, folder, HEADER, self.said.append),
@@ -167,3 +169,17 @@ def test_a_snapshot_that_fails_is_said_and_no_more(tmp_path: Path) -> None:
     run.frame(keys="s")
     assert any("--save-to" in text for text in run.said)
     run.show.close(complete=True)
+
+
+def test_a_camera_that_goes_away_and_comes_back_is_said_once_each(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    run.frame()
+    for seconds in range(4):
+        run.source.trouble = f"The camera is gone; trying again ({seconds} s)"
+        run.now += 1
+        run.show.tick()
+    assert run.face.figures.trouble == "The camera is gone; trying again (3 s)"
+    run.source.trouble = None
+    run.frame()
+    run.frame()
+    assert run.said == ["The camera is gone; trying again", "back after 3.0 s"]

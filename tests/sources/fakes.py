@@ -53,6 +53,8 @@ class FakeCapture:
             return None
         if isinstance(item, Exception):
             raise item
+        if isinstance(item, Grabbed):
+            return item
         if isinstance(item, int):
             item = number_picture(item)
         return None if item is None else Grabbed(lambda: item, time.monotonic())

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import pytest
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
-from shufflecam.sources.live import LatestFrames
+from shufflecam.sources.live import Grabbed, LatestFrames
 from shufflecam.sources.reconnect import Reconnecting
-from tests.clips import read_number
+from tests.clips import number_picture, read_number
 from tests.sources.fakes import FakeCapture
 
 GONE = SourceBrokeOff("The camera is gone.")
@@ -102,7 +102,28 @@ def test_a_regular_end_stays_the_end() -> None:
     assert len(list(source.frames())) == 1
 
 
-def test_silence_is_trouble_and_leaves_a_gap() -> None:
+def test_a_silence_leaves_a_gap_and_a_slow_camera_none() -> None:
+    picture = number_picture(0)
+
+    def gaps(*times: float) -> list[tuple[float, float]]:
+        now = [100.0]
+        capture = FakeCapture()
+        source = live(capture, clock=lambda: now[0])
+        frames, found = source.frames(), []
+        for moment in times:
+            capture.feed(Grabbed(lambda: picture, 100 + moment))
+            frame = next(frames)
+            if frame.gap is not None:
+                found.append((round(frame.gap.from_s, 3), round(frame.gap.to_s, 3)))
+        source.close()
+        return found
+
+    assert gaps(0, 0.1, 0.2, 2.2, 2.3) == [(0.2, 2.2)]
+    assert gaps(0, 1, 2, 4, 6, 8) == []
+    assert gaps(0, 1, 6) == [(1, 6)]
+
+
+def test_silence_is_trouble() -> None:
     now = [100.0]
     capture = FakeCapture(0)
     source = live(capture, clock=lambda: now[0])
