@@ -7,7 +7,7 @@ of the person's box goes. Only who was found can be hidden.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -21,6 +21,9 @@ Doubles = npt.NDArray[np.float64]
 
 FACE_THR = 0.15
 """Joints below this score do not tell where a face is. Lower than what is drawn: better too much hidden."""
+
+HOLD_S = 1.0
+"""How long the place of somebody who is lost stays hidden; the tracker waits about as long."""
 
 DOUBTFUL = 0.35
 """Mean score of the face's joints below which the upper part of the box is hidden as well."""
@@ -105,6 +108,27 @@ def hide_faces(canvas: ImageArray, poses: Iterable[Pose], skeleton: Skeleton, up
     for pose in poses:
         for area in face_areas(pose, skeleton, upright):
             _pixelate(canvas, area)
+
+
+class FaceMemory:
+    """Who was there a moment ago: a person missed in one picture must not show the face in it."""
+
+    def __init__(self, hold_s: float = HOLD_S) -> None:
+        self._hold_s = hold_s
+        self._last: dict[int, tuple[float, Pose]] = {}
+
+    def missing(self, poses: Sequence[Pose], timestamp_s: float) -> list[Pose]:
+        """The last poses of people with ids who are not in `poses` but were within the last `hold_s`."""
+        for pose in poses:
+            if pose.track_id is not None:
+                self._last[pose.track_id] = (timestamp_s, pose)
+        self._last = {
+            number: (seen_s, pose)
+            for number, (seen_s, pose) in self._last.items()
+            if 0 <= timestamp_s - seen_s <= self._hold_s
+        }
+        here = {pose.track_id for pose in poses}
+        return [pose for number, (_, pose) in self._last.items() if number not in here]
 
 
 def _radius(seen: dict[str, Doubles], box: Doubles | None) -> float:

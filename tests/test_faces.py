@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from shufflecam.cli.outputs import drawer
 from shufflecam.core.skeleton import COCO_17, MPII_16
-from shufflecam.core.types import Pose
-from shufflecam.faces import CELLS, face_areas, hide_faces
+from shufflecam.core.types import Frame, FrameResult, Pose
+from shufflecam.faces import CELLS, FaceMemory, face_areas, hide_faces
 from shufflecam.render import Look, draw
 from shufflecam.view import View
 from tests.people import figure, pose_of
@@ -147,6 +148,31 @@ def test_the_skeleton_is_drawn_upon_the_hidden_face() -> None:
     np.testing.assert_array_equal(
         skipped, draw(noise(), [person()], COCO_17, Look(skeleton_only=True, ids=False))
     )
+
+
+def test_somebody_who_is_missed_for_a_moment_stays_hidden() -> None:
+    memory = FaceMemory(hold_s=1.0)
+    one, other = person(), person(track_id=2)
+    assert memory.missing([one, other], 10.0) == []
+    assert memory.missing([other], 10.5) == [one]
+    assert memory.missing([], 10.9) == [one, other]
+    assert memory.missing([], 11.2) == [other], "one was last seen more than a second ago"
+    assert memory.missing([one], 11.4) == [other]
+    assert memory.missing([], 3.0) == [], "a stream that began anew"
+    assert memory.missing([person(track_id=None)], 3.0) == []
+    assert memory.missing([], 3.1) == [], "without an id nobody is remembered"
+
+
+def test_a_drawn_video_hides_who_is_missed() -> None:
+    draw_result = drawer(COCO_17, Look(blur_faces=True))
+    first = FrameResult(Frame(noise(), 0, 0.0), (person(),))
+    second = FrameResult(Frame(noise(), 1, 0.1), ())
+    draw_result(first)
+    before = second.frame.image.copy()
+    gone = (draw_result(second) != before).any(axis=2)
+    assert gone[CHIN_TO_TOP, 216:264].mean() > 0.97
+    photo = FrameResult(Frame(noise(), 2, 0.0, file="photo.jpg"), ())
+    np.testing.assert_array_equal(draw_result(photo), noise())
 
 
 @settings(max_examples=80, deadline=None)

@@ -24,9 +24,16 @@ if TYPE_CHECKING:
 
 def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResult], ImageArray]:
     """A function that draws a result's people into its frame's picture, in place: each is drawn once."""
-    from shufflecam.render import draw
+    from shufflecam.faces import FaceMemory, hide_faces
+    from shufflecam.render import Look, draw
+
+    look = look or Look()
+    memory = FaceMemory() if look.blur_faces else None
 
     def draw_result(result: FrameResult) -> ImageArray:
+        if memory is not None and result.frame.file is None:  # pictures have no common clock
+            lost = memory.missing(result.poses, result.frame.timestamp_s)
+            hide_faces(result.frame.image, lost, skeleton, look.upright)
         return draw(result.frame.image, result.poses, skeleton, look, in_place=True)
 
     return draw_result
