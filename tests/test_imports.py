@@ -86,7 +86,8 @@ def test_only_one_room_touches_each_big_library(path: Path) -> None:
     if name.split(".")[0] not in ("cli",):
         assert not tops & {"click", "rich"}, f"{name} talks to the terminal"
     if "ultralytics" in tops:
-        assert name in ("detect.yolo", "train.detector_nets"), f"{name} imports ultralytics"
+        rooms = ("detect.yolo", "train.detector_nets", "cli.bench_peers")
+        assert name in rooms, f"{name} imports ultralytics"
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["video", "--help"], ["images", "--help"]])

@@ -62,6 +62,7 @@ Examples:
 )
 @click.argument("source", metavar="[INPUT]", required=False)
 @click.option("--baseline", is_flag=True, help="Time the naive way too, in turns with ours.")
+@click.option("--peers", is_flag=True, help="Time ultralytics' yolo11n-pose on the same frames too.")
 @click.option(
     "--frames", metavar="N", type=click.IntRange(2), default=90, show_default=True, help="Of each pass."
 )
@@ -88,6 +89,7 @@ Examples:
 def command(
     source: str | None,
     baseline: bool,
+    peers: bool,
     frames: int,
     runs: int,
     json_target: str | None,
@@ -114,6 +116,12 @@ def command(
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
         result = measure(clip, finder_options, baseline, frames, runs, Path(folder), talk)
+        if peers:
+            from shufflecam.cli.bench_peers import YOLO_POSE, time_yolo_pose
+
+            theirs = time_yolo_pose(clip, frames, min(runs, 2))
+            ratio = theirs["frame_ms"] / result["fast"]["frame_ms"]
+            result["peers"] = {YOLO_POSE: {**theirs, "ratio": ratio}}
     result["networks"] = measure_networks(finder_options)
     _show(result, talk)
     if json_target == "-":
@@ -427,6 +435,8 @@ def _show(result: dict[str, Any], talk: Talk) -> None:
     talk.table(networks)
     fast, naive = result["fast"], result["naive"]
     talk.say(f"{fast['frame_ms']:.1f} ms a frame, {fast['fps']:.1f} fps, output written ({fast['engine']})")
+    for name, peer in result["peers"].items():
+        talk.say(f"{peer['frame_ms']:.1f} ms a frame with {name}; ours is {peer['ratio']:.2f} x as fast")
     if naive is not None:
         same = "nobody found" if result["oks"] is None else f"OKS between the two {result['oks']:.3f}"
         talk.say(
