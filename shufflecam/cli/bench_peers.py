@@ -14,7 +14,7 @@ YOLO_POSE_SIZE = 640
 
 
 def time_yolo_pose(clip: str, frames: int, runs: int) -> dict[str, Any]:
-    """ultralytics' `yolo11n-pose` over a clip's first frames, at its defaults on the CPU.
+    """Ultralytics' `yolo11n-pose` over a clip's first frames, at its defaults on the CPU.
 
     Its architecture from the package, with random weights: as fast as with trained ones. What its predictor
     does for each frame: decode with OpenCV, letterbox to 640, the network in float32, suppression. Nothing
