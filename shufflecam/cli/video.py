@@ -38,7 +38,7 @@ from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import Outcome
-    from shufflecam.core.protocols import Sink
+    from shufflecam.core.protocols import PersonDetector, Sink
     from shufflecam.core.types import Frame, FrameResult
     from shufflecam.finder import PoseFinder
     from shufflecam.render import Look
@@ -167,23 +167,10 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
     return outcome
 
 
-def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
-    """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
-    from shufflecam.cli.outputs import (
-        DrawnVideoSink,
-        check_record_usage,
-        drawer,
-        open_record,
-        record_header,
-        refuse_same_file,
-    )
-    from shufflecam.cli.run import run_pipeline, stop_on_signals
-    from shufflecam.export.background import BackgroundSink
-    from shufflecam.export.files import check_writable
-    from shufflecam.export.video import VideoWriter, check_crf, check_video_name
-    from shufflecam.pipeline import Pipeline
-    from shufflecam.sources.capture import open_video
-    from shufflecam.stats import Stats
+def check_usage(job: VideoJob, finder_options: FinderOptions) -> PersonDetector | None:
+    """Raise UsageError where the job cannot be meant. The detector that reads --boxes, or None."""
+    from shufflecam.cli.outputs import check_record_usage, refuse_same_file
+    from shufflecam.export.video import check_crf, check_video_name
 
     if job.out is None and job.json_target is None:
         raise UsageError("Nothing is asked to be written; add --out FILE.mp4, or --json FILE.json, or both.")
@@ -203,6 +190,27 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             raise UsageError("--smooth offline reads the video twice; save the stream as a file first.")
         if not finder_options.track:
             raise UsageError("--smooth offline needs to know who is who; leave --no-track out.")
+    return given
+
+
+def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+    """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
+    from shufflecam.cli.outputs import (
+        DrawnVideoSink,
+        drawer,
+        open_record,
+        record_header,
+    )
+    from shufflecam.cli.run import run_pipeline, stop_on_signals
+    from shufflecam.export.background import BackgroundSink
+    from shufflecam.export.files import check_writable
+    from shufflecam.export.video import VideoWriter
+    from shufflecam.pipeline import Pipeline
+    from shufflecam.sources.capture import open_video
+    from shufflecam.stats import Stats
+
+    given = check_usage(job, finder_options)
+    if job.smooth_offline:
         finder_options = replace(finder_options, smooth=False)
 
     with stop_on_signals() as stop, ExitStack() as stack:
