@@ -44,7 +44,7 @@ Examples:
     required=True,
     help="Where to; openpose and labelme write a folder.",
 )
-@click.option("--angles", is_flag=True, help="csv and parquet: a column for each joint angle, in degrees.")
+@click.option("--angles", is_flag=True, help="Joint angles, in degrees: in csv and parquet a column each.")
 @click.option(
     "--image-ids",
     metavar="FILE",
@@ -75,15 +75,15 @@ def command(
 
     A record that a killed program left is read up to its last whole line.
     """
-    from shufflecam.cli.outputs import refuse_same_file
+    from shufflecam.cli.outputs import refuse_same_file, said_of_angles
     from shufflecam.export.read import read_record
 
     talk = Talk(quiet)
     endings = ENDINGS[kind]
     if endings and out.suffix.lower() not in endings:
         raise UsageError(f"--out {out}: --format {kind} writes a file that ends in {' or '.join(endings)}.")
-    if angles and kind not in ("csv", "parquet"):
-        raise UsageError("--angles adds columns to csv and parquet; leave it out, or take one of these.")
+    if angles and kind not in ("shufflecam", "csv", "parquet"):
+        raise UsageError("--angles goes into shufflecam, csv and parquet; take one of these, or leave it.")
     if image_ids is not None and kind != "coco":
         raise UsageError("--image-ids numbers the pictures of --format coco; leave it out.")
     if pixels_per_metre is not None and kind != "trc":
@@ -94,7 +94,7 @@ def command(
         sink = _trc_sink(saved, out, pixels_per_metre, overwrite=overwrite)
     else:
         sink = _sink(kind, out, angles=angles, image_ids=image_ids, overwrite=overwrite)
-    sink.begin(saved.header)
+    sink.begin(saved.header | said_of_angles(angles))
     frames = people = 0
     try:
         for result in saved.results(on_cut=talk.note):

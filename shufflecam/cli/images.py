@@ -60,6 +60,7 @@ def command(
     max_pixels: int,
     json_target: str | None,
     record_format: str,
+    angles: bool,
     overwrite: bool,
     quiet: bool,
     debug: bool,
@@ -91,7 +92,7 @@ def command(
         raise UsageError("Nothing is asked to be written; add --out DIR, or --json, or both.")
     if out is not None and out.exists() and not out.is_dir():
         raise UsageError(f"--out {out} is a file; images needs a folder there.")
-    check_record_usage(json_target, record_format)
+    check_record_usage(json_target, record_format, angles)
     given = finder_options.given_boxes()
     earlier, is_done = (
         _earlier_run(out, json_target, record_format) if skip_existing and not overwrite else (None, None)
@@ -121,7 +122,7 @@ def command(
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
-                record.begin(record_header(source.info, finder))
+                record.begin(record_header(source.info, finder, angles=angles))
                 sinks.append(record)
             if out is not None:
                 sinks.append(PictureSink(out, drawer(finder.skeleton, look)))

@@ -287,6 +287,11 @@ def output_options(command: F) -> F:
             show_default=True,
             help="What --json writes (openpose: a folder, csv: a .csv file).",
         ),
+        click.option(
+            "--angles",
+            is_flag=True,
+            help="Add each person's joint angles to the record, in degrees (docs/angles.md).",
+        ),
         *look_options(),
         click.option("--overwrite", is_flag=True, help="Replace files that exist already."),
         click.option("--quiet", is_flag=True, help="Say nothing but errors."),

@@ -55,7 +55,9 @@ class DrawnVideoSink:
         self._writer.close(complete=complete, dropped=dropped)
 
 
-def record_header(source: SourceInfo, finder: PoseFinder | ViewFinder, **extra: Any) -> Record:
+def record_header(
+    source: SourceInfo, finder: PoseFinder | ViewFinder, *, angles: bool = False, **extra: Any
+) -> Record:
     """The record's first line."""
     from shufflecam.export import record
 
@@ -65,14 +67,32 @@ def record_header(source: SourceInfo, finder: PoseFinder | ViewFinder, **extra: 
         detector=finder.identity.detector,
         skeleton=finder.skeleton,
         version=__version__,
+        **said_of_angles(angles),
         **extra,
     )
 
 
-def check_record_usage(json_target: str | None, record_format: str) -> None:
-    """Whether `--json` and `--format` can be meant; before anything is opened. Raises UsageError."""
+def said_of_angles(angles: bool) -> dict[str, Any]:
+    """What the record's header says where `--angles` is given; writers then add them to each person."""
+    from shufflecam.angles import ANGLES
+
+    return {"angles": list(ANGLES)} if angles else {}
+
+
+def check_angles(json_target: str | None, record_format: str) -> None:
+    """Raise UsageError where `--angles` has nowhere to go."""
+    if record_format not in ("shufflecam", "csv"):
+        raise UsageError(f"--format {record_format} has no place for --angles; use shufflecam or csv.")
+    if json_target is None:
+        raise UsageError("--angles adds to what --json writes; add --json FILE.")
+
+
+def check_record_usage(json_target: str | None, record_format: str, angles: bool = False) -> None:
+    """Whether what is asked of the record can be meant; before anything is opened. Raises UsageError."""
     from shufflecam.export.open import check_record_target
 
+    if angles:
+        check_angles(json_target, record_format)
     if json_target is not None:
         check_record_target(json_target, record_format)
     elif record_format != "shufflecam":

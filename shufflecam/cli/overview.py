@@ -160,6 +160,7 @@ def run_batch(
 
 def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
     """What cannot be meant for many videos. Raises UsageError."""
+    from shufflecam.cli.outputs import check_angles
     from shufflecam.export.encoding import VIDEO_EXTENSIONS
     from shufflecam.export.open import FORMATS
     from shufflecam.export.video import check_crf
@@ -179,6 +180,8 @@ def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
             )
     elif job.record_format != FORMATS[0]:
         raise UsageError(f"--format {job.record_format} says what --json writes; add --json DIR.")
+    if job.angles:
+        check_angles(job.json_target, job.record_format)
     if job.out is not None:
         check_crf(job.crf, job.codec)
     if finder_options.boxes is not None:

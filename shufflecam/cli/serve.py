@@ -82,15 +82,16 @@ class BrowserFace:
 class BroadcastSink:
     """The record for whoever listens at /poses; a `core.protocols.Sink`."""
 
-    def __init__(self, broadcast: Broadcast) -> None:
+    def __init__(self, broadcast: Broadcast, header: record.Record) -> None:
         self._broadcast = broadcast
+        self._joints = record.angle_joints(header)
         self._frames = 0
 
     def write(self, result: FrameResult) -> None:
         """One line; nothing is made where nobody listens."""
         self._frames += 1
         if self._broadcast.listening:
-            self._broadcast.record(*record.events(result), record.frame(result))
+            self._broadcast.record(*record.events(result), record.frame(result, self._joints))
 
     def close(self, *, complete: bool, dropped: int = 0) -> None:
         """The last line, and the end of every stream."""

@@ -54,6 +54,7 @@ class VideoJob:
     out: Path | None = None
     json_target: str | None = None
     record_format: str = "shufflecam"
+    angles: bool = False
     start_s: float | None = None
     end_s: float | None = None
     look: Look | None = None
@@ -178,7 +179,7 @@ def check_usage(job: VideoJob, finder_options: FinderOptions) -> PersonDetector 
         check_video_name(job.out, job.codec)
         check_crf(job.crf, job.codec)
         refuse_same_file(job.out, job.source, "--out")
-    check_record_usage(job.json_target, job.record_format)
+    check_record_usage(job.json_target, job.record_format, job.angles)
     refuse_same_file(job.json_target, job.source, "--json")
     given = finder_options.given_boxes()
     if given is not None and (job.crop is not None or job.rotate != "0"):
@@ -234,7 +235,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
-                record.begin(record_header(source.info, finder, **seen, **job.cut))
+                record.begin(record_header(source.info, finder, angles=job.angles, **seen, **job.cut))
                 sinks.append(record)
             if job.out is not None:
                 sound = None if job.no_audio else source.open_sound()

@@ -66,6 +66,7 @@ class LiveJob:
     max_frames: int | None
     json_target: str | None
     record_format: str
+    angles: bool
     look: Look
     overwrite: bool
 
@@ -185,7 +186,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
     if job.recording is not None:
         check_video_name(job.recording)
-    check_record_usage(job.json_target, job.record_format)
+    check_record_usage(job.json_target, job.record_format, job.angles and job.serve is None)
     if job.replay is not None:
         refuse_same_file(job.recording, str(job.replay), "--record")
         refuse_same_file(job.json_target, str(job.replay), "--json")
@@ -321,7 +322,8 @@ class _LiveRun:
         self.recorder = Recorder(
             job.save_to, size=info.size, rate=info.fps, first=job.recording, overwrite=job.overwrite
         )
-        header = record_header(info, finder, **({"window_mirrored": True} if job.mirror else {}))
+        mirrored = {"window_mirrored": True} if job.mirror else {}
+        header = record_header(info, finder, angles=job.angles, **mirrored)
         if self._record is not None:
             self._record.begin(header)
             sinks.append(self._record)
@@ -331,7 +333,7 @@ class _LiveRun:
             broadcast = Broadcast(header)
             self._server.start(broadcast)
             say(f"live page: {self._server.url}")
-            sinks.append(BroadcastSink(broadcast))
+            sinks.append(BroadcastSink(broadcast, header))
             faces.insert(0, BrowserFace(broadcast))
         show = Show(
             LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),

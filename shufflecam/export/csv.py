@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TextIO
 
+from shufflecam.angles import ANGLES
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable
@@ -19,7 +20,8 @@ class CsvSink:
     """CSV as RFC 4180 has it, but lines end in a line feed alone, as everything here.
 
     A missing keypoint has its row, with x, y and score empty; without tracking the id is empty. Raw
-    keypoints, not smoothed ones. Of pictures an eighth column, `file`, says which.
+    keypoints, not smoothed ones. Of pictures an eighth column, `file`, says which. Where the header promises
+    joint angles, each has a column after these, the same in all rows of a person.
     """
 
     def __init__(self, target: Path | TextIO, *, overwrite: bool = False) -> None:
@@ -28,6 +30,7 @@ class CsvSink:
         self._target = target
         self._text: TextFile | None = None
         self._names: list[str] = []
+        self._joints: list[str] | None = None
         self._pictures = False
 
     def begin(self, header: record.Record) -> None:
@@ -35,19 +38,22 @@ class CsvSink:
         self._names = header["skeleton"]["keypoints"]
         self._pictures = header["source"]["kind"] == "images"
         self._text = TextFile(self._target)
-        self._text.append(_lines([(*COLUMNS, "file") if self._pictures else COLUMNS]))
+        self._joints = record.angle_joints(header)
+        angles = () if self._joints is None else ANGLES
+        self._text.append(_lines([(*COLUMNS, *(("file",) if self._pictures else ()), *angles)]))
 
     def write(self, result: FrameResult) -> None:
         """The rows of one frame; none when it shows nobody. Raises OutputError, BrokenPipeError."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
         rows = []
-        entry = record.frame(result)
+        entry = record.frame(result, self._joints)
         last = (result.frame.file or "",) if self._pictures else ()
         for person in entry["people"]:
+            angles = tuple(person.get("angles", {}).values())
             for name, triple in zip(self._names, person["keypoints"], strict=True):
                 values = triple or (None, None, None)
-                rows.append((entry["frame"], entry["time"], person["id"], name, *values, *last))
+                rows.append((entry["frame"], entry["time"], person["id"], name, *values, *last, *angles))
         if rows:
             self._text.append(_lines(rows))
 

@@ -33,6 +33,7 @@ class JsonLinesSink:
             check_writable(target, overwrite or earlier is not None)
         self._target = target
         self._earlier = earlier
+        self._joints: list[str] | None = None
         self._text: TextFile | None = None
         self._frames = 0 if earlier is None else earlier.frames
 
@@ -42,12 +43,13 @@ class JsonLinesSink:
         Raises:
             OutputError: it cannot be opened, or what it holds was found by another model.
         """
+        self._joints = record.angle_joints(header)
         if self._earlier is None:
             self._text = TextFile(self._target)
             self._text.append(dumps(header) + "\n")
             return
-        for part in ("model", "skeleton"):
-            if json.loads(dumps(header[part])) != self._earlier.header.get(part):
+        for part in ("model", "skeleton", "angles"):
+            if json.loads(dumps(header.get(part))) != self._earlier.header.get(part):
                 raise OutputError(
                     f"{self._target} was made with another {part}; choose another name, or do without "
                     "--skip-existing."
@@ -60,7 +62,7 @@ class JsonLinesSink:
             raise RuntimeError("begin() comes before write()")
         if self._earlier is not None and result.frame.file in self._earlier.files:
             return  # only its picture was missing
-        entry = record.frame(result)
+        entry = record.frame(result, self._joints)
         if self._earlier is not None:
             entry["frame"] = self._frames
         self._text.append("".join(dumps(line) + "\n" for line in (*record.events(result), entry)))
@@ -127,11 +129,13 @@ class JsonDocumentSink:
         if isinstance(target, Path):
             check_writable(target, overwrite)
         self._target = target
+        self._joints: list[str] | None = None
         self._text: TextFile | None = None
         self._frames = 0
 
     def begin(self, header: record.Record) -> None:
         """Open the target and write the header. Before the first `write`."""
+        self._joints = record.angle_joints(header)
         self._text = TextFile(self._target)
         self._text.append(f'{{"header":{dumps(header)},\n"frames":[\n', self._tail())
 
@@ -142,7 +146,7 @@ class JsonDocumentSink:
         comma = ",\n" if self._frames else ""
         self._frames += 1
         try:
-            lines = [*record.events(result), record.frame(result)]
+            lines = [*record.events(result), record.frame(result, self._joints)]
             self._text.append(comma + ",\n".join(map(dumps, lines)), self._tail())
         except BaseException:
             self._frames -= 1

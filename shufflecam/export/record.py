@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from shufflecam.angles import joint_angles
 from shufflecam.core.errors import SourceError
 from shufflecam.core.skeleton import SKELETONS, Skeleton
 from shufflecam.core.types import FloatArray, FrameResult, Pose, SourceInfo
@@ -26,6 +27,7 @@ SCHEMA = "shufflecam/1"
 PIXEL_DECIMALS = 3
 SCORE_DECIMALS = 5
 TIME_DECIMALS = 6
+ANGLE_DECIMALS = 2
 
 # Of a joint that a foreign skeleton names and no annotation describes: the middle of COCO's own.
 _UNKNOWN_SIGMA = 0.079
@@ -76,8 +78,8 @@ def header(
     }
 
 
-def frame(result: FrameResult) -> Record:
-    """One frame's line: also of a frame that shows nobody."""
+def frame(result: FrameResult, joints: Sequence[str] | None = None) -> Record:
+    """One frame's line: also of a frame that shows nobody. `joints` as in `person`."""
     record: Record = {
         "type": "frame",
         "frame": int(result.frame.index),
@@ -88,7 +90,7 @@ def frame(result: FrameResult) -> Record:
     if result.frame.file is not None:
         record["file"] = result.frame.file
         record["size"] = [int(side) for side in result.frame.size]
-    record["people"] = [person(pose) for pose in result.poses]
+    record["people"] = [person(pose, joints) for pose in result.poses]
     return record
 
 
@@ -115,8 +117,17 @@ def footer(frames: int, dropped: int | None, complete: bool) -> Record:
     return {"type": "footer", "frames": frames, "dropped": dropped, "complete": complete}
 
 
-def person(pose: Pose) -> Record:
-    """One person of a frame."""
+def angle_joints(header: Mapping[str, Any]) -> list[str] | None:
+    """The keypoints' names where the header promises `angles` (see `shufflecam.angles`), else None."""
+    return header["skeleton"]["keypoints"] if header.get("angles") else None
+
+
+def person(pose: Pose, joints: Sequence[str] | None = None) -> Record:
+    """One person of a frame; with the names of its K keypoints, joint angles too.
+
+    The angles are those of the keypoints as they stand there, rounded, so that a record that is read and
+    written again stays the same.
+    """
     record: Record = {
         "id": pose.track_id,
         "score": _number(pose.score, SCORE_DECIMALS),
@@ -126,6 +137,10 @@ def person(pose: Pose) -> Record:
     }
     if pose.keypoints_smoothed is not None:
         record["keypoints_smoothed"] = _triples(pose.keypoints_smoothed, pose.scores)
+    if joints is not None:
+        places = [(math.nan, math.nan) if t is None else (t[0], t[1]) for t in record["keypoints"]]
+        angles = joint_angles(np.array(places, np.float32).reshape(-1, 2), joints)
+        record["angles"] = {name: _number(value, ANGLE_DECIMALS) for name, value in angles.items()}
     return record
 
 

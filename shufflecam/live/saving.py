@@ -187,7 +187,7 @@ def save_snapshot(
         raise OutputError(f"{path} cannot be written: the picture cannot be encoded.")
     document = {
         "header": header,
-        "frames": [record.frame(result)],
+        "frames": [record.frame(result, record.angle_joints(header))],
         "footer": record.footer(1, 0, complete=True),
     }
     try:

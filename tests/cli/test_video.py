@@ -54,6 +54,25 @@ def test_a_video_and_a_record_come_out(clip: Path, solo: list[str], tmp_path: Pa
     assert len(person["keypoints"]) == len(person["keypoints_smoothed"]) == 17
 
 
+def test_joint_angles_are_in_the_record_where_asked(
+    clip: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    record = tmp_path / "a.jsonl"
+    done = run_cli("video", clip, "--json", record, *solo, "--angles", "--end", "0.3")
+    assert done.returncode == 0, done.stderr
+    header, *frames, _ = map(json.loads, record.read_text().splitlines())
+    assert header["cut"] == {"start": None, "end": 0.3, "step": 1}
+    for frame in frames:
+        assert list(frame["people"][0]["angles"]) == header["angles"]
+    out = tmp_path / "out.mp4"
+    coco = ["--json", tmp_path / "out.json", "--format", "coco"]
+    for nowhere in (["--out", out], coco):
+        done = run_cli("video", clip, *solo, *nowhere, "--angles")
+        assert done.returncode == 2
+        assert "--angles" in done.stderr
+        assert not out.exists()
+
+
 def test_json_to_standard_output_is_only_data(clip: Path, solo: list[str], run_process) -> None:
     done = run_process("video", clip, *solo, "--end", "0.5", "--json")
     assert done.returncode == 0, done.stderr

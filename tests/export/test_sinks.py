@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from shufflecam.angles import ANGLES, joint_angles
 from shufflecam.core.errors import OutputError, SourceError, UsageError
 from shufflecam.core.protocols import Sink
 from shufflecam.core.skeleton import COCO_17
@@ -587,3 +588,45 @@ def test_a_gap_is_an_entry_of_its_own_that_readers_skip(tmp_path: Path, name: st
     footer = saved.footer()
     assert footer is not None
     assert footer["frames"] == 3
+
+
+# Joint angles.
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_header_that_promises_angles_gets_them(name: str, tmp_path: Path) -> None:
+    pose = pose_of(figure(20, 45, 40), track_id=1)
+    keypoints = pose.keypoints.copy()
+    keypoints[COCO_17.keypoints.index("left_ankle")] = np.nan
+    head = {**HEADER, "angles": list(ANGLES)}
+    sink = open_record_sink(str(tmp_path / name))
+    sink.begin(head)
+    sink.write(result_of([replace(pose, keypoints=keypoints)]))
+    sink.close(complete=True)
+    saved = read_record(tmp_path / name)
+    (entry,) = saved.frames()
+    angles = entry["people"][0]["angles"]
+    assert tuple(angles) == ANGLES
+    assert angles["left_knee"] is None
+    expected = joint_angles(keypoints, COCO_17.keypoints)
+    assert angles["right_knee"] == pytest.approx(expected["right_knee"], abs=0.02)
+    assert angles["trunk_lean"] == pytest.approx(0, abs=0.5)
+    # What was read is written again unchanged, angles too.
+    again = open_record_sink(str(tmp_path / f"again-{name}"))
+    again.begin(saved.header)
+    for result in saved.results():
+        again.write(result)
+    again.close(complete=True)
+    assert (tmp_path / f"again-{name}").read_bytes() == (tmp_path / name).read_bytes()
+
+
+def test_angles_are_columns_of_a_csv(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    sink = open_record_sink(str(path), "csv")
+    sink.begin({**HEADER, "angles": list(ANGLES)})
+    sink.write(result_of([pose_of(figure(20, 45, 40), track_id=1)]))
+    sink.close(complete=True)
+    rows = list(csv.DictReader(path.open()))
+    assert len(rows) == 17
+    (angle,) = {float(row["right_knee"]) for row in rows}
+    assert angle == pytest.approx(joint_angles(figure(20, 45, 40), COCO_17.keypoints)["right_knee"], abs=0.02)

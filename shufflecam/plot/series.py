@@ -1,0 +1,126 @@
+"""From a saved record to what is plotted: one person's joints and angles over time."""
+
+from __future__ import annotations
+
+import difflib
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from shufflecam.angles import ANGLES, joint_angles
+from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.core.types import FloatArray, Pose
+from shufflecam.export.read import Notice, SavedRecord
+from shufflecam.export.summary import RecordSummary, summarize
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One person over N frames; NaN where the person, or a joint, is not there."""
+
+    times: Doubles
+    """(N,) seconds, as the record has them."""
+    joints: dict[str, Doubles]
+    """Name -> (N, 2) pixels of the upright picture, y down."""
+    angles: dict[str, Doubles]
+    """Name -> (N,) degrees, as `shufflecam.angles` defines them."""
+    size: tuple[int, int] | None
+    """(width, height) of the picture where the record says it."""
+    person: int | None
+    """The id; None where nobody is tracked."""
+
+    def speed(self, joint: str) -> Doubles:
+        """(N,) pixels a second, by differences to the frames before and after; NaN beside a gap."""
+        if len(self.times) < 2:
+            return np.full(len(self.times), np.nan)
+        places, times = self.joints[joint], self.times
+        ahead = np.minimum(np.arange(len(times)) + 1, len(times) - 1)
+        behind = np.maximum(np.arange(len(times)) - 1, 0)
+        seconds = times[ahead] - times[behind]
+        way = np.hypot(*(places[ahead] - places[behind]).T)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            speed: Doubles = np.where(seconds > 0, way / seconds, np.nan)
+        return np.where(np.isnan(places).any(axis=1), np.nan, speed)
+
+
+def collect(
+    saved: SavedRecord,
+    joints: Sequence[str],
+    angles: Sequence[str],
+    person: int | None = None,
+    *,
+    kpt_thr: float = 0.3,
+    raw: bool = False,
+    on_cut: Notice | None = None,
+) -> Series:
+    """Read the record once (twice where the person is not given).
+
+    Args:
+        saved: the record.
+        joints: of its skeleton.
+        angles: of `shufflecam.angles.ANGLES`.
+        person: an id; None: whoever is in most frames.
+        kpt_thr: less sure keypoints count as missing.
+        raw: the keypoints as the network found them, not the smoothed ones.
+        on_cut: told where the record ends too early.
+
+    Raises:
+        UsageError: no such joint, angle or person.
+        SourceError: the record shows nobody, or does not follow the schema.
+    """
+    names = saved.skeleton.keypoints
+    for wanted, known, kind in ((joints, names, "joint"), (angles, ANGLES, "angle")):
+        for name in wanted:
+            if name not in known:
+                raise UsageError(_unknown(name, known, kind))
+    whom = _person(summarize(saved), person, saved)
+    indices = [names.index(name) for name in joints]
+    times = array("d")
+    places = array("d")
+    degrees = array("d")
+    missing = np.full((len(names), 2), np.nan, np.float32)
+    for result in saved.results(on_cut):
+        pose = next((pose for pose in result.poses if pose.track_id == whom), None)
+        points = missing if pose is None else _sure(pose, kpt_thr, raw)
+        times.append(result.frame.timestamp_s)
+        places.extend(points[indices].ravel().tolist())
+        if angles:
+            found = joint_angles(points, names)
+            degrees.extend(found[name] for name in angles)
+    where = np.array(places).reshape(len(times), len(joints), 2)
+    table = np.array(degrees).reshape(len(times), len(angles))
+    return Series(
+        times=np.array(times),
+        joints={name: where[:, i] for i, name in enumerate(joints)},
+        angles={name: table[:, i] for i, name in enumerate(angles)},
+        size=saved.size,
+        person=whom,
+    )
+
+
+def _sure(pose: Pose, kpt_thr: float, raw: bool) -> FloatArray:
+    points = pose.keypoints if raw else pose.drawn_keypoints
+    return np.where((np.nan_to_num(pose.scores) >= kpt_thr)[:, None], points, np.nan).astype(np.float32)
+
+
+def _person(found: RecordSummary, wanted: int | None, saved: SavedRecord) -> int | None:
+    if not found.people:
+        raise SourceError(f"{saved.path} shows nobody in any of its {found.frames} frames.")
+    if wanted is None:
+        return max(found.people, key=lambda number: found.people[number].frames)
+    if wanted not in found.people:
+        ids = sorted(number for number in found.people if number is not None)
+        there = f"it has {', '.join(map(str, ids))}" if ids else "nobody in it is tracked"
+        raise UsageError(f"{saved.path} has no person {wanted}; {there}.")
+    return wanted
+
+
+def _unknown(name: str, known: Sequence[str], kind: str) -> str:
+    near = difflib.get_close_matches(name, known, 1, 0.5)
+    hint = f"; did you mean {near[0]}?" if near else ";"
+    return f"There is no {kind} {name!r}{hint} Known are {', '.join(known)}."
