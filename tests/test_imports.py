@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "window": LEAF,
     "angles": LEAF,
     "export": LEAF | {"angles"},
+    "plot": LEAF | {"angles", "export"},
     "live": LEAF | {"faces", "render", "export", "stats"},
     "stats": set(),
     "pipeline": LEAF | {"stats"},
