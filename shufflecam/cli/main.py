@@ -21,6 +21,7 @@ COMMANDS = {
     "inspect": "shufflecam.cli.inspect",
     "convert": "shufflecam.cli.convert",
     "render": "shufflecam.cli.render",
+    "plot": "shufflecam.cli.plot",
     "models": "shufflecam.cli.models",
     "doctor": "shufflecam.cli.doctor",
     "eval": "shufflecam.cli.eval",

@@ -97,11 +97,12 @@ def _heat_map(figure: Any, axes: Any, series: Series) -> None:
     places = np.concatenate(list(series.joints.values()))
     places = places[np.isfinite(places).all(axis=1)]
     if series.size is not None:
-        (left, top), (right, bottom) = (0.0, 0.0), series.size
+        corners = np.array([(0, 0), series.size], float)
     elif len(places):
-        (left, top), (right, bottom) = places.min(axis=0) - 1, places.max(axis=0) + 1
+        corners = np.stack([places.min(axis=0) - 1, places.max(axis=0) + 1])
     else:
-        left, top, right, bottom = 0.0, 0.0, 1.0, 1.0
+        corners = np.array([(0, 0), (1, 1)], float)
+    (left, top), (right, bottom) = corners.tolist()
     cell = max(right - left, bottom - top) / _CELLS
     bins = [max(1, round((bottom - top) / cell)), max(1, round((right - left) / cell))]
     counts, _, _ = np.histogram2d(places[:, 1], places[:, 0], bins, [(top, bottom), (left, right)])
@@ -115,7 +116,7 @@ def _heat_map(figure: Any, axes: Any, series: Series) -> None:
     axes.set_title("where: " + ", ".join(series.joints), fontsize=9, wrap=True)
     axes.set_xlabel("x (px)")
     axes.set_ylabel("y (px)")
-    figure.colorbar(image, ax=axes, label="% of the frames", shrink=0.7)
+    figure.colorbar(image, ax=axes, label="% of all places", shrink=0.7)
 
 
 def _colors(names: Any) -> list[str]:

@@ -1,0 +1,149 @@
+"""`shufflecam plot`: joints, speeds and angles of a record as a picture, or as a page with its video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.export.read import SavedRecord
+
+JOINTS = ("left_wrist", "right_wrist")
+ANGLES = ("left_knee", "right_knee")
+"""What is plotted where nothing is asked for."""
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam plot squat.jsonl --angle left_knee --angle left_hip --out knees.png
+  shufflecam plot swing.jsonl --joint right_wrist --person 2 --out wrist.svg
+  shufflecam plot squat.jsonl --angle left_knee --html squat.html
+"""
+)
+@click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
+@click.option(
+    "--joint", "joints", metavar="NAME", multiple=True, help="Where it is and how fast; may be repeated."
+)
+@click.option(
+    "--angle",
+    "angles",
+    metavar="NAME",
+    multiple=True,
+    help="A joint angle of docs/angles.md; may be repeated.",
+)
+@click.option(
+    "--person",
+    metavar="N",
+    type=click.IntRange(0),
+    show_default="who is in most frames",
+    help="Whose; see `shufflecam inspect`.",
+)
+@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="The plot: .png, .svg or .pdf.")
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="One page with the video and the plots in step; opens in any browser, asks nothing of the network.",
+)
+@click.option(
+    "--video",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    show_default="what the record names",
+    help="For --html: the record's video; above 32 MB it is linked, not put into the page.",
+)
+@click.option(
+    "--kpt-thr",
+    metavar="P",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="Keypoints less sure than this are left out.",
+)
+@click.option("--raw", is_flag=True, help="The keypoints as they were found, not the smoothed ones.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(
+    poses: Path,
+    joints: tuple[str, ...],
+    angles: tuple[str, ...],
+    person: int | None,
+    out: Path | None,
+    html: Path | None,
+    video: Path | None,
+    kpt_thr: float,
+    raw: bool,
+    overwrite: bool,
+    quiet: bool,
+    debug: bool,
+) -> None:
+    """Plot one person of a record (POSES, .json or .jsonl) over time.
+
+    For each --joint where it is, how fast it is (pixels a second), and a heat map of where it was; each
+    --angle in degrees. With neither, the wrists and the knees.
+    """
+    from shufflecam.cli.outputs import refuse_same_file, written_to
+    from shufflecam.export.files import check_writable
+    from shufflecam.export.read import read_record
+    from shufflecam.plot.charts import check_plot_name, draw_plot
+    from shufflecam.plot.series import collect
+
+    talk = Talk(quiet)
+    if out is None and html is None:
+        raise UsageError("Nothing is asked to be written; add --out FILE.png, or --html FILE.html, or both.")
+    if out is not None:
+        check_plot_name(out)
+    if html is not None and html.suffix.lower() not in (".html", ".htm"):
+        raise UsageError(f"--html {html}: a page ends in .html.")
+    for option, path in (("--out", out), ("--html", html)):
+        refuse_same_file(path, str(poses), option)
+    saved = read_record(poses)
+    for path in (out, html):
+        if path is not None:
+            check_writable(path, overwrite)
+    clip = None if html is None else find_video(saved, video, talk)
+    if not joints and not angles:
+        known = saved.skeleton.keypoints
+        joints, angles = tuple(name for name in JOINTS if name in known), ANGLES
+    series = collect(saved, joints, angles, person, kpt_thr=kpt_thr, raw=raw, on_cut=talk.note)
+    who = "" if series.person is None else f", person {series.person}"
+    # The name alone: a page is passed on, and the folders are nobody's business.
+    title = f"{Path(str(saved.header['source'].get('path'))).name}{who}"
+    if out is not None:
+        draw_plot(series, out, title)
+    if html is not None:
+        from shufflecam.plot.page import write_page
+
+        note = write_page(saved, series, html, title, clip, kpt_thr=kpt_thr, raw=raw)
+        if note:
+            talk.note(note)
+    talk.say(f"{len(series.times)} frames{who}{written_to(out, html)}")
+
+
+def find_video(saved: SavedRecord, given: Path | None, talk: Talk) -> Path | None:
+    """The video for the page; None where there is none to be had.
+
+    Raises:
+        UsageError: the one that was given is not there.
+    """
+    if given is not None:
+        if not given.is_file():
+            raise UsageError(f"--video {given}: there is no such file.")
+        return given
+    named = Path(str(saved.header["source"].get("path", "")))
+    if saved.header["source"].get("kind") != "video":
+        talk.note(f"{saved.path} was not made from a video file; the page has the plots alone")
+        return None
+    # Beside the record too: both may have been moved together.
+    for place in (named, saved.path.parent / named.name):
+        if place.is_file():
+            return place
+    talk.note(f"{named} is not there; the page has the plots alone (or give --video FILE)")
+    return None
