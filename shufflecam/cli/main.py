@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from shufflecam import __version__
 from shufflecam.cli.console import print_error
+from shufflecam.cli.settings import check_variables, defaults, name_variables, read_files
 from shufflecam.core.errors import ShufflecamError
 
 COMMANDS = {
@@ -28,8 +31,31 @@ COMMANDS = {
     "train": "shufflecam.cli.train",
     "export": "shufflecam.cli.export",
     "bench": "shufflecam.cli.bench",
+    "config": "shufflecam.cli.config",
+    "completion": "shufflecam.cli.completion",
 }
 """Command -> the module with a click command called `command`. Order: what people need first."""
+
+
+REPORTED = (
+    "torch", "openvino", "onnxruntime", "ultralytics", "opencv-python", "av", "numpy", "click",
+)  # fmt: skip
+"""Packages whose versions matter in a report of a fault."""
+
+
+class Commands(Mapping[str, click.Command]):
+    """All commands by name; each is imported only when it is looked up."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        command: click.Command = import_module(COMMANDS[name]).command
+        name_variables(command, name)
+        return command
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
 
 
 class CommandList(click.Group):
@@ -41,10 +67,7 @@ class CommandList(click.Group):
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command, or None where there is none of this name."""
-        if name not in COMMANDS:
-            return None
-        command: click.Command = import_module(COMMANDS[name]).command
-        return command
+        return Commands()[name] if name in COMMANDS else None
 
 
 @click.group(
@@ -52,8 +75,16 @@ class CommandList(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Pictures never leave this machine. Each command has its own --help with examples.",
 )
-@click.version_option(__version__, prog_name="shufflecam")
-def cli() -> None:
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: _print_versions(context, wanted),
+    help="Show the versions that matter in a report of a fault.",
+)
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Skeletons from a webcam, a video or a folder of pictures.
 
     \b
@@ -61,6 +92,33 @@ def cli() -> None:
       shufflecam video in.mp4 --out out.mp4     a video with skeletons, its sound and timing kept
       shufflecam images photos/ --json          keypoints of every picture
     """  # noqa: D301 - click wants the real backspace character
+    _take_settings(context)
+
+
+def _print_versions(context: click.Context, wanted: bool) -> None:
+    if not wanted or context.resilient_parsing:
+        return
+    import platform
+    from importlib import metadata
+
+    click.echo(f"shufflecam, version {__version__}")
+    click.echo(f"Python {platform.python_version()}, {platform.platform()}")
+    for name in REPORTED:
+        with suppress(metadata.PackageNotFoundError):
+            click.echo(f"{name} {metadata.version(name)}")
+    context.exit()
+
+
+def _take_settings(context: click.Context) -> None:
+    """Let the files and the environment say what the command line does not."""
+    name = context.invoked_subcommand
+    # `config` shows what is wrong; and a wrong file must not hide the help.
+    if name is None or name not in COMMANDS or name == "config" or (context.obj or {}).get("help"):
+        return
+    commands = Commands()
+    command = commands[name]
+    context.default_map = {name: defaults(command, name, read_files(), commands)[0]}
+    check_variables(command, name)
 
 
 def run(args: list[str] | None = None) -> None:
@@ -68,7 +126,11 @@ def run(args: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments
     try:
-        code = cli.main(args=arguments, prog_name="shufflecam", standalone_mode=False) or 0
+        asks_help = not {"-h", "--help"}.isdisjoint(arguments)
+        code = cli.main(
+            args=arguments, prog_name="shufflecam", standalone_mode=False, obj={"help": asks_help}
+        )
+        code = code or 0
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -65,7 +65,7 @@ def shell_lines() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("document", "line"), shell_lines(), ids=lambda value: str(value)[:70])
 def test_commands_in_the_documents_can_be_meant(document: str, line: str) -> None:
-    arguments = [part for part in shlex.split(line)[1:] if not part.startswith((">", "2>"))]
+    arguments = shlex.split(re.sub(r"\s2?>>?\s*\S+", "", line))[1:]  # without what goes into a file
     try:
         parse(cli, "shufflecam", arguments, None)
     except click.BadParameter as error:

@@ -1,0 +1,34 @@
+"""`shufflecam completion`: the shell's completion, printed."""
+
+from __future__ import annotations
+
+import click
+
+SHELLS = ("bash", "zsh", "fish")
+VARIABLE = "_SHUFFLECAM_COMPLETE"
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam completion bash >> ~/.bashrc
+  shufflecam completion zsh >> ~/.zshrc
+  shufflecam completion fish > ~/.config/fish/completions/shufflecam.fish
+"""
+)
+@click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def command(shell: str, debug: bool) -> None:
+    """Print what makes the shell complete commands, options and their values with the tab key.
+
+    bash needs version 4.4 or newer.
+    """
+    from click.shell_completion import get_completion_class
+
+    from shufflecam.cli.main import cli
+
+    complete = get_completion_class(shell)
+    assert complete is not None
+    maker = complete(cli, {}, "shufflecam", VARIABLE)
+    # Not source(): that of bash first starts a bash to ask for its version.
+    click.echo(maker.source_template % maker.source_vars())

@@ -1,0 +1,226 @@
+"""Options from `shufflecam.toml` and from the environment: where they are, and what they say.
+
+What is given on the command line wins over a `SHUFFLECAM_<COMMAND>_<OPTION>` variable, that over the
+current folder's file, that over the user's own, that over the default.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shufflecam.core.errors import UsageError
+
+NAME = "shufflecam.toml"
+PREFIX = "SHUFFLECAM"
+LARGEST = 1 << 20
+"""Bytes of a file of settings."""
+
+OWN_VARIABLES = ("SHUFFLECAM_CACHE", "SHUFFLECAM_MIRROR")
+"""Variables that are no option's."""
+
+
+@dataclass(frozen=True)
+class SettingsFile:
+    """One file, read."""
+
+    path: Path
+    values: Mapping[str, Any]
+
+
+def places() -> list[Path]:
+    """Where files may be, the user's own first: what comes later wins."""
+    from platformdirs import user_config_path
+
+    own = user_config_path("shufflecam", appauthor=False) / NAME
+    here = Path(NAME)
+    return [own] if here.absolute() == own.absolute() else [own, here]
+
+
+def read_files() -> list[SettingsFile]:
+    """Those of `places` that are there.
+
+    Raises:
+        UsageError: one of them cannot be read or is no TOML.
+    """
+    return [SettingsFile(path, _read(path)) for path in places() if path.is_file()]
+
+
+def _read(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        data = path.read_bytes()[: LARGEST + 1]
+        if len(data) > LARGEST:
+            raise UsageError(f"{path} is larger than settings can be; is it another file?")
+        return tomllib.loads(data.decode("utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not TOML: {str(error) or type(error).__name__}.") from error
+
+
+def options_of(command: click.Command) -> dict[str, click.Option]:
+    """Name as in a file (`det-size`) -> the option."""
+    return {
+        option.opts[-1].lstrip("-"): option
+        for option in command.params
+        if isinstance(option, click.Option) and not option.is_eager
+    }
+
+
+def name_variables(command: click.Command, path: str) -> None:
+    """Let every option of a command be set by its variable too: `SHUFFLECAM_VIDEO_DET_SIZE`.
+
+    Args:
+        command: of a group all the commands in it.
+        path: how it is called, without the program: "video", "eval coco".
+    """
+    for name, option in options_of(command).items():
+        if name != "debug":
+            option.envvar = variable(path, name)
+    if isinstance(command, click.Group):
+        for name, inner in command.commands.items():
+            name_variables(inner, f"{path} {name}")
+
+
+def variable(path: str, name: str) -> str:
+    """The environment variable of an option."""
+    return "_".join([PREFIX, path, name]).upper().replace(" ", "_").replace("-", "_")
+
+
+def check_variables(command: click.Command, path: str) -> None:
+    """Raise UsageError where a variable names an option that the command does not have."""
+    known = {variable(path, name) for name in options_of(command)}
+    if isinstance(command, click.Group):
+        return  # its commands' names and its own options cannot be told apart
+    begin = variable(path, "")
+    for name in sorted(os.environ):
+        if name.upper().startswith(begin) and name not in known and name not in OWN_VARIABLES:
+            raise UsageError(
+                f"The environment variable {name} is of no option of `shufflecam {path}`"
+                f"{_nearest(name, known)}"
+            )
+
+
+def defaults(
+    command: click.Command, path: str, files: Iterable[SettingsFile], commands: Mapping[str, click.Command]
+) -> tuple[dict[str, Any], dict[tuple[str, str], Path]]:
+    """What the files say for one command, as click's `default_map`.
+
+    Args:
+        command: a command or a group.
+        path: how it is called: "video".
+        files: what comes later wins.
+        commands: all commands by name, to tell an unknown name from another command's; each is looked up
+            only where that is needed.
+
+    Returns:
+        Parameter name -> value, nested for the commands of a group; and for ("video", "det-size") the file.
+
+    Raises:
+        UsageError: a name is unknown, or a value cannot be meant.
+    """
+    values: dict[str, Any] = {}
+    origins: dict[tuple[str, str], Path] = {}
+    for file in files:
+        general = {key: value for key, value in file.values.items() if not isinstance(value, dict)}
+        sections = {key: value for key, value in file.values.items() if isinstance(value, dict)}
+        for name in sections:
+            if name not in commands:
+                raise UsageError(f"{file.path}: there is no command for [{name}]{_nearest(name, commands)}")
+        found = dict(_settings(command, path, general, sections.get(path, {}), file.path))
+        for key, value in general.items():
+            taken = any(name == key.replace("_", "-") for _, name in found)
+            if not taken and not any(_has(other, key) for other in commands.values()):
+                every = {name for other in commands.values() for name in _all_names(other)}
+                raise UsageError(f"{file.path}: there is no option {key!r} = {value!r}{_nearest(key, every)}")
+        for (where, name), (option, value) in found.items():
+            inner = values
+            for part in where.split()[1:]:
+                inner = inner.setdefault(part, {})
+            inner[str(option.name)] = value
+            origins[where, name] = file.path
+    return values, origins
+
+
+def _settings(
+    command: click.Command,
+    path: str,
+    general: Mapping[str, Any],
+    section: Mapping[str, Any],
+    file: Path,
+) -> Iterator[tuple[tuple[str, str], tuple[click.Option, Any]]]:
+    """((command, option's name), (option, value)) of one file: the general ones, then the command's own."""
+    options = options_of(command)
+    inner = command.commands if isinstance(command, click.Group) else {}
+    for source in (general, section):
+        for key, value in source.items():
+            name = key.replace("_", "-")
+            if source is section and key in inner:
+                continue
+            if name in options:
+                yield (path, name), (options[name], _value(command, options[name], value, key, file))
+            elif source is section:
+                raise UsageError(
+                    f"{file}: [{path.replace(' ', '.')}] has {key!r}, which is no option of "
+                    f"`shufflecam {path}`{_nearest(name, [*options, *inner])}"
+                )
+    for name, one in inner.items():
+        own = section.get(name, {})
+        if not isinstance(own, dict):
+            raise UsageError(f"{file}: {name} is a command of `shufflecam {path}`; write [{path}.{name}].")
+        yield from _settings(one, f"{path} {name}", general, own, file)
+
+
+def _value(command: click.Command, option: click.Option, value: Any, key: str, file: Path) -> Any:
+    """As click would take it from the command line, so that it is checked here and the file is named."""
+    if isinstance(value, bool) and not option.is_flag:
+        # `--json` and `--serve` may stand alone.
+        value = option.flag_value if value else None
+        if value is not None and not isinstance(value, str | int):
+            raise UsageError(f"{file}: {key} needs a value, not true or false.")
+    elif not isinstance(value, bool | str | int | float | list) or _is_odd_list(option, value):
+        raise UsageError(f"{file}: {key} = {value!r} is no value of an option.")
+    if value is None:
+        return None
+    plain = [str(one) for one in value] if isinstance(value, list) else value
+    if not isinstance(plain, bool | list):
+        plain = str(plain)
+    try:
+        option.type_cast_value(click.Context(command), plain)
+    except click.BadParameter as error:
+        raise UsageError(f"{file}: {key} = {value!r}: {error.message}") from None
+    return plain
+
+
+def _is_odd_list(option: click.Option, value: Any) -> bool:
+    if not isinstance(value, list):
+        return bool(option.multiple)
+    return not option.multiple or not all(isinstance(one, str | int | float) for one in value)
+
+
+def _has(command: click.Command, key: str) -> bool:
+    return key.replace("_", "-") in _all_names(command)
+
+
+def _all_names(command: click.Command) -> set[str]:
+    names = set(options_of(command))
+    if isinstance(command, click.Group):
+        for inner in command.commands.values():
+            names |= _all_names(inner)
+    return names
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(name.replace("_", "-") if "-" in name else name, list(known), 1, 0.6)
+    return f"; did you mean {near[0]}?" if near else "; see `shufflecam config show`."
