@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
+    from shufflecam.core.types import FrameResult
     from shufflecam.export.open import RecordSink
     from shufflecam.export.read import SavedRecord
 
@@ -32,6 +35,7 @@ ENDINGS = {
 Examples:
   shufflecam convert poses.jsonl --format csv --out poses.csv --angles
   shufflecam convert poses.jsonl --format trc --out squat.trc --pixels-per-metre 410
+  shufflecam convert poses.jsonl --format labelme --video squat.mp4 --out labels/
   shufflecam convert poses.json --format coco --out results.json --image-ids person_keypoints_val2017.json
 """
 )
@@ -41,8 +45,8 @@ Examples:
     "--out",
     metavar="FILE|DIR",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Where to; openpose and labelme write a folder.",
+    help="Where to; openpose and labelme write a folder. Without it csv, coco and shufflecam (in lines) go "
+    "to standard output.",
 )
 @click.option("--angles", is_flag=True, help="Joint angles, in degrees: in csv and parquet a column each.")
 @click.option(
@@ -50,6 +54,12 @@ Examples:
     metavar="FILE",
     type=click.Path(path_type=Path),
     help="coco: annotations that number the pictures.",
+)
+@click.option(
+    "--video",
+    metavar="FILE",
+    type=click.Path(exists=True),
+    help="labelme: the record's video; its pictures are written beside their labels.",
 )
 @click.option(
     "--pixels-per-metre",
@@ -63,9 +73,10 @@ Examples:
 def command(
     poses: Path,
     kind: str,
-    out: Path,
+    out: Path | None,
     angles: bool,
     image_ids: Path | None,
+    video: str | None,
     pixels_per_metre: float | None,
     overwrite: bool,
     quiet: bool,
@@ -75,36 +86,54 @@ def command(
 
     A record that a killed program left is read up to its last whole line.
     """
-    from shufflecam.cli.outputs import refuse_same_file, said_of_angles
+    from shufflecam.cli.outputs import refuse_same_file, said_of_angles, written_to
     from shufflecam.export.read import read_record
 
     talk = Talk(quiet)
     endings = ENDINGS[kind]
-    if endings and out.suffix.lower() not in endings:
+    if out is None and kind not in ("shufflecam", "coco", "csv"):
+        raise UsageError(f"--format {kind} cannot go to standard output; add --out.")
+    if endings and out is not None and out.suffix.lower() not in endings:
         raise UsageError(f"--out {out}: --format {kind} writes a file that ends in {' or '.join(endings)}.")
     if angles and kind not in ("shufflecam", "csv", "parquet"):
         raise UsageError("--angles goes into shufflecam, csv and parquet; take one of these, or leave it.")
     if image_ids is not None and kind != "coco":
         raise UsageError("--image-ids numbers the pictures of --format coco; leave it out.")
+    if video is not None and kind != "labelme":
+        raise UsageError("--video gives the pictures for --format labelme; leave it out.")
     if pixels_per_metre is not None and kind != "trc":
         raise UsageError("--pixels-per-metre is the scale of --format trc; leave it out.")
     refuse_same_file(out, str(poses), "--out")
     saved = read_record(poses)
-    if kind == "trc":
-        sink = _trc_sink(saved, out, pixels_per_metre, overwrite=overwrite)
-    else:
-        sink = _sink(kind, out, angles=angles, image_ids=image_ids, overwrite=overwrite)
-    sink.begin(saved.header | said_of_angles(angles))
-    frames = people = 0
-    try:
-        for result in saved.results(on_cut=talk.note):
-            sink.write(result)
-            frames, people = frames + 1, people + len(result.poses)
-    finally:
-        footer = saved.footer() or {}
-        sink.close(complete=bool(footer.get("complete")), dropped=int(footer.get("dropped") or 0))
-    written = ", ".join(str(path) for path in getattr(sink, "paths", [out]))
-    talk.say(f"{frames} frames, {people} poses -> {written}")
+    with ExitStack() as stack:
+        source = None if video is None else stack.enter_context(_recorded(video, saved))
+        if kind == "trc" and out is not None:
+            sink = _trc_sink(saved, out, pixels_per_metre, overwrite=overwrite)
+        else:
+            sink = _sink(kind, out, pictures=video is not None, image_ids=image_ids, overwrite=overwrite)
+        sink.begin(saved.header | said_of_angles(angles))
+        frames = people = 0
+        try:
+            for result in saved.results(on_cut=talk.note) if source is None else source:
+                sink.write(result)
+                frames, people = frames + 1, people + len(result.poses)
+        finally:
+            footer = saved.footer() or {}
+            dropped = footer.get("dropped")
+            sink.close(
+                complete=footer.get("complete") is True, dropped=dropped if isinstance(dropped, int) else 0
+            )
+    talk.say(f"{frames} frames, {people} poses{written_to(*getattr(sink, 'paths', [out]))}")
+
+
+@contextmanager
+def _recorded(video: str, saved: SavedRecord) -> Iterator[Iterator[FrameResult]]:
+    """What the record holds, with the pictures of its video. Raises UsageError, SourceError."""
+    from shufflecam.cli.render import SavedPoses, open_recorded
+    from shufflecam.sources.limits import MAX_PIXELS
+
+    with closing(open_recorded(video, saved, MAX_PIXELS)) as source:
+        yield map(SavedPoses(saved, video).find, source.frames())
 
 
 def _trc_sink(
@@ -127,25 +156,26 @@ def _trc_sink(
     )
 
 
-def _sink(kind: str, out: Path, *, angles: bool, image_ids: Path | None, overwrite: bool) -> RecordSink:
+def _sink(
+    kind: str, out: Path | None, *, pictures: bool, image_ids: Path | None, overwrite: bool
+) -> RecordSink:
     """The writer, its target checked."""
-    if kind == "parquet" or (kind == "csv" and angles):
+    if kind == "parquet" and out is not None:
         from shufflecam.export.table import TableSink
 
-        return TableSink(out, angles=angles, overwrite=overwrite)
-    if kind == "alphapose":
+        return TableSink(out, overwrite=overwrite)
+    if kind == "alphapose" and out is not None:
         from shufflecam.export.alphapose import AlphaPoseSink
 
         return AlphaPoseSink(out, overwrite=overwrite)
-    if kind == "labelme":
+    if kind == "labelme" and out is not None:
         from shufflecam.export.labelme import LabelMeSink
 
-        return LabelMeSink(out, overwrite=overwrite)
+        return LabelMeSink(out, pictures=pictures, overwrite=overwrite)
     from shufflecam.export.open import open_record_sink
 
-    return open_record_sink(
-        str(out), kind, overwrite=overwrite, image_ids=None if image_ids is None else _numbers(image_ids)
-    )
+    numbers = None if image_ids is None else _numbers(image_ids)
+    return open_record_sink("-" if out is None else str(out), kind, overwrite=overwrite, image_ids=numbers)
 
 
 def _numbers(annotations: Path) -> dict[str, int]:

@@ -50,10 +50,11 @@ def read_files() -> list[SettingsFile]:
     Raises:
         UsageError: one of them cannot be read or is no TOML.
     """
-    return [SettingsFile(path, _read(path)) for path in places() if path.is_file()]
+    return [SettingsFile(path, read_file(path)) for path in places() if path.is_file()]
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_file(path: Path) -> dict[str, Any]:
+    """What is in one. Raises UsageError."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:

@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shufflecam.core.errors import OutputError, SourceError
-from shufflecam.core.types import FrameResult, Pose
+from shufflecam.core.types import FrameResult, ImageArray, Pose
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, reason
 from shufflecam.export.json import dumps
@@ -22,13 +22,14 @@ class LabelMeSink:
     `imagePath` is the picture's name, or for videos `STEM_000000000012.jpg`. Missing keypoints have no point.
     """
 
-    def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
-        """Check that files can be written there.
+    def __init__(self, folder: Path, *, pictures: bool = False, overwrite: bool = False) -> None:
+        """Check that files can be written there; `pictures`: each frame's picture too.
 
         Raises:
             OutputError: it cannot be written, or holds such files already (without `overwrite`).
         """
         self._folder, self._names, self._stem = folder, [""], "frame"
+        self._pictures = pictures
         try:
             there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
             tempfile.TemporaryFile(dir=there).close()
@@ -68,6 +69,8 @@ class LabelMeSink:
             target.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(f"Cannot write into {target.parent}: {reason(error)}.") from error
+        if self._pictures:
+            _write_picture(result.frame.image, target.with_suffix(".jpg"))
         file = TextFile(target)
         try:
             file.append(dumps(document) + "\n")
@@ -85,6 +88,16 @@ class LabelMeSink:
             if triple is not None:
                 shapes.append(_shape(name, [triple[:2]], group, "point"))
         return shapes
+
+
+def _write_picture(image: ImageArray, path: Path) -> None:
+    import cv2
+
+    _, data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 95])
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {reason(error)}; try another folder.") from error
 
 
 def _below(picture: str) -> PurePosixPath:

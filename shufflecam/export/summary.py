@@ -99,6 +99,6 @@ def summarize(saved: SavedRecord) -> RecordSummary:
     found.notice = notices[0] if notices else None
     footer: record.Record | None = saved.footer()
     # A document whose program was killed has a footer, but nobody counted what was dropped.
-    if footer is not None and footer.get("dropped") is not None:
+    if footer is not None and isinstance(footer.get("dropped"), int):
         found.complete, found.dropped = bool(footer.get("complete")), footer.get("dropped")
     return found

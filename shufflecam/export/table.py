@@ -1,33 +1,27 @@
-"""The long table of `csv.py` with joint angles, and the same as Parquet for pandas and its like."""
+"""The long table of `csv.py` as Parquet, for pandas and its like."""
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from shufflecam.angles import ANGLES, joint_angles
+from shufflecam.angles import ANGLES
 from shufflecam.core.errors import OutputError, UsageError
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.csv import COLUMNS
-from shufflecam.export.files import TextFile, check_writable
+from shufflecam.export.files import check_writable
 
 BATCH_ROWS = 17 * 500
 """Rows in memory before they are written."""
 
 
 class TableSink:
-    """Rows as `csv.CsvSink` has them, with a column for each of `angles.ANGLES` where wanted.
+    """Rows as `csv.CsvSink` has them, `file` always among the columns; written some thousands at a time."""
 
-    An angle stands in every row of its person's frame. Written as CSV or Parquet by the target's ending.
-    """
-
-    def __init__(self, target: Path, *, angles: bool, overwrite: bool = False) -> None:
+    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
         """Check the target.
 
         Raises:
@@ -35,20 +29,18 @@ class TableSink:
             OutputError: the target exists or cannot be written.
         """
         check_writable(target, overwrite)
-        self._columns = (*COLUMNS, "file", *(ANGLES if angles else ()))
-        self._angles = angles
         self._names: list[str] = []
-        self._parquet = target.suffix.lower() == ".parquet"
-        self._writer: _Parquet | _Csv | None = None
-        if self._parquet:
-            _pyarrow()
+        self._joints: list[str] | None = None
+        self._writer: _Parquet | None = None
+        _pyarrow()
         self._target = target
 
     def begin(self, header: record.Record) -> None:
         """Open the target. Raises OutputError."""
         self._names = list(header["skeleton"]["keypoints"])
-        make = _Parquet if self._parquet else _Csv
-        self._writer = make(self._target, self._columns)
+        self._joints = record.angle_joints(header)
+        angles = () if self._joints is None else ANGLES
+        self._writer = _Parquet(self._target, (*COLUMNS, "file", *angles))
 
     def write(self, result: FrameResult) -> None:
         """The rows of one frame. Raises OutputError."""
@@ -64,28 +56,11 @@ class TableSink:
             self._writer.close()
 
     def _rows(self, result: FrameResult) -> Iterator[tuple[Any, ...]]:
-        entry = record.frame(result)
-        for person, pose in zip(entry["people"], result.poses, strict=True):
-            last: tuple[Any, ...] = (result.frame.file,)
-            if self._angles:
-                found = joint_angles(pose.keypoints, self._names)
-                last += tuple(round(v, 2) if math.isfinite(v) else None for v in found.values())
+        entry = record.frame(result, self._joints)
+        for person in entry["people"]:
+            last = (result.frame.file, *person.get("angles", {}).values())
             for name, triple in zip(self._names, person["keypoints"], strict=True):
                 yield (entry["frame"], entry["time"], person["id"], name, *(triple or (None,) * 3), *last)
-
-
-class _Csv:
-    def __init__(self, target: Path, columns: tuple[str, ...]) -> None:
-        self._text = TextFile(target)
-        self.add([columns])
-
-    def add(self, rows: list[tuple[Any, ...]]) -> None:
-        lines = io.StringIO()
-        csv.writer(lines, lineterminator="\n").writerows(rows)
-        self._text.append(lines.getvalue())
-
-    def close(self) -> None:
-        self._text.close()
 
 
 class _Parquet:

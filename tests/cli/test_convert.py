@@ -216,3 +216,69 @@ def test_a_record_cannot_have_files_written_elsewhere(
     assert run_cli("convert", poses, "--format", "labelme", "--out", folder).returncode == 0
     assert (folder / "x.json").is_file()
     assert not [path for path in tmp_path.rglob("x.json") if folder not in path.parents]
+
+
+def test_trc_is_read_as_pose2sim_does(poses: Path, tmp_path: Path, run_cli) -> None:
+    pandas = pytest.importorskip("pandas")
+    out = tmp_path / "a.trc"
+    assert run_cli("convert", poses, "--format", "trc", "--out", out).returncode == 0
+    path = tmp_path / "a_person2.trc"
+    # Five header lines; names at every third column from the third; data under the line of axes.
+    names = [name.strip() for name in path.read_text().split("\n")[3].split("\t")[2::3] if name.strip()]
+    table = pandas.read_csv(path, sep="\t", skiprows=4)
+    data = table.drop(columns=table.columns[:2])
+    data = data.loc[:, ~data.columns.str.startswith("Unnamed")]
+    assert len(names) == 17
+    assert data.shape == (FRAMES, 3 * len(names))
+    assert data.iloc[0].isna().all()
+    assert data.iloc[2].notna().all()
+
+
+def test_what_is_text_goes_to_standard_output(poses: Path, run_cli) -> None:
+    table = run_cli("convert", poses, "--format", "csv", "--angles").stdout.splitlines()
+    assert table[0].startswith("frame,time,id,keypoint,x,y,score,left_elbow")
+    assert len(table) == 1 + 17 * (FRAMES + 5)
+    assert len(run_cli("convert", poses, "--format", "coco").stdout.splitlines()) == FRAMES + 5 + 2
+    lines = run_cli("convert", poses, "--format", "shufflecam").stdout.splitlines()
+    assert [json.loads(line) for line in lines] == entries(poses)
+    done = run_cli("convert", poses, "--format", "parquet")
+    assert done.returncode == 2
+    assert "add --out" in done.stderr
+
+
+def test_labelme_gets_the_pictures_of_the_video(plain_clip: Path, tmp_path: Path, run_cli) -> None:
+    import cv2
+
+    from tests.cli.test_render import make_record
+    from tests.clips import SIZE as CLIP_SIZE
+    from tests.clips import read_number
+
+    record_of_clip = make_record(plain_clip, tmp_path / "poses.jsonl")
+    folder = tmp_path / "labels"
+    to_labels = ["--format", "labelme", "--out", folder, "--video"]
+    done = run_cli("convert", record_of_clip, *to_labels, plain_clip)
+    assert done.returncode == 0, done.stderr
+    files = sorted(folder.glob("*.json"))
+    assert len(files) == 40
+    for number in (0, 17):
+        document = json.loads(files[number].read_text())
+        picture = cv2.imread(str(folder / document["imagePath"]))
+        assert picture.shape[1::-1] == (document["imageWidth"], document["imageHeight"]) == CLIP_SIZE
+        assert read_number(picture) == number
+    nowhere = tmp_path / "nowhere"
+    to_nowhere = ["--format", "labelme", "--out", nowhere, "--video"]
+    done = run_cli("convert", poses_of_another(tmp_path), *to_nowhere, plain_clip)
+    assert done.returncode == 2
+    assert "is the record of another video" in done.stderr
+    assert not nowhere.exists()
+
+
+def poses_of_another(tmp_path: Path) -> Path:
+    """A record of a video of another size."""
+    path = tmp_path / "other.jsonl"
+    sink = JsonLinesSink(path)
+    info = SourceInfo("clip.mp4", "video", SIZE, None, FRAMES)
+    sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
+    sink.write(result_of([pose_of(figure(100, 200, 150))]))
+    sink.close(complete=True)
+    return path

@@ -20,6 +20,9 @@ from PIL import Image
 from safetensors.torch import save
 
 from shufflecam.core.errors import ShufflecamError
+from shufflecam.core.skeleton import COCO_17
+from shufflecam.core.types import SourceInfo
+from shufflecam.export import record
 
 FRAMES = 20
 """Frames that are read of a video; a real one has no end."""
@@ -138,6 +141,39 @@ def _video(data: bytes) -> None:
         source.close()
 
 
+def _record(data: bytes) -> None:
+    from shufflecam.export.read import read_record
+    from shufflecam.export.summary import summarize
+    from shufflecam.plot.series import collect
+
+    saved = read_record(_file(data, "x.jsonl"))
+    summarize(saved)
+    collect(saved, saved.skeleton.keypoints[:1], ["left_knee"])
+
+
+def _settings(data: bytes) -> None:
+    from shufflecam.cli.main import Commands
+    from shufflecam.cli.settings import SettingsFile, defaults, read_file
+
+    path = _file(data, "shufflecam.toml")
+    commands = Commands()
+    defaults(commands["video"], "video", [SettingsFile(path, read_file(path))], commands)
+
+
+def _records() -> list[bytes]:
+    people = [
+        {"id": 1, "score": 0.5, "box": [1, 2, 30, 40], "box_score": None, "keypoints": [[1, 2, 0.5]] * 17}
+    ]
+    header = record.header(
+        SourceInfo("a.mp4", "video", (64, 48), None, 2), model={}, detector={}, skeleton=COCO_17, version="0"
+    )
+    frames = [{"type": "frame", "frame": i, "time": i / 30, "people": people} for i in range(2)]
+    lines = [header, frames[0], {"type": "gap", "from": 0, "to": 1, "reason": "x"}, frames[1]]
+    footer = record.footer(2, 0, True)
+    document = {"header": header, "frames": frames, "footer": footer}
+    return [b"".join(one + b"\n" for one in _json(*lines, footer)), *_json(document)]
+
+
 def _picture_bytes(kind: str, **options: Any) -> bytes:
     draw = np.random.default_rng(0).integers(0, 255, (12, 16, 3), np.uint8)
     stream = io.BytesIO()
@@ -205,6 +241,13 @@ TARGETS: dict[str, Target] = {
     "boxes": Target(_boxes, lambda: _json({"a.jpg": [[1, 2, 3, 4]], "0": []}, {})),
     "annotations": Target(_annotations, _coco),
     "mpii": Target(_mpii, _mpii_lists),
+    "record": Target(_record, _records),
+    "settings": Target(
+        _settings,
+        lambda: [
+            b"kpt-thr = 0.4\n[video]\npreset = \"fast\"\ncrf = 18\nangles = true\n[plot]\njoint = ['nose']\n"
+        ],
+    ),
     "picture": Target(
         _picture,
         lambda: [
