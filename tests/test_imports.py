@@ -91,7 +91,16 @@ def test_only_one_room_touches_each_big_library(path: Path) -> None:
         assert name in rooms, f"{name} imports ultralytics"
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["video", "--help"], ["images", "--help"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [["--help"], ["--version"]]
+    + [
+        [name, "--help"]
+        for name in ("video", "images", "inspect", "convert", "render", "plot", "config", "completion")
+    ]
+    + [["config", "show"], ["completion", "bash"]],
+    ids=" ".join,
+)
 def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     code = (
         "import sys\n"

@@ -50,6 +50,8 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from shufflecam.export.summary import SURE
+
     console = Console(highlight=False)
     source, model = saved.header.get("source", {}), saved.header.get("model", {})
     console.print(
@@ -67,7 +69,7 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         f"people in {found.with_people}, at most {found.most_people} at once",
         markup=False,
     )
-    table = Table("id", "from", "to", "frames", "seen", "keypoints sure", "mean score", "gaps", "longest")
+    table = Table("id", "from", "to", "frames", "seen", "sure", "score", "gaps", "longest gap")
     for number, person in sorted(found.people.items(), key=lambda item: item[1].first_s):
         table.add_row(
             "-" if number is None else str(number),
@@ -82,5 +84,6 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         )
     if found.people:
         console.print(table)
+        console.print(f"sure: keypoints of {SURE} and more; score: the mean of all keypoints'", style="dim")
     else:
         console.print("nobody was found in any frame")

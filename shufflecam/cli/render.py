@@ -124,7 +124,7 @@ def draw_again(
             stop.writing = True
             hints = source.encoding_hints() | {"codec": codec, "crf": crf, "overwrite": overwrite}
             writer = VideoWriter(out, sound=None if no_audio else source.open_sound(), **hints)
-            draw = drawer(saved.skeleton, look_through(look, saved.header))
+            draw = drawer(saved.skeleton, look_through(look, _seen(saved)))
             with talk.progress(Path(video).name, source.info.frames) as meter:
                 outcome = run_pipeline(
                     Pipeline(source, saved_poses.find, Stats()),
@@ -139,6 +139,13 @@ def draw_again(
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(f"{outcome.frames} frames at {rate:.1f} fps{written_to(out)}")
     return outcome
+
+
+def _seen(saved: SavedRecord) -> dict[str, Any]:
+    """What the header says of --rotate, where it says what can be."""
+    view = saved.header.get("view")
+    rotate = view.get("rotate") if isinstance(view, dict) else None
+    return {"view": {"rotate": rotate}} if rotate in (90, 180, 270) else {}
 
 
 def open_recorded(video: str, saved: SavedRecord, max_pixels: int) -> VideoSource:

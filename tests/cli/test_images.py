@@ -48,6 +48,15 @@ def test_a_document_for_many_arguments(pictures: Path, solo: list[str], tmp_path
     assert [entry["file"] for entry in document["frames"]] == ["a.jpg", "b.png"]
 
 
+def test_angles_are_in_the_record_where_asked(pictures: Path, solo: list[str], run_cli) -> None:
+    done = run_cli("images", pictures, *solo, "--angles", "--json")
+    assert done.returncode == 0, done.stderr
+    header, *records, _ = map(json.loads, done.stdout.splitlines())
+    assert [list(record["people"][0]["angles"]) for record in records] == [header["angles"]] * 2
+    done = run_cli("images", pictures, *solo, "--angles", "--json", "-", "--format", "csv")
+    assert done.stdout.splitlines()[0].startswith("frame,time,id,keypoint,x,y,score,file,left_elbow")
+
+
 def test_a_list_on_standard_input(pictures: Path, solo: list[str], run_process) -> None:
     listed = f"{pictures / 'b.png'}\n{pictures / 'a.jpg'}\n".encode()
     done = run_process("images", "-", *solo, "--json", "-", stdin=listed)

@@ -155,6 +155,15 @@ def a_camera(lines: list[dict[str, Any]]) -> None:
     lines[0]["source"]["kind"] = "camera"
 
 
+def test_a_header_of_nonsense_about_the_view_is_no_matter(
+    plain_clip: Path, tmp_path: Path, run_cli: Run
+) -> None:
+    for number, view in enumerate(("x", {"rotate": "north"}, {"rotate": 90})):
+        poses = make_record(plain_clip, tmp_path / "poses.jsonl", view=view)
+        done = run_cli("render", plain_clip, poses, "--blur-faces", "--out", tmp_path / f"{number}.mp4")
+        assert done.returncode == 0, done.stderr
+
+
 def a_part_that_cannot_be(lines: list[dict[str, Any]]) -> None:
     lines[0]["cut"] = {"start": "soon"}
 

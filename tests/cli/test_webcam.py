@@ -58,6 +58,17 @@ def test_max_frames_and_size(live: list[str], run_cli) -> None:
     assert footer["complete"] is True
 
 
+def test_angles_are_in_the_record_where_asked(live: list[str], run_cli) -> None:
+    done = run_cli(*live, "--headless", "--loop", "--max-frames", "2", "--angles", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    header, *records, _ = entries_of(done.stdout)
+    assert "left_knee" in header["angles"]
+    assert [list(record["people"][0]["angles"]) for record in records] == [header["angles"]] * 2
+    done = run_cli(*live, "--headless", "--max-frames", "2", "--angles")
+    assert done.returncode == 2
+    assert "--angles adds to what --json writes" in done.stderr
+
+
 def test_duration(live: list[str], run_cli) -> None:
     done = run_cli(*live, "--headless", "--loop", "--duration", "0.5", "--json", "-")
     assert done.returncode == 0, done.stderr
