@@ -84,6 +84,6 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         )
     if found.people:
         console.print(table)
-        console.print(f"sure: keypoints of {SURE} and more; score: the mean of all keypoints'", style="dim")
+        console.print(f"sure: keypoints of {SURE} and more; score: the mean over all keypoints", style="dim")
     else:
         console.print("nobody was found in any frame")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,8 @@ from shufflecam.core.errors import SourceBrokeOff, UsageError
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import Outcome
-    from shufflecam.core.types import Frame, FrameResult
+    from shufflecam.core.skeleton import Skeleton
+    from shufflecam.core.types import Frame, FrameResult, ImageArray
     from shufflecam.export.read import SavedRecord
     from shufflecam.render import Look
     from shufflecam.sources.capture import VideoSource
@@ -101,7 +103,7 @@ def draw_again(
     Raises:
         UsageError, SourceError, OutputError: in this order, before anything is written.
     """
-    from shufflecam.cli.outputs import DrawnVideoSink, drawer, refuse_same_file, written_to
+    from shufflecam.cli.outputs import DrawnVideoSink, refuse_same_file, written_to
     from shufflecam.cli.run import run_pipeline, stop_on_signals
     from shufflecam.cli.viewing import look_through
     from shufflecam.export.background import BackgroundSink
@@ -120,11 +122,11 @@ def draw_again(
         source = open_recorded(video, saved, max_pixels)
         try:
             check_writable(out, overwrite)
-            saved_poses = SavedPoses(saved, video, people)
+            saved_poses = SavedPoses(saved, video)
             stop.writing = True
             hints = source.encoding_hints() | {"codec": codec, "crf": crf, "overwrite": overwrite}
             writer = VideoWriter(out, sound=None if no_audio else source.open_sound(), **hints)
-            draw = drawer(saved.skeleton, look_through(look, _seen(saved)))
+            draw = chosen_drawer(saved.skeleton, look_through(look, _seen(saved)) or look, people)
             with talk.progress(Path(video).name, source.info.frames) as meter:
                 outcome = run_pipeline(
                     Pipeline(source, saved_poses.find, Stats()),
@@ -139,6 +141,28 @@ def draw_again(
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(f"{outcome.frames} frames at {rate:.1f} fps{written_to(out)}")
     return outcome
+
+
+def chosen_drawer(
+    skeleton: Skeleton, look: Look, people: frozenset[int]
+) -> Callable[[FrameResult], ImageArray]:
+    """As `outputs.drawer`, but only these people are drawn (empty: everybody); everybody's face is hidden."""
+    from shufflecam.cli.outputs import drawer
+
+    draw = drawer(skeleton, look)
+    if not people:
+        return draw
+    hide = drawer(skeleton, replace(look, joints=False, edges=False, ids=False, boxes=False))
+    draw_bare = drawer(skeleton, replace(look, blur_faces=False))
+
+    def draw_chosen(result: FrameResult) -> ImageArray:
+        if look.blur_faces:
+            hide(result)
+        return draw_bare(
+            replace(result, poses=tuple(pose for pose in result.poses if pose.track_id in people))
+        )
+
+    return draw_chosen
 
 
 def _seen(saved: SavedRecord) -> dict[str, Any]:
@@ -215,9 +239,8 @@ def _check_same(source: VideoSource, saved: SavedRecord, video: str) -> None:
 class SavedPoses:
     """Stands where the networks stand: gives each frame the people that the record has for it."""
 
-    def __init__(self, saved: SavedRecord, video: str, people: frozenset[int] = frozenset()) -> None:
-        """`people`: only these ids; empty: everybody."""
-        self._saved, self._video, self._people = saved, video, people
+    def __init__(self, saved: SavedRecord, video: str) -> None:
+        self._saved, self._video = saved, video
         self._cut: list[str] = []
         self._results = saved.results(on_cut=self._cut.append)
         self._given = 0
@@ -239,10 +262,7 @@ class SavedPoses:
                 f"{recorded.frame.timestamp_s:.3f} s, that of {self._video} at {frame.timestamp_s:.3f} s."
             )
         self._given += 1
-        poses = recorded.poses
-        if self._people:
-            poses = tuple(pose for pose in poses if pose.track_id in self._people)
-        return replace(recorded, frame=frame, poses=poses)
+        return replace(recorded, frame=frame)
 
     def what_is_left(self) -> SourceBrokeOff | None:
         """An error where the record goes on after the video's end."""

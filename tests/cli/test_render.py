@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import av
 import numpy as np
 import pytest
 
+from shufflecam.cli.render import chosen_drawer
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.export import record
 from shufflecam.export.open import open_record_sink
+from shufflecam.render import Look
 from shufflecam.sources.capture import open_video
 from tests.clips import video_times
 from tests.people import figure, pose_of, result_of
@@ -101,6 +104,22 @@ def test_one_person_may_be_drawn_alone(plain_clip: Path, tmp_path: Path, run_cli
     run_cli("render", plain_clip, poses, "--out", out, "--skeleton-only", "--person", "2")
     assert drawn(out, left=False) > 50
     assert drawn(out, left=True) == 0
+
+
+@pytest.mark.parametrize("blur", [True, False])
+def test_faces_of_people_who_are_not_drawn_are_hidden_too(blur: bool) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (200, 300, 3), np.uint8)
+    people = [pose_of(figure(x, 190, 170), track_id=n) for n, x in ((1, 80), (2, 220))]
+    result = result_of(people)
+    result = replace(result, frame=replace(result.frame, image=noise.copy()))
+    drawn = chosen_drawer(COCO_17, Look(blur_faces=blur), frozenset({2}))(result)
+    nose, hip = people[0].keypoints[0].astype(int), people[0].keypoints[11].astype(int)
+    face = np.s_[nose[1] - 3 : nose[1] + 4, nose[0] - 3 : nose[0] + 4]
+    assert (drawn[face] != noise[face]).any() == blur
+    trunk = np.s_[hip[1] - 3 : hip[1] + 4, hip[0] - 3 : hip[0] + 4]
+    assert (drawn[trunk] == noise[trunk]).all(), "person 1 is drawn"
+    other = people[1].keypoints[11].astype(int)
+    assert (drawn[other[1], other[0]] != noise[other[1], other[0]]).any(), "person 2 is not drawn"
 
 
 def test_a_part_of_a_video_comes_out_as_it_did(

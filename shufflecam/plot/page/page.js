@@ -103,17 +103,19 @@ class Chart {
     }
     for (const line of this.chart.lines) {
       if (line.hidden) continue;
-      let path = "";
-      let down = false;
+      let [path, dots, down] = ["", "", false];
       line.values.forEach((value, index) => {
         if (value !== null) {
           const point = `${this.x(times[index]).toFixed(1)} ${y(value).toFixed(1)}`;
-          // A frame between two gaps is a dot.
-          path += down ? `L${point}` : `M${point}l0 0`;
+          path += down ? `L${point}` : `M${point}`;
+          // A frame that stands alone between two gaps.
+          const next = line.values[index + 1];
+          if (!down && (next === null || next === undefined)) dots += `M${point}l0 0`;
         }
         down = value !== null;
       });
       const drawn = make("path", { class: "line", d: path, stroke: line.color }, this.svg);
+      if (dots) make("path", { class: "line dots", d: dots, stroke: line.color }, this.svg);
       if (line.dashed) drawn.setAttribute("stroke-dasharray", "5 4");
     }
     this.head = make("line", { class: "head", y1: MARGIN.top, y2: height - MARGIN.bottom }, this.svg);
