@@ -54,8 +54,9 @@ def test_a_full_disk(what: str, noisy_clip: Path, small_disk: Path, solo: list[s
     assert "Traceback" not in ended.errors
     frames = check_closed(record)
     assert frames > 10
-    by_av, by_cv = readable_frames(out)
-    assert by_av == by_cv
+    # The very last picture may be cut: players stop there.
+    by_av, by_cv = readable_frames(out, cut=what == "video")
+    assert abs(by_av - by_cv) <= 1
     assert by_av >= frames - FPS
     if what == "record":
         # The video lies elsewhere: nothing of it is lost.
@@ -126,14 +127,17 @@ def test_the_reader_of_a_pipe_leaves(
 
 
 def test_nothing_measures_time_by_the_clock_on_the_wall() -> None:
-    """Which jumps when it is set: all times are monotonic ones, so that no jump can reach them."""
+    """Which jumps when it is set: all times are monotonic ones, so that no jump can reach them.
+
+    It only gives recordings and snapshots their names.
+    """
     package = Path(__file__).parents[2] / "shufflecam"
     users = [
         path.relative_to(package)
         for path in package.rglob("*.py")
         if any(word in path.read_text(encoding="utf-8") for word in ("time.time(", "datetime.now", "utcnow"))
     ]
-    assert users == []
+    assert users == [Path("live/saving.py")]
 
 
 def test_a_name_that_is_not_utf8(solo: list[str], tmp_path: Path) -> None:

@@ -35,6 +35,7 @@ def test_picture_figures_and_angles(tmp_path: Path) -> None:
         number = 0
         while not page.evaluate(
             "document.getElementById('picture')?.naturalWidth === 320 && stale === false"
+            " && document.getElementById('legend').textContent.includes('°')"
         ):
             broadcast.picture(np.full((200, 320, 3), (40, 160, 60), np.uint8))
             broadcast.record(record.frame(result_of([pose_of(joints, track_id=4)], number, number / 30)))
