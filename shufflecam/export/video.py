@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
@@ -172,6 +173,8 @@ class VideoWriter:
             if self._sound is not None:
                 self._sound.mux_until(timestamp_s)
             self._mux(self._stream.encode(frame))
+            if self._file.failure is not None:  # the muxer may go on without a word
+                raise self._file.failure
         self._last_pts, self._last_s = pts, timestamp_s
         self.frames += 1
         # Between two calls the file ends with a whole fragment: nothing else is flushed.
@@ -292,10 +295,35 @@ class VideoWriter:
                 os.remove(self.path)  # nothing in it that anything could play
 
 
-def _create(path: str, overwrite: bool) -> BinaryIO:
+class _WholeWrites(io.FileIO):
+    """A raw file that writes all of what it is given, or fails and says so from then on.
+
+    On a disk that is nearly full the system takes a part and calls it success. PyAV passes that number on
+    and the muxer does not look at it, so that half a fragment would stand in the file unnoticed.
+    """
+
+    failure: OSError | None = None
+
+    def write(self, data: Any, /) -> int:
+        """All of it. Raises OSError."""
+        view = memoryview(data).cast("B")
+        try:
+            done = 0
+            while done < len(view):
+                written = super().write(view[done:])
+                if not written:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                done += written
+        except OSError as error:
+            self.failure = error
+            raise
+        return len(view)
+
+
+def _create(path: str, overwrite: bool) -> _WholeWrites:
     flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_TRUNC if overwrite else os.O_EXCL)
     try:
-        return os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0)
+        return _WholeWrites(os.open(path, flags, 0o666), "wb")
     except FileExistsError:
         raise OutputError(f"{path} is already there; choose another name or give --overwrite.") from None
     except (OSError, ValueError) as error:

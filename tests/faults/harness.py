@@ -111,16 +111,10 @@ def whole_lines(path: Path) -> tuple[list[dict[str, Any]], int]:
     return [json.loads(line) for line in whole.splitlines() if line], len(rest)
 
 
-def readable_frames(path: Path, *, cut: bool = False) -> tuple[int, int]:
-    """How many frames PyAV and OpenCV read of a video; with `cut` it may end in damage."""
-    by_av = 0
+def readable_frames(path: Path) -> tuple[int, int]:
+    """How many frames PyAV and OpenCV read of a video."""
     with av.open(str(path)) as container:
-        try:
-            for _ in container.decode(video=0):
-                by_av += 1
-        except av.error.InvalidDataError:
-            if not cut:
-                raise
+        by_av = sum(1 for _ in container.decode(video=0))
     capture = cv2.VideoCapture(str(path))
     by_cv = 0
     while capture.read()[0]:
