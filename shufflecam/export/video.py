@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import io
 import math
 import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import av
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
@@ -295,35 +294,41 @@ class VideoWriter:
                 os.remove(self.path)  # nothing in it that anything could play
 
 
-class _WholeWrites(io.FileIO):
+class _WholeWrites:
     """A raw file that writes all of what it is given, or fails and says so from then on.
 
     On a disk that is nearly full the system takes a part and calls it success. PyAV passes that number on
     and the muxer does not look at it, so that half a fragment would stand in the file unnoticed.
     """
 
-    failure: OSError | None = None
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: OSError | None = None
 
-    def write(self, data: Any, /) -> int:
+    def write(self, data: Any) -> int:
         """All of it. Raises OSError."""
         view = memoryview(data).cast("B")
+        done = 0
         try:
-            done = 0
             while done < len(view):
-                written = super().write(view[done:])
+                written = self._file.write(view[done:])
                 if not written:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                 done += written
         except OSError as error:
             self.failure = error
             raise
-        return len(view)
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the file's."""
+        return getattr(self._file, name)
 
 
 def _create(path: str, overwrite: bool) -> _WholeWrites:
     flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_TRUNC if overwrite else os.O_EXCL)
     try:
-        return _WholeWrites(os.open(path, flags, 0o666), "wb")
+        return _WholeWrites(os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0))
     except FileExistsError:
         raise OutputError(f"{path} is already there; choose another name or give --overwrite.") from None
     except (OSError, ValueError) as error:
