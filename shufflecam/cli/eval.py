@@ -9,7 +9,15 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.eval_detector import detector
-from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.cli.eval_options import (
+    check_results,
+    data_options,
+    det_options,
+    engine_options,
+    results_options,
+    write_results,
+)
+from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
@@ -18,70 +26,36 @@ if TYPE_CHECKING:
     from shufflecam.pose.estimator import Decoding, HeatmapEstimator
 
 
-def evaluation_options(command: Any) -> Any:
-    """What both evaluations share."""
-    folder = click.Path(path_type=Path)
-    for option in reversed(
-        [
-            click.option(
-                "--images", required=True, metavar="DIR", type=folder, help="Folder with the pictures."
-            ),
-            click.option(
-                "--annotations",
-                required=True,
-                metavar="FILE",
-                type=folder,
-                help="Annotations of these pictures.",
-            ),
-            click.option(
-                "--weights",
-                metavar="FILE",
-                type=folder,
-                help="Own checkpoint; --model names its architecture.",
-            ),
-            click.option(
-                "--flip-test/--no-flip-test",
-                default=True,
-                show_default=True,
-                help="Average with the mirrored crop, as the published tables do.",
-            ),
-            click.option(
-                "--decode",
-                type=click.Choice(["plain", "dark"]),
-                default="plain",
-                show_default=True,
-                help="Heatmap to keypoint; the published tables are plain.",
-            ),
-            click.option(
-                "--allow-missing",
-                is_flag=True,
-                help="Leave pictures out that the folder lacks, and count them.",
-            ),
-            click.option(
-                "--batch",
-                metavar="N",
-                type=click.IntRange(1, 1024),
-                default=32,
-                show_default=True,
-                help="Crops in one run of the network.",
-            ),
-            click.option(
-                "--backend",
-                metavar="NAME",
-                default="auto",
-                show_default=True,
-                help="What computes: auto, torch, openvino or onnx.",
-            ),
-            click.option(
-                "--device",
-                metavar="auto|cpu|cuda[:N]|mps",
-                default="auto",
-                show_default=True,
-                help="Where torch computes.",
-            ),
-            click.option("--quiet", is_flag=True, help="Only the figures and errors."),
-            click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        ]
+def network_options(command: Any) -> Any:
+    """The pose network that is measured."""
+    for option in (
+        click.option(
+            "--batch",
+            metavar="N",
+            type=click.IntRange(1, 1024),
+            default=32,
+            show_default=True,
+            help="Crops in one run of the network.",
+        ),
+        click.option(
+            "--decode",
+            type=click.Choice(["plain", "dark"]),
+            default="plain",
+            show_default=True,
+            help="Heatmap to keypoint; the published tables are plain.",
+        ),
+        click.option(
+            "--flip-test/--no-flip-test",
+            default=True,
+            show_default=True,
+            help="Average with the mirrored crop, as the published tables do.",
+        ),
+        click.option(
+            "--weights",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Own checkpoint; --model names its architecture.",
+        ),
     ):
         command = option(command)
     return command
@@ -114,25 +88,11 @@ Examples:
 @click.option(
     "--detector", metavar="auto|NAME|FILE", default="auto", show_default=True, help="For --boxes detector."
 )
-@click.option(
-    "--det-conf",
-    metavar="P",
-    type=click.FloatRange(0, 1),
-    default=0.05,
-    show_default=True,
-    help="For --boxes detector: AP wants unsure boxes too.",
-)
-@click.option(
-    "--det-size",
-    metavar="PX",
-    type=click.IntRange(32, 4096),
-    default=416,
-    show_default=True,
-    help="Its input.",
-)
-@click.option("--json", "target", metavar="OUT", type=click.Path(path_type=Path), help="COCO results array.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-@evaluation_options
+@det_options(0.05)
+@results_options
+@data_options
+@network_options
+@engine_options
 def coco(
     model: str,
     boxes: str,
@@ -152,7 +112,6 @@ def coco(
     """COCO keypoint AP and AR, beside the published row. The figures go to standard output."""
     from shufflecam.evaluate import coco as evaluation
     from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco, read_detections
-    from shufflecam.export.files import check_writable
 
     talk = Talk(quiet)
     entry = _entry(model, "coco17")
@@ -170,15 +129,11 @@ def coco(
         )
     else:
         source = read_detections(Path(boxes), data)
-    if target is not None:
-        if target.suffix != ".json":
-            raise UsageError(f"--json {target} must end in .json: pycocotools loads one JSON array.")
-        check_writable(target, overwrite)
+    check_results(target, overwrite)
     estimator = _estimator(model, entry, **network)
     with talk.progress("pictures", len(data.pictures)) as meter:
         results = evaluation.predict(estimator, data.pictures, source, batch=batch, on_picture=meter.advance)
-    if target is not None:
-        _write_results(target, results)
+    write_results(target, results)
     figures = evaluation.score(results, data, entry.skeleton)
     _print_coco(figures.as_dict(), entry, data, len(results), boxes)
 
@@ -190,7 +145,9 @@ Example:
 """
 )
 @click.option("--model", metavar="NAME", default="mpii-256x256", show_default=True, help="Pose model.")
-@evaluation_options
+@data_options
+@network_options
+@engine_options
 def mpii(
     model: str,
     images: Path,
@@ -276,12 +233,3 @@ def _estimator(
         decoding=decode,
         sigma=entry.sigma,
     )
-
-
-def _write_results(target: Path, results: list[dict[str, Any]]) -> None:
-    import json
-
-    try:
-        target.write_text(json.dumps(results), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"Cannot write {target}: {error.strerror}.") from error

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.core.errors import OutputError, UsageError, WeightsError
+from shufflecam.cli.eval_options import (
+    check_results,
+    data_options,
+    det_options,
+    engine_options,
+    results_options,
+    write_results,
+)
+from shufflecam.core.errors import UsageError, WeightsError
 
 if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
@@ -36,20 +43,7 @@ Examples:
       --beside yolov8s --det-size 640
 """
 )
-@click.option(
-    "--images",
-    required=True,
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Folder with the pictures.",
-)
-@click.option(
-    "--annotations",
-    required=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="COCO-format boxes of the people in them.",
-)
+@data_options
 @click.option(
     "--detector",
     metavar="auto|NAME|FILE",
@@ -64,35 +58,9 @@ Examples:
     show_default=True,
     help="Who runs on the same pictures for comparison; left out where its weights are not here.",
 )
-@click.option(
-    "--det-size",
-    metavar="PX",
-    type=click.IntRange(32, 4096),
-    default=416,
-    show_default=True,
-    help="The longer side of the network's input.",
-)
-@click.option(
-    "--det-conf",
-    metavar="P",
-    type=click.FloatRange(0, 1),
-    default=0.01,
-    show_default=True,
-    help="Lowest score of a box: AP wants unsure ones too.",
-)
-@click.option(
-    "--allow-missing", is_flag=True, help="Leave pictures out that the folder lacks, and count them."
-)
-@click.option(
-    "--backend", metavar="NAME", default="auto", show_default=True, help="auto, torch, openvino or onnx."
-)
-@click.option(
-    "--device", metavar="auto|cpu|cuda[:N]|mps", default="auto", show_default=True, help="Where torch runs."
-)
-@click.option("--json", "target", metavar="OUT", type=click.Path(path_type=Path), help="COCO results array.")
-@click.option("--overwrite", is_flag=True, help="Replace OUT if it exists.")
-@click.option("--quiet", is_flag=True, help="Only the figures and errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@det_options(0.01)
+@results_options
+@engine_options
 def detector(
     images: Path,
     annotations: Path,
@@ -117,15 +85,9 @@ def detector(
         raise UsageError("--detector none finds nobody to measure; name a detector or a file.")
     talk = Talk(quiet)
     data = read_coco(annotations, images, keypoints=None, allow_missing=allow_missing, boxes_only=True)
-    if target is not None:
-        from shufflecam.export.files import check_writable
-
-        if target.suffix != ".json":
-            raise UsageError(f"--json {target} must end in .json: pycocotools loads one JSON array.")
-        check_writable(target, overwrite)
+    check_results(target, overwrite)
     name, results, figures = _measure(detector, data, talk, settings)
-    if target is not None:
-        _write(target, results)
+    write_results(target, results)
     columns = [(name, figures)]
     if beside != "none":
         try:
@@ -166,10 +128,3 @@ def _print(columns: list[tuple[str, DetectorFigures]], data: CocoSet) -> None:
         click.echo(line)
     click.echo(f"{'people':<16}{len(data.annotations):>{width}}")
     click.echo(f"{'pictures':<16}{len(data.pictures):>{width}} (left out, not on disk: {len(data.missing)})")
-
-
-def _write(target: Path, results: list[Result]) -> None:
-    try:
-        target.write_text(json.dumps(results), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"Cannot write {target}: {error.strerror}.") from error

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.core.errors import OutputError, SourceError, UsageError
+from shufflecam.cli.train_options import check_export, pictures_below, run_options
+from shufflecam.core.errors import OutputError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,12 +90,8 @@ Examples:
     help="COCO-format keypoints and their pictures; repeat it for several sets.",
 )
 @click.option(
-    "--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The run's folder."
-)
-@click.option(
     "--val", metavar="ANNOTATIONS:DIR", help="Measure AP on these, with their boxes and the flip test."
 )
-@click.option("--val-every", metavar="STEPS", type=click.IntRange(1), help="And not only at the end.")
 @click.option(
     "--model", default="coco-256x192", show_default=True, metavar="NAME", help="Skeleton and input size."
 )
@@ -158,8 +155,6 @@ Examples:
     show_default=True,
     help="Average's decay.",
 )
-@click.option("--init", metavar="FILE", type=click.Path(path_type=Path), help="Weights to begin with.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn.")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "float16"]),
@@ -168,20 +163,9 @@ Examples:
     help="auto: bfloat16 on CUDA, float32 elsewhere.",
 )
 @click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where it computes."
-)
-@click.option(
     "--workers", type=click.IntRange(0), default=0, show_default=True, help="Processes that read pictures."
 )
-@click.option(
-    "--export",
-    "target",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="float16 .safetensors at the end.",
-)
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@run_options
 def pose(
     sets: tuple[str, ...],
     folder: Path,
@@ -210,8 +194,7 @@ def pose(
     entry = pose_entry(model)
     specs = [SetSpec.parse(text) for text in sets]
     recipe = _recipe(entry, distill_from is not None, settings)
-    if target is not None and target.suffix != ".safetensors":
-        raise UsageError(f"--export {target} must end in .safetensors.")
+    check_export(target)
     if val is not None and entry.skeleton.name != "coco17":
         raise UsageError("--val measures COCO's AP; leave it out for another skeleton.")
     measure = _measure(SetSpec.parse(val), entry, recipe) if val else None
@@ -293,16 +276,11 @@ def label(
     from shufflecam.cli.fetching import fetch_detector
     from shufflecam.detect.choose import open_detector
     from shufflecam.export.files import check_writable
-    from shufflecam.sources.picture import PICTURE_EXTENSIONS
     from shufflecam.train.teacher import OpenVinoTeacher
     from shufflecam.train.teacher import label as label_pictures
 
     talk = Talk(quiet)
-    if not folder.is_dir():
-        raise SourceError(f"There is no folder {folder}.")
-    pictures = sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_EXTENSIONS)
-    if not pictures:
-        raise SourceError(f"There are no pictures below {folder}.")
+    pictures = pictures_below(folder)
     check_writable(out, overwrite)
     if teacher.endswith(".xml"):
         estimator = OpenVinoTeacher(Path(teacher)).estimator()

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.cli.train_options import check_export, pictures_below, run_options
+from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,9 +36,6 @@ Examples:
     help="A larger detector of the yolov8 family; it says where people are.",
 )
 @click.option(
-    "--out", "folder", required=True, metavar="DIR", type=click.Path(path_type=Path), help="The run's folder."
-)
-@click.option(
     "--views",
     type=click.IntRange(1),
     default=20000,
@@ -50,8 +48,6 @@ Examples:
 @click.option(
     "--val", metavar="ANNOTATIONS:DIR", help="Measure AP50 of people from 96x96 pixels on these, at 416."
 )
-@click.option("--val-every", metavar="STEPS", type=click.IntRange(1), help="And not only at the end.")
-@click.option("--init", metavar="FILE", type=click.Path(path_type=Path), help="Weights to begin with.")
 @click.option(
     "--epochs", type=click.FloatRange(0, min_open=True), default=8, show_default=True, help="Passes."
 )
@@ -59,19 +55,7 @@ Examples:
 @click.option(
     "--lr", type=click.FloatRange(0, min_open=True), default=2e-3, show_default=True, help="AdamW's rate."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn.")
-@click.option(
-    "--device", default="auto", show_default=True, metavar="auto|cpu|cuda[:N]", help="Where it computes."
-)
-@click.option(
-    "--export",
-    "target",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="float16 .safetensors at the end.",
-)
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@run_options
 def command(
     folders: tuple[Path, ...],
     teacher: str,
@@ -95,20 +79,12 @@ def command(
     """
     from shufflecam.cli.run import stop_on_signals
     from shufflecam.engines.torch import resolve_device
-    from shufflecam.sources.picture import PICTURE_EXTENSIONS
     from shufflecam.train.detector import DetectorRecipe, DetectorRun
 
     talk = Talk(quiet)
-    if target is not None and target.suffix != ".safetensors":
-        raise UsageError(f"--export {target} must end in .safetensors.")
+    check_export(target)
     recipe = DetectorRecipe(**settings)
-    pictures: list[Path] = []
-    for source in folders:
-        if not source.is_dir():
-            raise SourceError(f"There is no folder {source}.")
-        pictures += sorted(path for path in source.rglob("*") if path.suffix.lower() in PICTURE_EXTENSIONS)
-    if not pictures:
-        raise SourceError(f"There are no pictures below {', '.join(map(str, folders))}.")
+    pictures = pictures_below(*folders)
     measure = _measure(val) if val else None
     with stop_on_signals() as stop:
         stop.writing = True

@@ -7,7 +7,6 @@ A run lives in a folder, as that of a pose network does: `views/` (made once), `
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,9 +17,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from shufflecam.core.errors import Interrupted, UsageError
+from shufflecam.core.errors import UsageError
 from shufflecam.detect.yolo import build_network, inference_network
-from shufflecam.train.checkpoint import load_state, save_state
+from shufflecam.train.checkpoint import save_state
 from shufflecam.train.detector_nets import (
     STUDENT,
     Answers,
@@ -33,10 +32,9 @@ from shufflecam.train.detector_nets import (
 )
 from shufflecam.train.detector_views import Views, degrade
 from shufflecam.train.history import History
+from shufflecam.train.loop import CHECKPOINT, earlier_state, run_steps
 from shufflecam.train.nets import update_average
-from shufflecam.train.recipe import differences
 
-LOG_EVERY = 50
 CLIP_NORM = 10.0
 
 
@@ -148,26 +146,14 @@ class DetectorRun:
             Interrupted: `stop` said so; everything is saved.
             OutputError: the disk is full; the last good checkpoint is whole.
         """
-        saved = time.monotonic()
-        sums: list[list[float]] = []
-        while self.step < self.steps:
-            if stop():
-                self.save()
-                raise Interrupted(f"stopped after step {self.step} of {self.steps}; the same command goes on")
-            began = time.monotonic()
-            parts = self._train_step()
-            self.seconds += time.monotonic() - began
-            sums.append(parts)
-            on_step(sum(parts))
-            last = self.step == self.steps
-            if last or self.step % LOG_EVERY == 0:
-                self.history.add(self._line(np.mean(sums, 0).tolist()))
-                sums = []
-            if measure is not None and (last or (measure_every and self.step % measure_every == 0)):
-                self.history.add({**self._line(None), "ap": measure(self.averaged())})
-            if last or time.monotonic() - saved > save_seconds:
-                self.save()
-                saved = time.monotonic()
+        run_steps(
+            self,
+            stop=stop,
+            on_step=on_step,
+            measure=measure,
+            measure_every=measure_every,
+            save_seconds=save_seconds,
+        )
 
     def averaged(self) -> nn.Module:
         """The averaged network, ready for inference. A copy."""
@@ -185,27 +171,20 @@ class DetectorRun:
             "optimizer": self._optimizer.state_dict(),
             "average": self.average,
         }
-        save_state(self.folder / "last.pt", state)
+        save_state(self.folder / CHECKPOINT, state)
         self.history.plot()
 
     def _resume(self) -> None:
-        path = self.folder / "last.pt"
-        if not path.exists():
+        state = earlier_state(self.folder, asdict(self.recipe))
+        if state is None:
             return
-        state = load_state(path)
-        changed = differences(state["recipe"], asdict(self.recipe))
-        if changed:
-            raise UsageError(
-                f"{self.folder} holds a run with other settings ({'; '.join(changed[:3])}); "
-                "give the same ones to go on, or another folder to begin anew."
-            )
         self.step, self.seconds = state["step"], state["seconds"]
         self._student.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.average = {name: value.to(self._device) for name, value in state["average"].items()}
         self.history.cut(self.step)
 
-    def _train_step(self) -> list[float]:
+    def train_step(self) -> list[float]:
         """One step; the weighted losses of scores, distances, overlap and features."""
         recipe = self.recipe
         for group in self._optimizer.param_groups:
@@ -255,7 +234,8 @@ class DetectorRun:
             self._order = (number, rng.permutation(len(self._views)))
         return self._order[1]
 
-    def _line(self, losses: list[float] | None) -> dict[str, Any]:
+    def line(self, losses: list[float] | None) -> dict[str, Any]:
+        """Where the run stands, for the history."""
         samples = self.step * self.recipe.batch
         line = {
             "step": self.step,

@@ -7,7 +7,6 @@ it had not stopped.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,19 +17,19 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Sampler
 
-from shufflecam.core.errors import Interrupted, UsageError
+from shufflecam.core.errors import UsageError
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.pose.crops import PIXEL_MEAN_RGB, PIXEL_STD_RGB
 from shufflecam.pose.decode import encode
 from shufflecam.pose.network import OUTPUT_STRIDE, PoseNet
 from shufflecam.train import losses
-from shufflecam.train.checkpoint import load_state, save_state
+from shufflecam.train.checkpoint import save_state
 from shufflecam.train.data import Crops, Order, People
 from shufflecam.train.history import History
+from shufflecam.train.loop import CHECKPOINT, earlier_state, run_steps
 from shufflecam.train.nets import CoordinateHead, FeatureTeacher, Projections, build, update_average
-from shufflecam.train.recipe import Recipe, differences
+from shufflecam.train.recipe import Recipe
 
-LOG_EVERY = 50
 CLIP_NORM = 5.0
 
 
@@ -98,6 +97,7 @@ class Run:
         if start is not None:
             self._begin_with(start)
         self.average = {name: value.clone() for name, value in self.net.state_dict().items()}
+        self._batches: Iterator[tuple[Tensor, Tensor, Tensor]] = iter(())
         self.history = History(folder)
         self._resume()
 
@@ -123,28 +123,15 @@ class Run:
             Interrupted: `stop` said so; everything is saved.
             OutputError: the disk is full; the last good checkpoint is whole.
         """
-        saved = time.monotonic()
-        batches = iter(self._loader())
-        sums: list[float] = []
-        while self.step < self.steps:
-            if stop():
-                self.save()
-                raise Interrupted(f"stopped after step {self.step} of {self.steps}; the same command goes on")
-            began = time.monotonic()
-            loss = self._train_step(*next(batches))
-            self.seconds += time.monotonic() - began
-            sums.append(loss)
-            on_step(Progress(self.step, self.steps, loss))
-            last = self.step == self.steps
-            if last or self.step % LOG_EVERY == 0:
-                self.history.add(self._line(float(np.mean(sums))))
-                sums = []
-            if measure is not None and (last or (measure_every and self.step % measure_every == 0)):
-                self.history.add({**self._line(None), "ap": measure(self.averaged())})
-                self.net.train()
-            if last or time.monotonic() - saved > save_seconds:
-                self.save()
-                saved = time.monotonic()
+        self._batches = iter(self._loader())
+        run_steps(
+            self,
+            stop=stop,
+            on_step=lambda loss: on_step(Progress(self.step, self.steps, loss)),
+            measure=measure,
+            measure_every=measure_every,
+            save_seconds=save_seconds,
+        )
 
     def averaged(self) -> PoseNet:
         """The network to measure and to export: the average where there is one. A copy, in eval mode."""
@@ -164,20 +151,13 @@ class Run:
             "scaler": self._scaler.state_dict(),
             "average": self.average,
         }
-        save_state(self.folder / "last.pt", state)
+        save_state(self.folder / CHECKPOINT, state)
         self.history.plot()
 
     def _resume(self) -> None:
-        path = self.folder / "last.pt"
-        if not path.exists():
+        state = earlier_state(self.folder, self.recipe.as_dict())
+        if state is None:
             return
-        state = load_state(path)
-        changed = differences(state["recipe"], self.recipe.as_dict())
-        if changed:
-            raise UsageError(
-                f"{self.folder} holds a run with other settings ({'; '.join(changed[:3])}); "
-                "give the same ones to go on, or another folder to begin anew."
-            )
         self.step, self.seconds = state["step"], state["seconds"]
         self.net.load_state_dict(state["net"])
         self._helpers.load_state_dict(state["helpers"])
@@ -195,7 +175,9 @@ class Run:
             raise UsageError("The weights to begin with have no backbone that fits.")
         self.net.load_state_dict(fits, strict=False)
 
-    def _train_step(self, crops: Tensor, keypoints: Tensor, weights: Tensor) -> float:
+    def train_step(self) -> list[float]:
+        """One step more; its loss."""
+        crops, keypoints, weights = next(self._batches)
         recipe, share = self.recipe, self.step / self.steps
         rate = recipe.lr_at(self.step, self.steps)
         for group in self._optimizer.param_groups:
@@ -214,7 +196,7 @@ class Run:
         self.step += 1
         if recipe.ema:
             update_average(self.average, self.net, recipe.ema, self.step)
-        return float(loss.detach())
+        return [float(loss.detach())]
 
     def _loss(self, inputs: Tensor, keypoints: Tensor, weights: Tensor, share: float) -> Tensor:
         recipe = self.recipe
@@ -281,7 +263,8 @@ class Run:
             pin_memory=self._device.type == "cuda",
         )
 
-    def _line(self, loss: float | None) -> dict[str, Any]:
+    def line(self, losses: list[float] | None) -> dict[str, Any]:
+        """Where the run stands, for the history."""
         width, height = self.recipe.size_at(self.step / self.steps)
         line = {
             "step": self.step,
@@ -291,7 +274,7 @@ class Run:
             "size": [width, height],
             "lr": self.recipe.lr_at(self.step, self.steps),
         }
-        return line if loss is None else {**line, "loss": loss}
+        return line if losses is None else {**line, "loss": sum(losses)}
 
 
 class _Draws(Sampler[list[tuple[int, int, int, int, int]]]):
