@@ -305,10 +305,16 @@ def _plain(net: Any) -> Engine:
 
 
 def _naive_detector(options: FinderOptions) -> PersonDetector:
-    from shufflecam.detect.choose import looks_like_file
     from shufflecam.detect.whole import WholeFrame
     from shufflecam.detect.yolo import YoloDetector, load_network
-    from shufflecam.models.catalogue import AUTO_PERSONS, DEFAULT_PERSON, locate, person_entry, require
+    from shufflecam.models.catalogue import (
+        AUTO_PERSONS,
+        DEFAULT_PERSON,
+        locate,
+        looks_like_file,
+        person_entry,
+        require,
+    )
 
     if options.detector == "none":
         return WholeFrame()

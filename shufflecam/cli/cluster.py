@@ -98,7 +98,7 @@ def _absolute(item: Item) -> Item:
 
 
 def _with_whole_paths(options: FinderOptions) -> FinderOptions:
-    from shufflecam.cli.options import looks_like_file
+    from shufflecam.models.catalogue import looks_like_file
 
     detector = options.detector
     return replace(

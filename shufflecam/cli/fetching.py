@@ -24,8 +24,7 @@ def fetch_detector(choice: str, talk: Talk) -> None:
         WeightsError: it cannot be had.
         OutputError: the cache cannot be written.
     """
-    from shufflecam.detect.choose import looks_like_file
-    from shufflecam.models.catalogue import locate, person_entry
+    from shufflecam.models.catalogue import locate, looks_like_file, person_entry
     from shufflecam.models.fetch import fetch
 
     if choice in ("auto", "none") or looks_like_file(choice):

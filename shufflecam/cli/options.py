@@ -370,7 +370,7 @@ class FinderOptions:
         return self if self.det_every is not None else replace(self, det_every=1)
 
     def _check_names(self) -> None:
-        from shufflecam.models.catalogue import person_entry, pose_entry
+        from shufflecam.models.catalogue import looks_like_file, person_entry, pose_entry
 
         pose_entry(self.model)
         if self.boxes is not None and self.detector != "auto":
@@ -449,8 +449,3 @@ def _apply_preset(options: dict[str, Any]) -> None:
 
         if locate(pose_entry(LARGE_MODEL)) is not None:
             options["model"] = LARGE_MODEL
-
-
-def looks_like_file(detector: str) -> bool:
-    """Whether `--detector` means a file and not a name."""
-    return "/" in detector or "\\" in detector or Path(detector).suffix in (".pt", ".pth", ".safetensors")

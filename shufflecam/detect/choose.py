@@ -14,6 +14,7 @@ from shufflecam.models.catalogue import (
     DEFAULT_PERSON,
     Entry,
     locate,
+    looks_like_file,
     person_entry,
     require,
 )
@@ -112,8 +113,3 @@ def _automatic() -> tuple[Entry, Path]:
         f"there is no person detector on this machine: fetch one (shufflecam models get {AUTO_PERSONS[0]}), "
         "or give --boxes FILE, or --detector none where one person fills the picture"
     )
-
-
-def looks_like_file(choice: str) -> bool:
-    """Whether a detector's name means a file: it has a folder in it, or a weights file's ending."""
-    return "/" in choice or "\\" in choice or Path(choice).suffix.lower() in (".pt", ".pth", ".safetensors")

@@ -17,11 +17,16 @@ def thread_count(threads: int | None = None) -> int:
     """Threads for a network: `threads`, else `OMP_NUM_THREADS` where the user set it, else the cores."""
     if threads is not None:
         return threads
+    return threads_by_user() or physical_cores()
+
+
+def threads_by_user() -> int | None:
+    """`OMP_NUM_THREADS` where the user set it."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     # Importing ultralytics writes a "1" there that nobody asked for.
     if wanted.isdecimal() and int(wanted) > 0 and not (wanted == "1" and "ultralytics" in sys.modules):
         return int(wanted)
-    return physical_cores()
+    return None
 
 
 def physical_cores() -> int:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
-import os
 import re
-import sys
 from itertools import pairwise
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -18,6 +15,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from shufflecam.core.errors import ShufflecamError, UsageError
 from shufflecam.core.types import FloatArray
+from shufflecam.engines.cpu import thread_count, threads_by_user
 
 log = logging.getLogger(__name__)
 
@@ -166,37 +164,9 @@ def fold_batch_norms(module: nn.Module) -> None:
             setattr(parent, next_name, nn.Identity())
 
 
-def physical_cores() -> int:
-    """Cores that this process may use: hyper-threads of one core count once, a container's quota counts.
-
-    Two threads on one core only fight for its multipliers.
-    """
-    allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
-    siblings = set()
-    for cpu in allowed:
-        topology = Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list")
-        try:
-            siblings.add(topology.read_text())
-        except OSError:
-            siblings.add(str(cpu))
-    return max(1, min(len(siblings), _quota()))
-
-
-def _quota() -> int:
-    """CPUs' worth of time that the container's control group grants (cgroup v2), rounded up."""
-    try:
-        limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return -(-int(limit) // int(period))
-    except (OSError, ValueError):  # no control group, or "max": no limit
-        return sys.maxsize
-
-
 def _use_cores(threads: int | None) -> None:
-    if threads is None:
-        wanted = os.environ.get("OMP_NUM_THREADS", "")
-        # Importing ultralytics writes a "1" there that nobody asked for.
-        if wanted and not (wanted == "1" and "ultralytics" in sys.modules):
-            return
-        threads = physical_cores()
-    if torch.get_num_threads() != threads:
-        torch.set_num_threads(threads)
+    if threads is None and threads_by_user() is not None:
+        return  # torch has read it too
+    count = thread_count(threads)
+    if torch.get_num_threads() != count:
+        torch.set_num_threads(count)

@@ -255,3 +255,8 @@ def require(model: Entry) -> Path:
     if model.embedded:
         raise WeightsError(f"{model.name} is missing from this installation; install shufflecam again")
     raise WeightsError(f"{model.name} is not on this machine: run shufflecam models get {model.name}")
+
+
+def looks_like_file(choice: str) -> bool:
+    """Whether a detector's name means a file: it has a folder in it, or a weights file's ending."""
+    return "/" in choice or "\\" in choice or Path(choice).suffix.lower() in (".pt", ".pth", ".safetensors")

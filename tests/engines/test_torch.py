@@ -11,8 +11,9 @@ from torch import nn
 
 from shufflecam.core.errors import UsageError
 from shufflecam.core.protocols import Engine
-from shufflecam.engines import torch as engine_module
-from shufflecam.engines.torch import TorchEngine, fold_batch_norms, physical_cores, resolve_device
+from shufflecam.engines import cpu
+from shufflecam.engines.cpu import physical_cores
+from shufflecam.engines.torch import TorchEngine, fold_batch_norms, resolve_device
 from shufflecam.pose.network import PoseNet
 from tests.synthetic import synthetic_net
 
@@ -150,7 +151,7 @@ def threads_put_back():
 )
 def test_threads(monkeypatch: pytest.MonkeyPatch, omp: str | None, ultralytics: bool, expected: str) -> None:
     modules = {"ultralytics": object()} if ultralytics else {}
-    monkeypatch.setattr(engine_module, "sys", type("sys", (), {"modules": modules, "maxsize": 2**63 - 1}))
+    monkeypatch.setattr(cpu, "sys", type("sys", (), {"modules": modules, "maxsize": 2**63 - 1}))
     if omp is None:
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     else:

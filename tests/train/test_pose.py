@@ -13,7 +13,8 @@ from safetensors import safe_open
 from shufflecam.core.errors import Interrupted, OutputError, UsageError, WeightsError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.detect.yolo import build_network
-from shufflecam.engines.torch import TorchEngine, physical_cores
+from shufflecam.engines.cpu import physical_cores
+from shufflecam.engines.torch import TorchEngine
 from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
 from shufflecam.evaluate.coco import predict, score
 from shufflecam.pose.estimator import HeatmapEstimator
