@@ -14,6 +14,7 @@ import numpy as np
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.export.record import Record
+from shufflecam.faces import FaceMemory, hide_faces
 from shufflecam.live.hud import Figures, LiveFigures, numbers
 from shufflecam.live.picture import Scene, add_overlays, compose
 from shufflecam.live.saving import Recorder, save_snapshot
@@ -94,6 +95,7 @@ class Show:
         self.state = state
         self._figures, self._scene, self._faces, self._savings = figures, scene, faces, savings
         self._clock = clock
+        self._faces_memory = FaceMemory() if scene.look.blur_faces else None
         self._canvas: ImageArray | None = None
         self._recorded_canvas: ImageArray | None = None
         self._last: FrameResult | None = None
@@ -109,6 +111,7 @@ class Show:
 
     def write(self, result: FrameResult) -> None:
         """Show it, and record it where that is wanted."""
+        result = self._lost_hidden(result)
         self._last = result
         self.state = see(self.state, result)
         if not self.state.paused:
@@ -133,6 +136,17 @@ class Show:
         finally:
             for face in self._faces:
                 face.close()
+
+    def _lost_hidden(self, result: FrameResult) -> FrameResult:
+        """With the faces of people who were missed in this frame hidden, wherever its picture goes from here."""
+        if self._faces_memory is None:
+            return result
+        lost = self._faces_memory.missing(result.poses, result.frame.timestamp_s)
+        if not lost:
+            return result
+        image = np.ascontiguousarray(result.frame.image).copy()  # the frame is the source's
+        hide_faces(image, lost, self._scene.skeleton, self._scene.look.upright)
+        return replace(result, frame=replace(result.frame, image=image))
 
     def _draw_wanted(self) -> ImageArray | None:
         """The newest picture (or the one that stands still), drawn, where anybody looks at pictures."""

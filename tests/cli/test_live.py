@@ -10,11 +10,12 @@ import pytest
 
 from shufflecam.cli.live import Savings, Show
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.core.types import Frame, FrameResult
+from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.live.hud import Figures, LiveFigures
 from shufflecam.live.picture import Scene
 from shufflecam.live.saving import Recorder
 from shufflecam.live.state import LiveState
+from shufflecam.render import Look
 from shufflecam.stats import Stats
 from tests.live.test_saving import HEADER, times_of
 from tests.people import figure, pose_of
@@ -56,13 +57,19 @@ class FakeFace:
 class Run:
     """A show with its parts, fed by hand."""
 
-    def __init__(self, folder: Path, state: LiveState | None = None, wants_picture: bool = True) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        state: LiveState | None = None,
+        wants_picture: bool = True,
+        look: Look | None = None,
+    ) -> None:
         self.face, self.said, self.now = FakeFace(wants_picture), [], 0.0
         self.source = Source()
         self.recorder = Recorder(folder, size=(64, 48))
         self.show = Show(
             LiveFigures(Stats(lambda: self.now), self.source, clock=lambda: self.now),
-            Scene(COCO_17),
+            Scene(COCO_17, look or Look()),
             [self.face],
             Savings(self.recorder, folder, HEADER, self.said.append),
             state or LiveState(ids=False),
@@ -183,3 +190,23 @@ def test_a_camera_that_goes_away_and_comes_back_is_said_once_each(tmp_path: Path
     run.frame()
     run.frame()
     assert run.said == ["The camera is gone; trying again", "back after 3.0 s"]
+
+
+def test_somebody_missed_for_a_moment_stays_hidden(tmp_path: Path) -> None:
+    run = Run(tmp_path, LiveState(ids=False), look=Look(blur_faces=True, joints=False, edges=False))
+    rng = np.random.default_rng(0)
+    noise = rng.integers(0, 255, (48, 64, 3), np.uint8)
+    joints = figure(20, 46, 40)
+    x, y = (int(value) for value in joints[0])  # the nose
+    face = (slice(y - 1, y + 2), slice(x - 1, x + 2))
+
+    def shown(poses: tuple[Pose, ...], time_s: float) -> np.ndarray:
+        image = noise.copy()
+        run.show.write(FrameResult(Frame(image, run.count, time_s), poses, 0.02))
+        run.count += 1
+        assert (image == noise).all()  # the source's own picture stays as it is
+        return run.face.pictures[-1][face]
+
+    assert (shown((pose_of(joints, track_id=1),), 0.0) != noise[face]).any()
+    assert (shown((), 0.5) != noise[face]).any()
+    assert (shown((), 9.0) == noise[face]).all()  # long gone: whoever stands there was not found
