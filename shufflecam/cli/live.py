@@ -138,7 +138,7 @@ class Show:
                 face.close()
 
     def _lost_hidden(self, result: FrameResult) -> FrameResult:
-        """With the faces of people who were missed in this frame hidden, wherever its picture goes from here."""
+        """With the faces of people who were missed in this frame hidden, for everybody who is given it."""
         if self._faces_memory is None:
             return result
         lost = self._faces_memory.missing(result.poses, result.frame.timestamp_s)

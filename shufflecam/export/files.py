@@ -51,6 +51,11 @@ def check_writable(path: Path, overwrite: bool) -> None:
         raise OutputError(f"Cannot write {path}: {reason(error)}; try another folder.") from error
 
 
+def gone(name: str) -> str:
+    """The sentence for a file that somebody removed while it was written."""
+    return f"{name} was removed while it was written, and nothing of it is left; run again."
+
+
 class TextFile:
     """A file (or the program's standard output) that is written piece by piece.
 
@@ -96,7 +101,7 @@ class TextFile:
                 self._append(text.encode("utf-8", "surrogateescape"), tail.encode())
             else:
                 raise ValueError(f"{self.name} is closed")
-        except BrokenPipeError:
+        except (BrokenPipeError, OutputError):
             self._failed = True
             raise
         except OSError as error:
@@ -139,6 +144,9 @@ class TextFile:
             raise
         self._end += len(text)
         self._tail = tail
+        if not os.fstat(self._file.fileno()).st_nlink:
+            # The system would let us write on, into nothing.
+            raise OutputError(gone(self.name))
 
     def _write(self, data: bytes) -> None:
         assert self._file is not None

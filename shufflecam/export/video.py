@@ -34,6 +34,7 @@ from shufflecam.export.encoding import (
     fitted,
     padded,
 )
+from shufflecam.export.files import gone
 from shufflecam.export.sound import SoundFeed, SoundTrack
 
 __all__ = [
@@ -177,7 +178,11 @@ class VideoWriter:
         self._last_pts, self._last_s = pts, timestamp_s
         self.frames += 1
         # Between two calls the file ends with a whole fragment: nothing else is flushed.
-        self._whole_bytes = os.fstat(self._file.fileno()).st_size
+        status = os.fstat(self._file.fileno())
+        self._whole_bytes = status.st_size
+        if not status.st_nlink:  # the system would let us write on, into nothing
+            self._failed = True
+            raise OutputError(gone(self.path))
 
     def close(self, *, complete: bool = True, dropped: int = 0) -> None:
         """Finish the file; where the run was cut short the sound ends with the last picture."""

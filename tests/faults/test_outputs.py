@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from tests.cli.conftest import cli_environment
@@ -62,31 +65,48 @@ def test_a_full_disk(what: str, noisy_clip: Path, small_disk: Path, solo: list[s
         assert by_av >= frames
 
 
-@pytest.mark.parametrize("way", ["removed", "read-only"])
-def test_the_folder_goes_away(
-    way: str, noisy_clip: Path, small_disk: Path, solo: list[str], tmp_path: Path
+@pytest.mark.parametrize("what", ["video", "record"])
+def test_an_output_that_is_removed_is_missed_at_once(
+    what: str, noisy_clip: Path, solo: list[str], tmp_path: Path
 ) -> None:
-    folder = small_disk / "results"
+    """The system lets a program write on into a file without a name: all of it would be lost in silence."""
+    folder = tmp_path / "results"
     folder.mkdir()
-    record = tmp_path / "out.jsonl"
-    victim = Victim(["images", noisy_clip.parent, "--json", record, *solo], tmp_path)
-    assert victim.end().code == 3  # a folder of videos holds no pictures
-    out = folder / "out.mp4"
-    victim = Victim(["video", noisy_clip, "--out", out, "--json", record, "--overwrite", *solo], tmp_path)
+    out = (folder if what == "video" else tmp_path) / "out.mp4"
+    record = (folder if what == "record" else tmp_path) / "out.jsonl"
+    victim = Victim(["video", noisy_clip, "--out", out, "--json", record, *solo], tmp_path)
     victim.wait_for(record, 10)
-    if way == "removed":
-        shutil.rmtree(folder)
-    else:
-        # Fails while files are open for writing: then it is the full disk's case, and nothing to test here.
-        done = subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], capture_output=True)
-        if done.returncode:
-            victim.process.kill()
-            victim.process.wait()
-            pytest.skip("the system does not make a file system read-only while it is written to")
-    ended = victim.end(120)
-    assert "Traceback" not in ended.errors
+    shutil.rmtree(folder)
+    ended = victim.end(60)
     assert ended.code == 1, f"seed {SEED}: {ended.errors}"
+    assert "was removed while it was written" in ended.errors
+    assert "Traceback" not in ended.errors
+    if what == "video":
+        assert check_closed(record) >= 9
+    else:
+        by_av, by_cv = readable_frames(out)
+        assert by_av == by_cv > 0
+
+
+def test_a_folder_that_becomes_read_only(small_disk: Path, solo: list[str], tmp_path: Path) -> None:
+    folder, record = tmp_path / "many", tmp_path / "out.jsonl"
+    folder.mkdir()
+    for number in range(600):
+        cv2.imwrite(str(folder / f"{number:03d}.jpg"), np.full((16, 16, 3), number % 256, np.uint8))
+    out = small_disk / "drawn"
+    victim = Victim(["images", folder, "--out", out, "--json", record, *solo], tmp_path)
+    victim.wait_for(record, 10)
+    deadline = time.monotonic() + 20
+    # Refused while a picture is being written; between two of them it works.
+    while subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], capture_output=True).returncode:
+        assert time.monotonic() < deadline
+        assert victim.process.poll() is None, victim.errors()
+    ended = victim.end(60)
+    assert ended.code == 1, f"seed {SEED}: {ended.errors}"
+    assert "Read-only file system" in ended.errors
+    assert "Traceback" not in ended.errors
     assert check_closed(record) >= 9
+    assert all(cv2.imread(str(path)) is not None for path in out.glob("*.jpg"))
 
 
 def test_an_unwritable_cache_costs_only_time(clip: Path, solo: list[str], tmp_path: Path) -> None:
