@@ -1,4 +1,7 @@
-"""`webcam --preview`: the picture in the terminal, in half blocks, for use over SSH."""
+"""`webcam --preview`: the picture in the terminal, for use over SSH.
+
+In half blocks, which every terminal with colours shows, or as a real picture where it can (`graphics`).
+"""
 
 from __future__ import annotations
 
@@ -10,18 +13,13 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
-from rich.color import Color
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.live import Live
-from rich.segment import Segment
-from rich.style import Style
-from rich.text import Text
+from rich.console import Console
 
+from shufflecam.cli.canvas import BlocksCanvas, Canvas
 from shufflecam.core.errors import UsageError
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.live.hud import Figures, condition, numbers
@@ -31,14 +29,10 @@ from shufflecam.live.state import HELP, LiveState
 if TYPE_CHECKING:
     from shufflecam.core.types import Pose
 
-MOST_COLUMNS = 120
 REDRAW_S = 0.1
 LONGEST_S = 2.0
 SHARE = 0.25
 """Of the time that may go into drawing: a slow line is drawn on less often, not waited for."""
-
-_UPPER_HALF = "\u2580"
-_COLOR_STEP = 8  # 32 levels a channel: fewer changes of colour to send, none that anybody sees
 
 
 def check_terminal(console: Console, *, data_on_stdout: bool) -> None:
@@ -53,53 +47,6 @@ def check_terminal(console: Console, *, data_on_stdout: bool) -> None:
         raise UsageError("--preview needs colours (NO_COLOR or TERM says there are none); use --headless.")
     if data_on_stdout and sys.stdout.isatty():
         raise UsageError("--preview and --json - write to the same terminal; give --json FILE.")
-
-
-class HalfBlocks:
-    """A picture as large as there is room, two pixels a cell, with lines of text below; a rich renderable."""
-
-    def __init__(self, draw: Callable[[tuple[int, int]], ImageArray | None], lines: list[str]) -> None:
-        """`draw` makes a picture, (H, W, 3) uint8 BGR, that fits into (width, height) pixels."""
-        self._draw, self._lines = draw, lines
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Asks for the size each time: terminals are resized."""
-        rows = max(1, console.size.height - len(self._lines) - 1)
-        picture = self._draw((min(options.max_width, MOST_COLUMNS), 2 * rows))
-        if picture is not None:
-            yield from half_blocks(picture)
-        for line in self._lines:
-            yield Text(line, no_wrap=True, overflow="ellipsis")
-
-
-def half_blocks(picture: ImageArray) -> list[Segment]:
-    """Cells of upper half blocks: the upper pixel in the foreground colour, the lower in the background's.
-
-    Args:
-        picture: (H, W, 3) uint8 BGR; an odd last row is doubled.
-    """
-    if picture.shape[0] % 2:
-        picture = np.concatenate([picture, picture[-1:]])
-    coarse = picture // _COLOR_STEP * _COLOR_STEP + _COLOR_STEP // 2
-    segments = []
-    for upper, lower in zip(coarse[0::2].tolist(), coarse[1::2].tolist(), strict=True):
-        last, count = None, 0
-        for cell in zip(map(tuple, upper), map(tuple, lower), strict=True):
-            if cell == last:
-                count += 1
-                continue
-            if last is not None:
-                segments.append(Segment(_UPPER_HALF * count, _style(*last)))
-            last, count = cell, 1
-        if last is not None:
-            segments.append(Segment(_UPPER_HALF * count, _style(*last)))
-        segments.append(Segment.line())
-    return segments
-
-
-@lru_cache(1 << 14)
-def _style(upper: tuple[int, int, int], lower: tuple[int, int, int]) -> Style:
-    return Style(color=Color.from_rgb(*upper[::-1]), bgcolor=Color.from_rgb(*lower[::-1]))
 
 
 def fitted(result: FrameResult, room: tuple[int, int]) -> FrameResult:
@@ -132,11 +79,19 @@ class PreviewFace:
     wants_picture = False  # drawn anew in the terminal's own size: thin lines would vanish
     closed = False
 
-    def __init__(self, console: Console, scene: Scene, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing is drawn yet, and the terminal is as it was."""
+    def __init__(
+        self,
+        console: Console,
+        scene: Scene,
+        canvas: Canvas | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is drawn yet, and the terminal is as it was; without a canvas it is half blocks."""
         self._console, self._clock = console, clock
-        self._scene = replace(scene, look=replace(scene.look, thickness=1.0))
-        self._live: Live | None = None
+        self._canvas = BlocksCanvas(console) if canvas is None else canvas
+        # Drawn into half blocks a line is one of few pixels.
+        self._fine = not isinstance(self._canvas, BlocksCanvas)
+        self._scene = scene if self._fine else replace(scene, look=replace(scene.look, thickness=1.0))
         self._keys = TerminalKeys()
         self._next_s = 0.0
         self._later: list[str] = []
@@ -152,19 +107,14 @@ class PreviewFace:
         began = self._clock()
         before = self._console.size
         self._measure()
-        if began < self._next_s and self._console.size == before:
+        resized = self._console.size != before
+        if began < self._next_s and not resized:
             return self._keys.read()
-        if self._live is None:
-            self._live = Live(
-                console=self._console,
-                screen=True,
-                auto_refresh=False,
-                redirect_stdout=False,
-                redirect_stderr=False,
-            )
-            self._live.start()
-            self._keys.start()
-        self._live.update(self._renderable(result, figures, state), refresh=True)
+        self._canvas.start()
+        self._keys.start()
+        if resized:
+            self._canvas.clear()
+        self._draw(result, figures, state)
         took_s = self._clock() - began
         self._next_s = began + min(LONGEST_S, max(REDRAW_S, took_s / SHARE))
         return self._keys.read()
@@ -176,9 +126,7 @@ class PreviewFace:
     def close(self) -> None:
         """Give the terminal back, and say what there was to say."""
         self._keys.stop()
-        if self._live is not None:
-            self._live.stop()
-            self._live = None
+        self._canvas.stop()
         for text in self._later:
             self._console.print(text, markup=False)
         self._later = []
@@ -188,19 +136,21 @@ class PreviewFace:
         with contextlib.suppress(OSError, ValueError):  # not a real terminal
             self._console.size = os.get_terminal_size(self._console.file.fileno())
 
-    def _renderable(self, result: FrameResult | None, figures: Figures, state: LiveState) -> HalfBlocks:
-        plain = replace(state, ids=False)  # there is no room for numbers, nor for both dots and lines
-        scene = replace(self._scene, look=replace(self._scene.look, joints=state.view == "keypoints"))
-
-        def draw(room: tuple[int, int]) -> ImageArray | None:
-            return None if result is None else compose(fitted(result, room), plain, scene)
-
+    def _draw(self, result: FrameResult | None, figures: Figures, state: LiveState) -> None:
         lines = [numbers(figures, screen=False), figures.trouble or condition(figures, state)]
         if self._later:
             lines.append(self._later[-1])
         if state.help:
-            return HalfBlocks(lambda room: None, [*HELP, "", *lines])
-        return HalfBlocks(draw, lines)
+            self._canvas.draw(None, [*HELP, "", *lines])
+            return
+        picture = None
+        if result is not None:
+            shown, scene = state, self._scene
+            if not self._fine:  # there is no room for numbers, nor for both dots and lines
+                shown = replace(state, ids=False)
+                scene = replace(scene, look=replace(scene.look, joints=state.view == "keypoints"))
+            picture = compose(fitted(result, self._canvas.room(len(lines))), shown, scene)
+        self._canvas.draw(picture, lines)
 
 
 _SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|O.)")
@@ -213,9 +163,13 @@ class TerminalKeys:
     def __init__(self) -> None:
         self._before: list[Any] | None = None
         self._typed = b""
+        self._started = False
 
     def start(self) -> None:
-        """From now on keys come one by one and are not shown. Ctrl-C still interrupts."""
+        """From now on keys come one by one and are not shown; once. Ctrl-C still interrupts."""
+        if self._started:
+            return
+        self._started = True
         try:
             import termios
             import tty

@@ -59,6 +59,7 @@ class LiveJob:
     host: str | None
     headless: bool
     preview: bool
+    preview_as: str
     mirror: bool
     recording: Path | None
     save_to: Path
@@ -117,6 +118,13 @@ Examples:
 )
 @click.option("--headless", is_flag=True, help="No window, a status line instead.")
 @click.option("--preview", is_flag=True, help="No window, the picture in the terminal (over SSH); same keys.")
+@click.option(
+    "--preview-as",
+    type=click.Choice(["auto", "blocks", "sixel", "kitty"]),
+    default="auto",
+    show_default=True,
+    help="With --preview: coloured half blocks, or a real picture; auto asks the terminal what it can show.",
+)
 @click.option(
     "--mirror", is_flag=True, help="Show the window as a mirror; records and recordings stay unmirrored."
 )
@@ -354,9 +362,12 @@ class _LiveRun:
         from shufflecam.cli.live import StatusFace, WindowFace
 
         if self._job.preview:
+            from shufflecam.cli.graphics import open_canvas
             from shufflecam.cli.preview import PreviewFace
 
-            preview = PreviewFace(self._talk.console, scene)
+            preview = PreviewFace(
+                self._talk.console, scene, open_canvas(self._talk.console, self._job.preview_as)
+            )
             return [preview], preview.say
         return [WindowFace() if self._in_window else StatusFace(self._talk.console)], self._talk.say
 

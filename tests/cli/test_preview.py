@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shufflecam.cli.preview import PreviewFace, check_terminal, fitted, half_blocks
+from shufflecam.cli.canvas import half_blocks
+from shufflecam.cli.preview import PreviewFace, check_terminal, fitted
 from shufflecam.core.errors import UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult
