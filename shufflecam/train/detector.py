@@ -54,7 +54,7 @@ class DetectorRecipe:
     scores: float = 1.0
     """Weights of the losses: scores, distances, overlap, features."""
     distances: float = 1.5
-    overlap: float = 3.75
+    overlap: float = 6.0
     features: float = 3.0
     ema: float = 0.9985
     seed: int = 0
@@ -193,9 +193,9 @@ class DetectorRun:
         precision = torch.bfloat16 if self._device.type == "cuda" else None
         with torch.autocast(self._device.type, precision or torch.bfloat16, enabled=precision is not None):
             logits, bins, features = self._student(inputs)
-        spread, overlap = box_losses(bins.float(), answers, self._points)
+        spread, overlap, quality = box_losses(bins.float(), answers, self._points)
         losses = [
-            recipe.scores * score_loss(logits.float(), answers.logits),
+            recipe.scores * score_loss(logits.float(), answers.logits, quality),
             recipe.distances * spread,
             recipe.overlap * overlap,
             recipe.features * feature_loss(features, answers.features),

@@ -32,6 +32,12 @@ that the head reads."""
 TRUST = 0.08
 """Boxes of anchors where the teacher's score is lower say nothing."""
 
+LEAST_QUALITY = 0.2
+"""What is left of the teacher's score where the student's box misses: not 0, the person is there all the same."""
+
+GOOD_OVERLAP = 0.9
+"""A box that covers the teacher's so well is as good as any."""
+
 
 @dataclass(frozen=True, eq=False)
 class Answers:
@@ -162,20 +168,31 @@ def _mirror_anchors(values: Tensor, size: int) -> Tensor:
     return torch.cat(parts, -1)
 
 
-def score_loss(logits: Tensor, target: Tensor) -> Tensor:
+def score_loss(logits: Tensor, target: Tensor, quality: Tensor | None = None) -> Tensor:
     """Cross-entropy against the teacher's scores, heavier where the two differ, per unit of target.
 
     The weighting is that of quality focal loss (Li et al. 2020) with exponent 1 beside a constant, so
     that the thousands of empty anchors do not drown the few with people.
+
+    Args:
+        logits: (N, A), the student's.
+        target: (N, A), the teacher's logits.
+        quality: `box_losses`' last; without it a score says how sure the teacher is, with it also how good
+            the student's own box is there, and so which of two boxes to believe.
     """
     wanted = target.sigmoid()
+    if quality is not None:
+        wanted = wanted * quality
     loss = functional.binary_cross_entropy_with_logits(logits, wanted, reduction="none")
     loss = loss * (1 + 2 * (logits.sigmoid() - wanted).abs().detach())
     return loss.sum() / wanted.sum().clamp(min=1)
 
 
-def box_losses(bins: Tensor, answers: Answers, points: Tensor) -> tuple[Tensor, Tensor]:
+def box_losses(bins: Tensor, answers: Answers, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(distribution loss, 1 - CIoU), weighted by the teacher's score, over the anchors that it trusts.
+
+    And the quality of the student's boxes, (N, A) in `LEAST_QUALITY`..1 without a gradient; 1 where the
+    teacher is not trusted.
 
     Args:
         bins: (N, A, 4, 16) logits of the student.
@@ -200,7 +217,10 @@ def box_losses(bins: Tensor, answers: Answers, points: Tensor) -> tuple[Tensor, 
     steps = torch.arange(float(BINS), device=bins.device)
     ours = _corners(centres, (logs.exp() * steps).sum(-1))
     overlap = bbox_iou(ours, _corners(centres, wanted), xywh=False, CIoU=True)[:, 0]
-    return (spread * weights).sum() / total, ((1 - overlap) * weights).sum() / total
+    covered = (overlap.detach() / GOOD_OVERLAP).clamp(0, 1)
+    quality = torch.ones_like(scores)
+    quality[trusted] = LEAST_QUALITY + (1 - LEAST_QUALITY) * covered
+    return (spread * weights).sum() / total, ((1 - overlap) * weights).sum() / total, quality
 
 
 def _corners(centres: Tensor, sides: Tensor) -> Tensor:

@@ -109,11 +109,11 @@ def test_the_losses_are_smallest_at_the_teachers_own_answer() -> None:
     answers = Answers(logits, sides, ())
     bins = torch.full((1, len(points), 4, 16), -20.0)
     bins[..., 3] = 20.0  # exactly three strides to every side
-    spread, overlap = box_losses(bins, answers, points)
+    spread, overlap, quality = box_losses(bins, answers, points)
     assert float(spread) == pytest.approx(0, abs=1e-6)
     assert float(overlap) == pytest.approx(0, abs=1e-5)
     off = torch.roll(bins, 2, dims=-1)  # five strides
-    spread, overlap = box_losses(off, answers, points)
+    spread, overlap, worse = box_losses(off, answers, points)
     assert float(spread) > 10
     assert 0.5 < float(overlap) < 0.8  # 1 - 36/100
     assert float(score_loss(logits, logits)) < float(score_loss(logits.roll(1, 1), logits)) / 10
