@@ -116,6 +116,12 @@ def test_the_losses_are_smallest_at_the_teachers_own_answer() -> None:
     spread, overlap, worse = box_losses(off, answers, points)
     assert float(spread) > 10
     assert 0.5 < float(overlap) < 0.8  # 1 - 36/100
+    others = [i for i in range(len(points)) if i not in (10, 70)]
+    assert quality[0, [10, 70]].tolist() == pytest.approx([1, 1])
+    assert worse[0, [10, 70]].tolist() == pytest.approx([0.2 + 0.8 * 0.36 / 0.9] * 2, abs=0.02)
+    assert bool((worse[0, others] == 1).all())
+    # A box that misses is worth less: the same logit is then too high.
+    assert float(score_loss(logits, logits, worse)) > 2 * float(score_loss(logits, logits, quality))
     assert float(score_loss(logits, logits)) < float(score_loss(logits.roll(1, 1), logits)) / 10
     assert float(feature_loss([torch.ones(1, 2)], (torch.zeros(1, 2),))) == 1
 
