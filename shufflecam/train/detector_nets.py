@@ -33,7 +33,7 @@ TRUST = 0.08
 """Boxes of anchors where the teacher's score is lower say nothing."""
 
 LEAST_QUALITY = 0.2
-"""What is left of the teacher's score where the student's box misses: not 0, the person is there all the same."""
+"""Of the teacher's score, where the student's box misses: not 0, the person is there all the same."""
 
 GOOD_OVERLAP = 0.9
 """A box that covers the teacher's so well is as good as any."""

@@ -95,7 +95,7 @@ def test_sixels_of_a_photo_are_near_it() -> None:
 def test_kittys_pieces_are_the_picture() -> None:
     noise = np.random.default_rng(3).integers(0, 256, (80, 90, 3), dtype=np.uint8)
     for image in (picture(), noise):
-        np.testing.assert_array_equal(read_kitty(kitty(image)), image)
+        np.testing.assert_array_equal(read_kitty(kitty(image, 1)), image)
 
 
 @pytest.mark.parametrize("graphics", ["kitty", "sixel"])
@@ -105,7 +105,11 @@ def test_a_run_is_drawn_and_the_terminal_is_given_back(graphics: str) -> None:
     face.show(np.zeros((0, 0, 3), np.uint8), result(), Figures(people=1), LiveState())
     drawn = console.file.getvalue()  # type: ignore[attr-defined]
     if graphics == "kitty":
-        shown = read_kitty("".join(re.findall(r"\x1b_G[^\x1b]*\x1b\\", drawn)))
+        commands = re.findall(r"\x1b_G[^\x1b]*\x1b\\", drawn)
+        shown = read_kitty("".join(commands[:-1]))
+        # The last picture goes when the new one stands.
+        assert "i=2" in commands[0]
+        assert "a=d,d=I,i=1" in commands[-1]
     else:
         shown = read_sixel(re.findall(r"\x1bP.*?\x1b\\", drawn, re.DOTALL)[0])
     rows, columns = shown.shape[0] / 16, shown.shape[1] / 8  # cells of 8x16 where nothing tells
