@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,10 @@ class Victim:
         while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise AssertionError(f"ended early, seed {SEED}: {self.errors()}")
-            if path.exists() and path.read_bytes().count(b"\n") >= lines:
-                return
+            # Whether it can be written is tried with a file that goes again, before the real one comes.
+            with suppress(FileNotFoundError):
+                if path.read_bytes().count(b"\n") >= lines:
+                    return
             time.sleep(0.01)
         self.process.kill()
         raise AssertionError(f"{path} did not grow, seed {SEED}: {self.errors()}")
