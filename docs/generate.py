@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from shufflecam.cli.grouped import GroupedCommand, grouped
 from shufflecam.cli.main import COMMANDS, cli
 
 PAGES = Path(__file__).parent / "commands"
@@ -54,9 +55,12 @@ def _sections(command: click.Command, path: str, parent: click.Context, level: i
     lines += [*_help_text(command.help or ""), ""]
     options = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
     if options:
-        lines += ["| option | default | meaning |", "|---|---|---|"]
-        lines += [_row(option, context) for option in options]
-        lines.append("")
+        parts = grouped(options) if isinstance(command, GroupedCommand) else [("", options)]
+        for title, part in parts:
+            lines += [f"**{title}**", ""] if title else []
+            lines += ["| option | default | meaning |", "|---|---|---|"]
+            lines += [_row(option, context) for option in part]
+            lines.append("")
     if command.epilog:
         lines += _examples(command.epilog)
     if isinstance(command, click.Group):

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import FinderOptions, model_options
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 
@@ -53,6 +54,8 @@ class Run:
 
 
 @click.command(
+    short_help="Measure this machine on a video.",
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   shufflecam bench

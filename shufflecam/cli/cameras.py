@@ -61,6 +61,7 @@ class Report:
 
 
 @click.command(
+    short_help="List the cameras and what they offer.",
     epilog="""\b
 Examples:
   shufflecam cameras

@@ -9,12 +9,13 @@ VARIABLE = "_SHUFFLECAM_COMPLETE"
 
 
 @click.command(
+    short_help="Make the tab key complete commands in your shell.",
     epilog="""\b
 Examples:
   shufflecam completion bash >> ~/.bashrc
   shufflecam completion zsh >> ~/.zshrc
   shufflecam completion fish > ~/.config/fish/completions/shufflecam.fish
-"""
+""",
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")

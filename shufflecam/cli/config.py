@@ -12,6 +12,7 @@ from shufflecam.core.errors import UsageError
 
 
 @click.group(
+    short_help="Options of your own, and where each comes from.",
     epilog="""\b
 Examples:
   shufflecam config show

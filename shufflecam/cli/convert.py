@@ -31,13 +31,14 @@ ENDINGS = {
 
 
 @click.command(
+    short_help="Write a record as CSV, Parquet, TRC, OpenPose, COCO, ...",
     epilog="""\b
 Examples:
   shufflecam convert poses.jsonl --format csv --out poses.csv --angles
   shufflecam convert poses.jsonl --format trc --out squat.trc --pixels-per-metre 410
   shufflecam convert poses.jsonl --format labelme --video squat.mp4 --out labels/
   shufflecam convert poses.json --format coco --out results.json --image-ids person_keypoints_val2017.json
-"""
+""",
 )
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
 @click.option("--format", "kind", type=click.Choice(list(ENDINGS)), required=True, help="What is written.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import model_options
 from shufflecam.core.errors import OutputError, SourceError
 
@@ -31,6 +32,8 @@ MOVES = (
 
 
 @click.command(
+    short_help="Try it: a clip made from two photos, and its skeletons.",
+    cls=GroupedCommand,
     epilog="""\b
 Example:
   shufflecam demo

@@ -39,6 +39,7 @@ PEOPLE: dict[str, tuple[tuple[float, float, float, float], ...]] = {
 
 
 @click.command(
+    short_help="Write a pose network for other programs.",
     epilog="""\b
 Examples:
   shufflecam export onnx pose.onnx

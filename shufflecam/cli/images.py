@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import (
     FinderOptions,
     max_pixels_option,
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   shufflecam images photos/ --json

@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    short_help="Who is in a record, for how long, how sure.",
     epilog="""\b
 Examples:
   shufflecam inspect poses.jsonl
   shufflecam inspect poses.json --json | jq .people
-"""
+""",
 )
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One object on standard output instead of a table.")

@@ -19,22 +19,30 @@ COMMANDS = {
     "webcam": "shufflecam.cli.webcam",
     "video": "shufflecam.cli.video",
     "images": "shufflecam.cli.images",
-    "cameras": "shufflecam.cli.cameras",
     "demo": "shufflecam.cli.demo",
     "inspect": "shufflecam.cli.inspect",
     "convert": "shufflecam.cli.convert",
     "render": "shufflecam.cli.render",
     "plot": "shufflecam.cli.plot",
-    "models": "shufflecam.cli.models",
+    "cameras": "shufflecam.cli.cameras",
     "doctor": "shufflecam.cli.doctor",
-    "eval": "shufflecam.cli.eval",
-    "train": "shufflecam.cli.train",
-    "export": "shufflecam.cli.export",
     "bench": "shufflecam.cli.bench",
     "config": "shufflecam.cli.config",
     "completion": "shufflecam.cli.completion",
+    "models": "shufflecam.cli.models",
+    "eval": "shufflecam.cli.eval",
+    "train": "shufflecam.cli.train",
+    "export": "shufflecam.cli.export",
 }
 """Command -> the module with a click command called `command`. Order: what people need first."""
+
+TITLES = {
+    "webcam": "Find people",
+    "inspect": "After the run, without a model",
+    "cameras": "This machine, and your settings",
+    "models": "Networks",
+}
+"""Above which command the list of commands has a title."""
 
 
 REPORTED = (
@@ -68,6 +76,17 @@ class CommandList(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command, or None where there is none of this name."""
         return Commands()[name] if name in COMMANDS else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """One list for each of `TITLES`."""
+        parts: dict[str, list[tuple[str, str]]] = {}
+        for name, command in Commands().items():
+            if name in TITLES:
+                rows = parts.setdefault(TITLES[name], [])
+            rows.append((name.ljust(max(map(len, COMMANDS))), command.get_short_help_str(100)))
+        for title, part in parts.items():
+            with formatter.section(title):
+                formatter.write_dl(part)
 
 
 @click.group(

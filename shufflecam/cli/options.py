@@ -99,6 +99,15 @@ class EveryType(click.ParamType):
 
 def model_options(command: F) -> F:
     """Which networks, and how they run."""
+    return _model_options(command, "1")
+
+
+def live_model_options(command: F) -> F:
+    """The same for cameras, which are looked at as often as there is time."""
+    return _model_options(command, AUTO)
+
+
+def _model_options(command: F, every: str) -> F:
     decorators = [
         click.option(
             "--preset",
@@ -155,7 +164,7 @@ def model_options(command: F) -> F:
             "--det-every",
             metavar="N|auto",
             type=EveryType(),
-            show_default="1; webcam: auto",
+            show_default=every,
             help="Look for people every N frames, follow their keypoints in between; "
             "auto: as often as the camera's rate allows, in videos three times a second, in pictures always.",
         ),

@@ -19,12 +19,13 @@ ANGLES = ("left_knee", "right_knee")
 
 
 @click.command(
+    short_help="Trajectories, speeds and joint angles over time.",
     epilog="""\b
 Examples:
   shufflecam plot squat.jsonl --angle left_knee --angle left_hip --out knees.png
   shufflecam plot swing.jsonl --joint right_wrist --person 2 --out wrist.svg
   shufflecam plot squat.jsonl --angle left_knee --html squat.html
-"""
+""",
 )
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
 @click.option(

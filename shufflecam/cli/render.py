@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import max_pixels_option, take_look, with_look
 from shufflecam.cli.viewing import encoding_options
 from shufflecam.core.errors import SourceBrokeOff, UsageError
@@ -28,12 +29,14 @@ SAME_TIME_S = 0.001
 
 
 @click.command(
+    short_help="Draw a record into its video, with another look.",
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   shufflecam render squat.mp4 squat.jsonl --out squat-lines.mp4 --style openpose
   shufflecam render squat.mp4 squat.jsonl --out squat-black.mp4 --skeleton-only --person 1
   shufflecam render match.mp4 match.json --out match-blurred.mp4 --blur-faces --no-ids
-"""
+""",
 )
 @click.argument("video", metavar="VIDEO", type=click.Path())
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.grouped import GroupedCommand
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import StopRequest
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 FLAG = "--smooth-offline"
 
 
-class SmoothCommand(click.Command):
+class SmoothCommand(GroupedCommand):
     """A command whose switch `--smooth` may be followed by `offline`; click knows no such thing."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:

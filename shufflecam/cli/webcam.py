@@ -13,11 +13,12 @@ import click
 from click.core import ParameterSource
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import (
     AUTO,
     FinderOptions,
     SizeType,
-    model_options,
+    live_model_options,
     output_options,
     take_look,
     tracking_options,
@@ -73,6 +74,7 @@ class LiveJob:
 
 
 @click.command(
+    cls=GroupedCommand,
     epilog="""\b
 Examples:
   shufflecam webcam
@@ -91,7 +93,10 @@ Examples:
 )
 @click.option("--loop", is_flag=True, help="With --replay: again and again.")
 @click.option(
-    "--size", metavar="WxH", type=SizeType(), help="Asked of the camera (1280x720); a replay is scaled to it."
+    "--size",
+    metavar="WxH",
+    type=SizeType(),
+    help="Asked of the camera, such as 1280x720; a replay is scaled to it.",
 )
 @click.option("--fps", metavar="N", type=click.FloatRange(1, 1000), help="Asked of the camera.")
 @click.option(
@@ -150,7 +155,7 @@ Examples:
     help="End after S seconds.",
 )
 @click.option("--max-frames", metavar="N", type=click.IntRange(1), help="End after N frames.")
-@model_options
+@live_model_options
 @tracking_options(default=True)
 @output_options
 def command(quiet: bool, debug: bool, **options: Any) -> None:

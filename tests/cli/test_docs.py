@@ -11,6 +11,7 @@ from types import ModuleType
 import click
 import pytest
 
+from shufflecam.cli.grouped import GroupedCommand, grouped, key
 from shufflecam.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +82,26 @@ def parse(command: click.Command, name: str, arguments: list[str], parent: click
             assert inner is not None
             assert found is not None
             parse(found, inner, rest, context)
+
+
+@pytest.mark.parametrize("name", ["webcam", "video", "images", "render"])
+def test_help_of_many_options_is_grouped_and_forgets_none(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, GroupedCommand)
+    shown = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
+    parts = grouped(shown)
+    assert sorted(key(option) for _, part in parts for option in part) == sorted(map(key, shown))
+    assert "Options" not in dict(parts), "put the new option into a group: cli/grouped.py"
+    text = command.get_help(click.Context(command, info_name=name))
+    assert [f"{title}:" for title, _ in parts] == re.findall(
+        r"^(?:How|What|Which|Source|Otherwise).*:$", text, re.M
+    )
+
+
+def test_the_list_of_commands_is_whole_and_cuts_no_sentence_short() -> None:
+    text = cli.get_help(click.Context(cli, info_name="shufflecam"))
+    assert re.findall(r"^  ([a-z]+) +[A-Z]", text, re.M) == list(COMMANDS)
+    assert not re.search(r"^  [a-z]+ .*[^, ]\.\.\.$", text, re.M), "give it a short_help"
 
 
 def test_the_parser_of_this_test_can_fail() -> None:
