@@ -34,6 +34,7 @@ class JsonLinesSink:
         self._target = target
         self._earlier = earlier
         self._joints: list[str] | None = None
+        self._size: tuple[int, int] | None = None
         self._text: TextFile | None = None
         self._frames = 0 if earlier is None else earlier.frames
 
@@ -44,6 +45,7 @@ class JsonLinesSink:
             OutputError: it cannot be opened, or what it holds was found by another model.
         """
         self._joints = record.angle_joints(header)
+        self._size = record.picture_size(header)
         if self._earlier is None:
             self._text = TextFile(self._target)
             self._text.append(dumps(header) + "\n")
@@ -62,7 +64,7 @@ class JsonLinesSink:
             raise RuntimeError("begin() comes before write()")
         if self._earlier is not None and result.frame.file in self._earlier.files:
             return  # only its picture was missing
-        entry = record.frame(result, self._joints)
+        entry = record.frame(result, self._joints, self._size)
         if self._earlier is not None:
             entry["frame"] = self._frames
         self._text.append("".join(dumps(line) + "\n" for line in (*record.events(result), entry)))
@@ -130,12 +132,14 @@ class JsonDocumentSink:
             check_writable(target, overwrite)
         self._target = target
         self._joints: list[str] | None = None
+        self._size: tuple[int, int] | None = None
         self._text: TextFile | None = None
         self._frames = 0
 
     def begin(self, header: record.Record) -> None:
         """Open the target and write the header. Before the first `write`."""
         self._joints = record.angle_joints(header)
+        self._size = record.picture_size(header)
         self._text = TextFile(self._target)
         self._text.append(f'{{"header":{dumps(header)},\n"frames":[\n', self._tail())
 
@@ -146,7 +150,7 @@ class JsonDocumentSink:
         comma = ",\n" if self._frames else ""
         self._frames += 1
         try:
-            lines = [*record.events(result), record.frame(result, self._joints)]
+            lines = [*record.events(result), record.frame(result, self._joints, self._size)]
             self._text.append(comma + ",\n".join(map(dumps, lines)), self._tail())
         except BaseException:
             self._frames -= 1

@@ -78,8 +78,16 @@ def header(
     }
 
 
-def frame(result: FrameResult, joints: Sequence[str] | None = None) -> Record:
-    """One frame's line: also of a frame that shows nobody. `joints` as in `person`."""
+def frame(
+    result: FrameResult, joints: Sequence[str] | None = None, size: tuple[int, int] | None = None
+) -> Record:
+    """One frame's line: also of a frame that shows nobody.
+
+    Args:
+        result: the frame and its people.
+        joints: as in `person`.
+        size: (width, height) that the header says; a frame of another size says its own.
+    """
     record: Record = {
         "type": "frame",
         "frame": int(result.frame.index),
@@ -89,6 +97,7 @@ def frame(result: FrameResult, joints: Sequence[str] | None = None) -> Record:
         record["latency"] = _number(result.latency_s, TIME_DECIMALS)
     if result.frame.file is not None:
         record["file"] = result.frame.file
+    if result.frame.file is not None or (size is not None and result.frame.size != size):
         record["size"] = [int(side) for side in result.frame.size]
     record["people"] = [person(pose, joints) for pose in result.poses]
     return record
@@ -120,6 +129,12 @@ def footer(frames: int, dropped: int | None, complete: bool) -> Record:
 def angle_joints(header: Mapping[str, Any]) -> list[str] | None:
     """The keypoints' names where the header promises `angles` (see `shufflecam.angles`), else None."""
     return header["skeleton"]["keypoints"] if header.get("angles") else None
+
+
+def picture_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(width, height) of the frames as a header of `header`'s says it; None where each says its own."""
+    source = header["source"]
+    return None if source["width"] is None else (source["width"], source["height"])
 
 
 def person(pose: Pose, joints: Sequence[str] | None = None) -> Record:

@@ -15,6 +15,7 @@ import av
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
+from shufflecam.core.picture import fitted
 from shufflecam.core.types import ImageArray
 from shufflecam.export.encoding import (
     BT709,
@@ -31,7 +32,6 @@ from shufflecam.export.encoding import (
     VIDEO_EXTENSIONS,
     container_options,
     encoder_options,
-    fitted,
     padded,
 )
 from shufflecam.export.files import gone

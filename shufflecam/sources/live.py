@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Protocol
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError
+from shufflecam.core.picture import fitted
 from shufflecam.core.types import Frame, Gap, ImageArray, SourceInfo, SourceKind
 from shufflecam.sources.watch import PictureWatch
 
@@ -121,6 +122,7 @@ class LatestFrames:
         self._last_s: float | None = None
         self._usual_s = 0.0
         self._opened = self._ended = self._counting = self._closed = False
+        self._seen_size: tuple[int, int] | None = None
         self._wanted = threading.Event()
         if eager:
             self._wanted.set()
@@ -175,7 +177,7 @@ class LatestFrames:
             if taken is None:
                 return
             index, grabbed, gap = taken
-            image = grabbed.to_image()
+            image = self._in_one_size(grabbed.to_image())
             self._look_at(image, grabbed.captured_s)
             yield Frame(
                 image=image,
@@ -221,6 +223,21 @@ class LatestFrames:
         if self._slot is not None:
             self._slot = None
             self.dropped += 1
+
+    def _in_one_size(self, image: ImageArray) -> ImageArray:
+        """The picture in the size that the run began with, which recording and record go on in.
+
+        Phones turn, and streams adapt to the network.
+        """
+        size, seen = (image.shape[1], image.shape[0]), self._seen_size or self._info.size
+        self._seen_size = size
+        whole = self._info.size
+        if whole is None or size == seen == whole:
+            return image
+        if size != seen and self._on_notice is not None:
+            back = "again" if size == whole else f"now; it is fitted into {whole[0]}x{whole[1]} as before"
+            self._on_notice(f"The picture is {size[0]}x{size[1]} {back}")
+        return fitted(image, whole)
 
     def _look_at(self, image: ImageArray, now_s: float) -> None:
         if self._kind == "replay":

@@ -126,6 +126,9 @@ def test_smoothed_keypoints_stand_beside_the_raw_ones() -> None:
 def test_pictures_carry_file_and_size_and_live_frames_their_latency() -> None:
     picture = record.frame(result_of([], file="sub/a.jpg", size=(64, 48)))
     assert (picture["file"], picture["size"]) == ("sub/a.jpg", [64, 48])
+    # A video's pictures have the header's size; one that has not says so.
+    assert "size" not in record.frame(result_of([], size=(64, 48)), size=(64, 48))
+    assert record.frame(result_of([], size=(48, 64)), size=(64, 48))["size"] == [48, 64]
     live = record.frame(result_of([], latency_s=0.0431234567))
     assert live["latency"] == 0.043123
     assert "latency" not in picture

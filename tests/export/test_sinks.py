@@ -394,6 +394,17 @@ def test_records_are_read_back(name: str, tmp_path: Path) -> None:
     assert saved.footer() == {"type": "footer", "frames": 4, "dropped": 0, "complete": True}
 
 
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_a_frame_of_another_size_says_so_and_is_read_back(name: str, tmp_path: Path) -> None:
+    sink = open_record_sink(str(tmp_path / name))
+    sink.begin(HEADER)
+    for size in ((64, 48), (128, 96)):
+        sink.write(result_of([], size=size))
+    sink.close(complete=True)
+    assert [one.frame.size for one in read_record(tmp_path / name).results()] == [(64, 48), (128, 96)]
+    assert [frame.get("size") for frame in read_record(tmp_path / name).frames()] == [None, [128, 96]]
+
+
 def test_a_record_cut_within_a_line_is_read_up_to_there(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     sink = open_record_sink(str(path))

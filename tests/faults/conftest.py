@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import clip, pictures, pose_weights
+from tests.cli.conftest import clip, pictures, pose_weights, run_cli
 
-__all__ = ["clip", "pictures", "pose_weights", "solo"]
+__all__ = ["clip", "pictures", "pose_weights", "run_cli", "solo"]
 
 
 @pytest.fixture(scope="session")

@@ -16,11 +16,11 @@ from tests.clips import number_picture
 class Camera:
     """What the server does after `good` pictures: "end", "stall" or "half" (a cut picture, then the end).
 
-    With `then` = "pace" it gives fifty pictures a second until `hang_up`.
+    With `then` = "pace" it gives fifty pictures a second until `hang_up`. `size` may be changed on the way.
     """
 
-    def __init__(self, good: int, then: str) -> None:
-        self.good, self.then = good, then
+    def __init__(self, good: int, then: str, size: tuple[int, int]) -> None:
+        self.good, self.then, self.size = good, then, size
         self.hang_up = threading.Event()
         self.resume = threading.Event()
         self.url = ""
@@ -29,7 +29,7 @@ class Camera:
 @contextmanager
 def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64), port: int = 0) -> Iterator[Camera]:
     """Serve `/video` (pictures), `/page` (HTML) and 404 for the rest, on a free port or on `port`."""
-    camera = Camera(good, then)
+    camera = Camera(good, then, size)
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -60,12 +60,12 @@ def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64), port: 
                 camera.resume.wait(60)
                 self._send(camera.good)
             elif camera.then == "half":
-                self.wfile.write(part(camera.good, size)[:300])
+                self.wfile.write(part(camera.good, camera.size)[:300])
                 return
             self.wfile.write(b"--frame--\r\n")
 
         def _send(self, number: int) -> None:
-            self.wfile.write(part(number, size))
+            self.wfile.write(part(number, camera.size))
             self.wfile.flush()
 
         def log_message(self, *_: object) -> None:

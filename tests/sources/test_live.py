@@ -180,14 +180,28 @@ def test_a_camera_that_falls_silent_counts_as_gone() -> None:
     capture.release.set()
 
 
-def test_a_camera_that_changes_size() -> None:
-    small, large = np.zeros((20, 30, 3), np.uint8), np.zeros((40, 60, 3), np.uint8)
-    capture = FakeCapture(small)
-    source = live(capture)
+def test_a_camera_that_changes_size_goes_on_in_the_first_one() -> None:
+    large, wide = np.full((40, 60, 3), 200, np.uint8), np.full((30, 90, 3), 200, np.uint8)
+    capture, said = FakeCapture(0), []
+    source = live(capture, on_notice=said.append)
     frames = source.frames()
-    assert next(frames).size == (30, 20)
-    capture.feed(large, None)
-    assert next(frames).size == (60, 40)
+    assert next(frames).size == (96, 64)
+    pictures = []
+    for item in (large, large, wide, 1):
+        capture.feed(item)
+        pictures.append(next(frames).image)
+    capture.feed(None)
+    assert list(frames) == []
+    assert {picture.shape for picture in pictures} == {(64, 96, 3)}
+    assert (pictures[0] == 200).all()
+    assert (pictures[2][16:48] == 200).all()
+    assert (pictures[2][:16] == 0).all()
+    assert read_number(pictures[3]) == 1
+    assert said == [
+        "The picture is 60x40 now; it is fitted into 96x64 as before",
+        "The picture is 90x30 now; it is fitted into 96x64 as before",
+        "The picture is 96x64 again",
+    ]
 
 
 def test_many_starts_and_stops_leave_no_thread() -> None:
@@ -221,7 +235,7 @@ def test_black_and_frozen_pictures_are_said_once_and_taken_back() -> None:
 
 def test_notices_reach_the_callback(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    capture = FakeCapture(np.zeros((48, 64, 3), np.uint8))
+    capture = FakeCapture(np.zeros((64, 96, 3), np.uint8))
     source = live(capture, on_notice=said.append)
     source._watch = PictureWatch(after_s=0)
     next(source.frames())
