@@ -22,7 +22,7 @@ from rich.console import Console
 from shufflecam.cli.canvas import BlocksCanvas, Canvas
 from shufflecam.core.errors import UsageError
 from shufflecam.core.types import FrameResult, ImageArray
-from shufflecam.live.hud import Figures, condition, numbers
+from shufflecam.live.hud import Figures, condition_and_keys, numbers
 from shufflecam.live.picture import Scene, compose
 from shufflecam.live.state import HELP, LiveState
 
@@ -137,7 +137,7 @@ class PreviewFace:
             self._console.size = os.get_terminal_size(self._console.file.fileno())
 
     def _draw(self, result: FrameResult | None, figures: Figures, state: LiveState) -> None:
-        lines = [numbers(figures, screen=False), figures.trouble or condition(figures, state)]
+        lines = [numbers(figures, screen=False), figures.trouble or condition_and_keys(figures, state)]
         if self._later:
             lines.append(self._later[-1])
         if state.help:

@@ -103,7 +103,17 @@ def condition(figures: Figures, state: LiveState) -> str:
         parts.append("mirror")
     if state.message:
         parts.append(state.message)
-    return "  ".join(parts) or "h: help"
+    return "  ".join(parts)
+
+
+def condition_and_keys(figures: Figures, state: LiveState) -> str:
+    """`condition`, for where keys can be pressed: while it has little to say, which key tells them all."""
+    line = condition(figures, state)
+    return (
+        line
+        if state.help or line != figures.engine
+        else "  ".join(filter(None, [line, "h: help", "q: quit"]))
+    )
 
 
 def minutes(seconds: float) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, FrameResult, ImageArray, Pose
 from shufflecam.faces import hide_faces
-from shufflecam.live.hud import Figures, condition, numbers
+from shufflecam.live.hud import Figures, condition_and_keys, numbers
 from shufflecam.live.state import HELP, LiveState
 from shufflecam.render import Look, draw, draw_hud
 
@@ -68,7 +68,7 @@ def compose(
 
 def add_overlays(canvas: ImageArray, figures: Figures, state: LiveState) -> ImageArray:
     """The HUD, the red dot of a recording, trouble with the camera and the help, into `canvas` itself."""
-    draw_hud(canvas, [numbers(figures), condition(figures, state)], in_place=True)
+    draw_hud(canvas, [numbers(figures), condition_and_keys(figures, state)], in_place=True)
     if figures.recorded_s is not None:
         _draw_dot(canvas)
     if figures.trouble:

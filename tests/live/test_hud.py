@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shufflecam.live.hud import Figures, LiveFigures, condition, minutes, numbers
+from shufflecam.live.hud import Figures, LiveFigures, condition, condition_and_keys, minutes, numbers
 from shufflecam.live.state import LiveState
 from shufflecam.stats import Stats
 from tests.people import result_of
@@ -30,12 +30,22 @@ def test_numbers() -> None:
 
 def test_what_is_not_as_at_first_is_said() -> None:
     assert condition(Figures(engine="openvino"), LiveState()) == "openvino"
-    assert condition(Figures(), LiveState()) == "h: help"
+    assert condition(Figures(), LiveState()) == ""
     state = LiveState(only=3, paused=True, mirror=True, message="saved x.png")
     line = condition(Figures(engine="torch", recorded_s=72.9), state)
     for part in ("torch", "REC 1:12", "person 3 (not in view)", "frozen", "mirror", "saved x.png"):
         assert part in line
     assert "not in view" not in condition(Figures(), LiveState(only=3, in_view=(1, 3)))
+
+
+def test_who_knows_no_key_is_told_the_first_one() -> None:
+    def told(state: LiveState, engine: str = "torch") -> str:
+        return condition_and_keys(Figures(engine=engine), state)
+
+    assert told(LiveState()) == "torch  h: help  q: quit"
+    assert told(LiveState(), engine="") == "h: help  q: quit"
+    assert told(LiveState(mirror=True)) == "torch  mirror"
+    assert told(LiveState(help=True)) == "torch"
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0:00"), (59.9, "0:59"), (61, "1:01"), (3723, "1:02:03")])

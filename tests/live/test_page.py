@@ -52,12 +52,23 @@ def test_picture_figures_and_angles(tmp_path: Path) -> None:
         for name, degrees in shown_angles.items():
             assert abs(expected[name.replace(" ", "_")] - int(degrees)) <= 0.51
         assert page.evaluate("document.getElementById('hud').textContent") == "latency 12 ms  torch"
+        assert page.evaluate("document.getElementById('hud').innerText") == "latency 12 ms  torch"
         assert page.evaluate("document.getElementById('trouble').textContent") == "The camera is gone"
         assert (
             page.evaluate("[...document.getElementById('person').options].map((o) => o.value).join()") == ",4"
         )
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         page.screenshot(tmp_path / "page.png")
+        # An angle that was seen in one frame only is a dot, not nothing.
+        page.evaluate(
+            "for (const entry of ANGLES) entry.points = entry.name === 'left knee' ? [[now - 5, 90]] : [];"
+            "stale = true"
+        )
+        page.wait_for("stale === false")
+        assert page.evaluate(
+            "[...canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data]"
+            ".filter((value, at, all) => at % 4 === 0 && value > 200 && all[at + 2] < 120).length"
+        )
         broadcast.close(record.footer(number, 0, complete=True))
         page.wait_for("document.getElementById('trouble').textContent === 'The run has ended.'")
     server.stop()

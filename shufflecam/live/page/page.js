@@ -94,6 +94,7 @@ function draw() {
   pen.textBaseline = "top";
   for (let back = 0; back < SECONDS; back += 2) pen.fillText(back ? `-${back} s` : "now", x(now - back) - 8, bottom + 6);
   pen.lineWidth = 2;
+  pen.lineCap = "round"; // a value without neighbours is a dot
   for (const entry of ANGLES) {
     if (!entry.shown) continue;
     pen.strokeStyle = entry.color;
@@ -101,7 +102,10 @@ function draw() {
     pen.beginPath();
     let down = false;
     for (const [time, value] of entry.points) {
-      if (value !== null) down ? pen.lineTo(x(time), y(value)) : pen.moveTo(x(time), y(value));
+      if (value !== null) {
+        if (!down) pen.moveTo(x(time) - 0.5, y(value));
+        pen.lineTo(x(time), y(value));
+      }
       down = value !== null;
     }
     pen.stroke();
