@@ -10,15 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shufflecam.assemble import load
     from shufflecam.core.errors import ShufflecamError
     from shufflecam.core.types import Detections, Frame, FrameResult, Pose
-    from shufflecam.finder import PoseFinder, load
+    from shufflecam.finder import PoseFinder
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "PoseFinder": "shufflecam.finder",
-    "load": "shufflecam.finder",
+    "load": "shufflecam.assemble",
     "Detections": "shufflecam.core.types",
     "Frame": "shufflecam.core.types",
     "FrameResult": "shufflecam.core.types",

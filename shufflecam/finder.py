@@ -1,4 +1,4 @@
-"""Frame -> FrameResult: detector, estimator, tracker and smoother joined. `load` builds one by names."""
+"""Frame -> FrameResult: detector, estimator, tracker and smoother joined. `assemble.py` opens them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shufflecam.admission import Admission
 from shufflecam.cadence import Cadence, SceneWatch
 from shufflecam.core.protocols import PersonDetector, PoseEstimator, Smoother, Tracker
 from shufflecam.core.skeleton import Skeleton
@@ -20,7 +20,6 @@ from shufflecam.follow import Follower
 
 if TYPE_CHECKING:
     from shufflecam.detect.background import BackgroundDetector
-    from shufflecam.pose.estimator import Decoding
     from shufflecam.stats import Stats
 
 LOST_GAP = 2
@@ -57,6 +56,7 @@ class PoseFinder:
         smoother: Smoother | None = None,
         cadence: Cadence | None = None,
         background: BackgroundDetector | None = None,
+        admission: Admission | None = None,
         max_people: int = 20,
         stats: Stats | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -71,6 +71,7 @@ class PoseFinder:
             smoother: steadies keypoints.
             cadence: how often the detector runs; None: on every frame.
             background: runs `detector` beside the poses of later frames; None: every frame waits for it.
+            admission: who of the detector's findings counts; None: all of them.
             max_people: followed at most.
             stats: where stage times and the detector's runs are counted.
             clock: seconds, for an automatic cadence.
@@ -81,6 +82,7 @@ class PoseFinder:
         self._smoother = smoother
         self._cadence = Cadence(1) if cadence is None else cadence
         self._background = background
+        self._admission = admission
         self._valid_from_s = -math.inf
         self._searched_s = -math.inf
         self._follower = Follower(estimator.skeleton, max_people)
@@ -158,6 +160,8 @@ class PoseFinder:
             return
         if self._watch.look(frame.image).cut:
             self._follower.clear()
+            if self._admission is not None:
+                self._admission.forget()
             self._since_detection = None
             if self._tracker is not None:
                 self._tracker.reset()
@@ -172,7 +176,8 @@ class PoseFinder:
             return True, self._search(frame, every), self._clock() - began
         late = self._background.take()
         if late is not None and late.timestamp_s >= self._valid_from_s:
-            self._follower.join(late.found, frame.timestamp_s, frame.size, then=late.timestamp_s)
+            found = self._admitted(late.found, frame, late.timestamp_s)
+            self._follower.join(found, frame.timestamp_s, frame.size, then=late.timestamp_s)
         followed = self._followed(frame)
         if due:
             self._ask(frame, followed)
@@ -206,7 +211,7 @@ class PoseFinder:
 
     def _search(self, frame: Frame, every: int) -> Detections:
         """The detector's boxes; where it does not run on every frame, people it only blinked at stay."""
-        found = self._detector.detect(frame)
+        found = self._admitted(self._detector.detect(frame), frame, frame.timestamp_s)
         self.detections += 1
         self._since_detection = 0
         self._valid_from_s = self._searched_s = frame.timestamp_s
@@ -218,6 +223,11 @@ class PoseFinder:
         joined = self._follower.join(found, frame.timestamp_s, frame.size)
         self._watch.mark(joined.boxes_xyxy)
         return joined
+
+    def _admitted(self, found: Detections, frame: Frame, searched_s: float) -> Detections:
+        if self._admission is None:
+            return found
+        return self._admission.admit(found, self._followed(frame).boxes_xyxy, searched_s)
 
     def _followed(self, frame: Frame) -> Detections:
         return self._follower.boxes(frame.timestamp_s, frame.size)
@@ -247,111 +257,3 @@ class PoseFinder:
 
     def _stage(self, name: str) -> AbstractContextManager[Any]:
         return nullcontext() if self._stats is None else self._stats.stage(name)
-
-
-def load(
-    model: str = "shufflecam-256x192",
-    *,
-    weights: str | Path | None = None,
-    detector: str | PersonDetector = "auto",
-    det_conf: float = 0.4,
-    det_size: int = 416,
-    det_every: int | None = 1,
-    rate: float | None = None,
-    live: bool = False,
-    background: bool | None = None,
-    max_people: int = 20,
-    flip_test: bool = False,
-    decode: Decoding = "plain",
-    backend: str = "auto",
-    device: str = "auto",
-    track: bool = False,
-    smooth: bool = False,
-    stats: Stats | None = None,
-) -> PoseFinder:
-    """A finder from names, with the defaults of the command line.
-
-    Args:
-        model: a pose model of the catalogue; with `weights` it names only the architecture.
-        weights: a checkpoint file (.pth, .safetensors) instead of the catalogue's.
-        detector: "auto", a person model of the catalogue, a file, "none" (the whole frame is one
-            person), or an object with `detect(frame) -> Detections`.
-        det_conf: people scored lower are left out.
-        det_size: the longer side of the detector's input in pixels.
-        det_every: look for people every N frames and follow their keypoints in between; None: automatic.
-        rate: frames a second of the source, at which an automatic cadence aims.
-        live: whether frames come at their own pace; only then does the machine's speed decide the cadence.
-        background: run the detector beside the poses of later frames, so that results depend on timing; None:
-            where the source is live and the machine has the cores for it. Never where it runs on every frame.
-        max_people: the best N a frame.
-        flip_test: run each crop mirrored as well and average.
-        decode: "plain" (as the published figures) or "dark" (to a fraction of a heatmap pixel).
-        backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        track: give people ids over frames.
-        smooth: steady the keypoints over time (needs `track`).
-        stats: where stage times are counted.
-
-    Raises:
-        UsageError: an unknown model, backend or device.
-        WeightsError: weights that are missing, of another architecture, damaged or unsafe.
-    """
-    from shufflecam.detect.background import BackgroundDetector, enough_cores
-    from shufflecam.detect.choose import open_detector
-    from shufflecam.models.ready import load_pose_engine
-    from shufflecam.pose.estimator import HeatmapEstimator
-    from shufflecam.smooth import OneEuroSmoother
-    from shufflecam.track import PoseTracker
-
-    engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
-    estimator = HeatmapEstimator(
-        engine,
-        entry.skeleton,
-        entry.input_size,
-        flip_test=flip_test,
-        decoding=decode,
-        sigma=entry.sigma,
-    )
-    if isinstance(detector, str):
-        person_detector, described = open_detector(
-            detector,
-            det_conf=det_conf,
-            det_size=det_size,
-            max_people=max_people,
-            backend=backend,
-            device=device,
-        )
-    else:
-        person_detector, described = detector, {"name": getattr(detector, "name", type(detector).__name__)}
-    # Boxes from a file and the whole frame cost nothing, and are to be used as they are.
-    searches = isinstance(detector, str) and detector != "none"
-    cadence = Cadence(det_every if searches else 1, rate=rate, live=live)
-    if searches and det_every != 1:
-        described = {**described, "every": "auto" if det_every is None else det_every}
-    described_model = {
-        "name": model,
-        "sha256": sha256,
-        "input_size": list(entry.input_size),
-        "engine": engine.name,
-    }
-    if decode != "plain":
-        described_model["decode"] = decode
-    identity = Identity(
-        model=described_model,
-        detector=described,
-        notes=notes,
-    )
-    if background is None:
-        background = live and enough_cores()
-    beside = BackgroundDetector(person_detector) if background and searches and det_every != 1 else None
-    return PoseFinder(
-        person_detector,
-        estimator,
-        identity,
-        tracker=PoseTracker(entry.skeleton) if track else None,
-        smoother=OneEuroSmoother() if smooth and track else None,
-        cadence=cadence,
-        background=beside,
-        max_people=max_people,
-        stats=stats,
-    )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from shufflecam.admission import Admission
 from shufflecam.cadence import Cadence
 from shufflecam.core.geometry import box_iou
 from shufflecam.core.skeleton import COCO_17, Skeleton
@@ -46,6 +47,7 @@ class SeeingDetector:
         self._world = world
         self.frames: list[int] = []
         self.blind: set[int] = set()
+        self.score = 0.9
         self.go = threading.Event()
         """Cleared: every search after the first waits."""
         self.go.set()
@@ -57,7 +59,9 @@ class SeeingDetector:
         people = [] if frame.index in self.blind else self._world(frame.index)
         boxes = [pose_of(joints).box_xyxy for joints in people]
         boxes = [box for box in boxes if box[2] > 0 and box[0] < SIZE[0]]
-        return Detections(np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), 0.9, np.float32))
+        return Detections(
+            np.array(boxes, np.float32).reshape(-1, 4), np.full(len(boxes), self.score, np.float32)
+        )
 
 
 class SeeingEstimator:
@@ -90,7 +94,12 @@ class Scene:
     """A run of the real finder through a made-up world."""
 
     def __init__(
-        self, world: Callable[[int], Figures], cadence: Cadence, *, background: bool = False
+        self,
+        world: Callable[[int], Figures],
+        cadence: Cadence,
+        *,
+        background: bool = False,
+        admission: Admission | None = None,
     ) -> None:
         self.world = world
         self.detector = SeeingDetector(world)
@@ -102,6 +111,7 @@ class Scene:
             tracker=PoseTracker(COCO_17),
             cadence=cadence,
             background=BackgroundDetector(self.detector) if background else None,
+            admission=admission,
         )
 
     def step(self, index: int, seed: int = 0, shift: int = 0) -> list[Pose]:

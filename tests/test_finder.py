@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from shufflecam.admission import Admission
 from shufflecam.cadence import Cadence
 from shufflecam.core.types import Detections, Pose
 from tests.people import figure, pose_of
@@ -198,3 +199,26 @@ def test_on_a_slow_machine_the_detector_still_runs_once_a_second() -> None:
     for index in range(0, 180, 6):
         scene.step(index)
     assert scene.detector.frames == [0, 30, 60, 90, 120, 150]
+
+
+@pytest.mark.parametrize("every", [1, N])
+def test_who_came_in_surely_stays_when_the_score_falls(every: int) -> None:
+    scene = Scene(walking, Cadence(every), admission=Admission(0.4))
+    for index in range(40):
+        scene.detector.score = 0.5 if index == 0 else 0.3
+        poses = scene.step(index)
+        assert [pose.track_id for pose in poses] == [1], index
+
+
+def test_who_was_never_sure_does_not_come_in() -> None:
+    scene = Scene(walking, Cadence(1), admission=Admission(0.4))
+    scene.detector.score = 0.3
+    assert [scene.step(index) for index in range(10)] == [[]] * 10
+
+
+def test_a_cut_closes_the_door() -> None:
+    scene = Scene(walking, Cadence(1), admission=Admission(0.4))
+    scene.step(0)
+    scene.detector.score = 0.3
+    assert len(scene.step(1)) == 1
+    assert scene.step(2, seed=5) == []

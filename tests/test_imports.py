@@ -36,7 +36,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "stats": set(),
     "pipeline": LEAF | {"stats"},
     "view": LEAF | {"finder"},
-    "finder": LEAF | {"detect", "models", "pose", "track", "smooth", "cadence", "follow", "stats"},
+    "admission": LEAF,
+    "finder": LEAF | {"detect", "admission", "cadence", "follow", "stats"},
+    "assemble": LEAF
+    | {"finder", "detect", "models", "pose", "track", "smooth", "admission", "cadence", "stats"},
 }
 """Room -> what it may import besides itself. `cli`, `__init__` and `__main__` may import everything."""
 

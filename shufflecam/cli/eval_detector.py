@@ -58,7 +58,7 @@ Examples:
     show_default=True,
     help="Who runs on the same pictures for comparison; left out where its weights are not here.",
 )
-@det_options(0.01)
+@det_options(0.001)
 @results_options
 @engine_options
 def detector(

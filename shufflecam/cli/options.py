@@ -413,8 +413,8 @@ class FinderOptions:
             rate: of the source, for an automatic cadence.
             live: whether the source is a camera, a stream or a replay.
         """
+        from shufflecam.assemble import load
         from shufflecam.cli.fetching import fetch_detector
-        from shufflecam.finder import load
 
         if given is None:
             fetch_detector(self.detector, talk)

@@ -12,7 +12,7 @@ from shufflecam.detect.yolo import DET_CONF, DET_SIZE, MAX_PEOPLE, YoloDetector
 from shufflecam.models.catalogue import (
     AUTO_PERSONS,
     DEFAULT_PERSON,
-    Entry,
+    PersonEntry,
     locate,
     looks_like_file,
     person_entry,
@@ -57,6 +57,7 @@ def open_detector(
         det_size=det_size,
         det_conf=det_conf,
         max_people=max_people,
+        overlap_sigma=None if entry is None else entry.overlap_sigma,
         backend=backend,
         device=device,
         digest=digest,
@@ -72,7 +73,7 @@ def open_detector(
     return detector, described
 
 
-def _find(choice: str) -> tuple[Entry | None, Path]:
+def _find(choice: str) -> tuple[PersonEntry | None, Path]:
     """The catalogue's entry (None for a file of the user's) and the file."""
     if choice == "auto":
         return _automatic()
@@ -103,7 +104,7 @@ def weights_file(choice: str) -> Path:
     return path
 
 
-def _automatic() -> tuple[Entry, Path]:
+def _automatic() -> tuple[PersonEntry, Path]:
     for name in (DEFAULT_PERSON, *AUTO_PERSONS):
         entry = person_entry(name)
         path = locate(entry)

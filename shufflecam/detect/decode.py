@@ -67,7 +67,13 @@ def letterbox(image: ImageArray, longest: int) -> Letterbox:
 
 
 def decode(
-    output: FloatArray, box: Letterbox, *, person: int, min_score: float, max_people: int
+    output: FloatArray,
+    box: Letterbox,
+    *,
+    person: int,
+    min_score: float,
+    max_people: int,
+    overlap_sigma: float | None = None,
 ) -> Detections:
     """The network's output -> people in the picture's pixels, best first.
 
@@ -78,6 +84,7 @@ def decode(
         person: the number of the class that means a person.
         min_score: lower ones are left out.
         max_people: the best N.
+        overlap_sigma: how much a better box beside it takes from a box's score, see `soften`; None: nothing.
     """
     end_to_end = output.shape[2] == 6
     boxes, scores = _end_to_end(output[0], person) if end_to_end else _per_anchor(output[0], person)
@@ -88,6 +95,11 @@ def decode(
     if not end_to_end:
         kept = non_max_suppression(boxes, NMS_IOU)
         boxes, scores = boxes[kept], scores[kept]
+    if overlap_sigma is not None:
+        scores = soften(boxes, scores, overlap_sigma)
+        best = np.flatnonzero(scores > min_score)
+        best = best[np.argsort(-scores[best], kind="stable")]
+        boxes, scores = boxes[best], scores[best]
     boxes = box.to_image(boxes)
     # What lay in the padding is nothing once it is cut to the picture.
     inside = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(axis=1)
@@ -117,3 +129,27 @@ def non_max_suppression(boxes_xyxy: FloatArray, max_iou: float) -> list[int]:
             kept.append(i)
             alive &= overlap[i] <= max_iou
     return kept
+
+
+def soften(boxes_xyxy: FloatArray, scores: FloatArray, sigma: float) -> FloatArray:
+    """Scores lowered by better boxes beside them: Soft-NMS (Bodla et al., ICCV 2017), Gaussian.
+
+    A network that is unsure where somebody ends gives them a second box half beside the first. From
+    such a box `exp(-IoU^2 / sigma)` of its score is left, the best box first.
+
+    Args:
+        boxes_xyxy: (N, 4).
+        scores: (N,).
+        sigma: the smaller, the less is left.
+
+    Returns:
+        (N,) in the same order.
+    """
+    kept = np.exp(-(box_iou(boxes_xyxy, boxes_xyxy) ** 2) / sigma)
+    softened = scores.astype(np.float32)
+    waiting = np.ones(len(scores), bool)
+    for _ in range(len(scores)):
+        best = int(np.where(waiting, softened, -np.inf).argmax())
+        waiting[best] = False
+        softened[waiting] *= kept[best, waiting]
+    return softened

@@ -76,6 +76,7 @@ class YoloDetector:
         det_size: int = DET_SIZE,
         det_conf: float = DET_CONF,
         max_people: int = MAX_PEOPLE,
+        overlap_sigma: float | None = None,
     ) -> None:
         """Take an engine that runs a detector's network.
 
@@ -85,12 +86,14 @@ class YoloDetector:
             det_size: the longer side of the network's input in pixels; the other follows the picture.
             det_conf: people scored lower are left out.
             max_people: the best N a frame.
+            overlap_sigma: how much a better box beside it takes from a box's score (`decode.soften`).
         """
         self.engine = engine
         self._person = person
         self._det_size = det_size
         self._det_conf = det_conf
         self._max_people = max_people
+        self._overlap_sigma = overlap_sigma
 
     @classmethod
     def from_file(
@@ -100,6 +103,7 @@ class YoloDetector:
         det_size: int = DET_SIZE,
         det_conf: float = DET_CONF,
         max_people: int = MAX_PEOPLE,
+        overlap_sigma: float | None = None,
         backend: str = "auto",
         device: str = "cpu",
         digest: str | None = None,
@@ -108,9 +112,10 @@ class YoloDetector:
 
         Args:
             path: the file.
-            det_size: as for the class, with the two after it.
+            det_size: as for the class, with the three after it.
             det_conf: see there.
             max_people: see there.
+            overlap_sigma: see there.
             backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
             digest: the file's SHA-256, under which a prepared network is kept; None: nothing is kept.
@@ -134,7 +139,14 @@ class YoloDetector:
             input_size=None,  # rectangles of any shape
             cache_dir=cache,
         )
-        return cls(engine, person=facts.person, det_size=det_size, det_conf=det_conf, max_people=max_people)
+        return cls(
+            engine,
+            person=facts.person,
+            det_size=det_size,
+            det_conf=det_conf,
+            max_people=max_people,
+            overlap_sigma=overlap_sigma,
+        )
 
     def detect(self, frame: Frame) -> Detections:
         """The people of one frame, best first, cut to the picture."""
@@ -145,6 +157,7 @@ class YoloDetector:
             person=self._person,
             min_score=self._det_conf,
             max_people=self._max_people,
+            overlap_sigma=self._overlap_sigma,
         )
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shufflecam.detect.decode import GREY, NMS_IOU, decode, letterbox, non_max_suppression
+from shufflecam.detect.decode import GREY, NMS_IOU, decode, letterbox, non_max_suppression, soften
 
 
 def picture(width: int, height: int) -> np.ndarray:
@@ -153,3 +153,26 @@ def test_the_same_as_ultralytics(seed: int) -> None:
     expected = theirs(torch.from_numpy(output.copy()), 0.4, NMS_IOU, classes=[0], max_det=300)[0].numpy()
     np.testing.assert_allclose(ours.boxes_xyxy, expected[:, :4], atol=1e-3)
     np.testing.assert_allclose(ours.scores, expected[:, 4], atol=1e-6)
+
+
+def test_a_second_box_half_beside_the_first_loses_score() -> None:
+    boxes = np.array([[0, 0, 100, 100], [50, 0, 150, 100], [500, 0, 600, 100]], np.float32)
+    softened = soften(boxes, np.array([0.9, 0.5, 0.5], np.float32), sigma=0.3)
+    # The two share a third of their union.
+    np.testing.assert_allclose(softened, [0.9, 0.5 * np.exp(-((1 / 3) ** 2) / 0.3), 0.5], rtol=1e-5)
+
+
+def test_a_box_that_lost_its_score_takes_little_from_the_next() -> None:
+    """Three in a row: the middle one is the best, and the two beside it do not see each other."""
+    boxes = np.array([[0, 0, 100, 100], [60, 0, 160, 100], [120, 0, 220, 100]], np.float32)
+    softened = soften(boxes, np.array([0.6, 0.9, 0.5], np.float32), sigma=0.3)
+    left = np.exp(-((40 / 160) ** 2) / 0.3)
+    np.testing.assert_allclose(softened, [0.6 * left, 0.9, 0.5 * left], rtol=1e-5)
+
+
+def test_softened_boxes_are_measured_by_the_threshold_and_come_best_first() -> None:
+    boxes = [[0.0, 0, 100, 100], [50.0, 0, 150, 100], [300.0, 0, 400, 100]]
+    output = per_anchor(boxes, [[0.9], [0.5], [0.45]])
+    box = letterbox(np.zeros((416, 416, 3), np.uint8), 416)
+    found = decode(output, box, person=0, min_score=0.4, max_people=20, overlap_sigma=0.3)
+    np.testing.assert_allclose(found.scores, [0.9, 0.45], atol=1e-6)
