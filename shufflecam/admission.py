@@ -22,8 +22,8 @@ KNOWN_IOU = 0.3
 
 CROWDED = 0.4
 """A box shares so much of itself, or of a better box, with that one: more often than not a second box for the
-same person. Of our own detector's boxes that did so on 121 train2017 pictures, scored between 0.4 and 0.6, one
-in six was a person; of those that stood free, four in five."""
+same person. Of our own detector's boxes that did so on 121 train2017 pictures, between scores of 0.4 and 0.6,
+one in six was a person; of those that stood free, four in five."""
 
 CROWDED_SHARE = 1.5
 """A new person there must score this many times what others must."""
