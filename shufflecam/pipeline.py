@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import Generic, TypeVar
 
+from shufflecam.core.picture import WAITING_BYTES
 from shufflecam.core.protocols import FrameSource
 from shufflecam.core.types import Frame, FrameResult
 from shufflecam.stats import Stats
@@ -41,9 +42,11 @@ class Channel(Generic[T]):
     After `close` nothing more is given or taken and everybody who waits wakes up.
     """
 
-    def __init__(self, depth: int) -> None:
+    def __init__(self, depth: int, weigh: Callable[[T], int] = lambda item: 0) -> None:
+        """`depth` items may wait; fewer where they hold more than `WAITING_BYTES`, which `weigh` says."""
         self._items: deque[T] = deque()
         self._depth = depth
+        self._weigh = weigh
         self._changed = threading.Condition()
         self._finished = False
         self._closed = False
@@ -52,12 +55,15 @@ class Channel(Generic[T]):
     def put(self, item: T) -> bool:
         """Wait for room and add `item`; False where the channel was closed: stop producing."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or len(self._items) < self._depth)
+            self._changed.wait_for(lambda: self._closed or self._has_room())
             if self._closed:
                 return False
             self._items.append(item)
             self._changed.notify_all()
             return True
+
+    def _has_room(self) -> bool:
+        return len(self._items) < self._depth and sum(map(self._weigh, self._items)) < WAITING_BYTES
 
     def finish(self, error: BaseException | None = None) -> None:
         """Nothing more will come; `error` is raised at the reader after the last item."""
@@ -165,10 +171,10 @@ class Pipeline:
     def _start(self) -> Channel[FrameResult]:
         frames: Iterable[Frame] = self._timed(self._source.frames())
         if not self._source.info.live:
-            captured: Channel[Frame] = Channel(CAPTURE_DEPTH)
+            captured: Channel[Frame] = Channel(CAPTURE_DEPTH, lambda frame: frame.image.nbytes)
             self._spawn("capture", frames, captured)
             frames = captured
-        finished: Channel[FrameResult] = Channel(RESULT_DEPTH)
+        finished: Channel[FrameResult] = Channel(RESULT_DEPTH, lambda result: result.frame.image.nbytes)
         self._spawn("inference", map(self._counted, frames), finished)
         return finished
 

@@ -196,6 +196,7 @@ def check_usage(job: VideoJob, finder_options: FinderOptions) -> PersonDetector 
 
 def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
     """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
+    from shufflecam.cli.memory import note_if_short
     from shufflecam.cli.outputs import (
         DrawnVideoSink,
         drawer,
@@ -221,6 +222,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
         source = opened()
         try:
             check_crop(job.crop, source)
+            note_if_short(source.info.size, job.out is not None, talk)
             hints = source.encoding_hints()
             if job.out is not None:
                 check_writable(job.out, job.overwrite)

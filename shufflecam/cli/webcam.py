@@ -184,6 +184,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     # window never opens (seen with opencv-python 5.0.0.93 and av 18.1.0).
     import cv2  # noqa: F401
 
+    from shufflecam.cli.memory import note_if_short
     from shufflecam.cli.outputs import check_record_usage, open_record, refuse_same_file, written_to
     from shufflecam.cli.run import raise_if_not_whole, stop_on_signals
     from shufflecam.cli.serve import open_server
@@ -218,6 +219,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     with stop_on_signals() as stop:
         source = open_live_source(job, talk)
         try:
+            note_if_short(source.info.size, job.recording is not None, talk)
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)

@@ -1,10 +1,19 @@
-"""Pictures of one size made from pictures of any."""
+"""Pictures of one size made from pictures of any, and how many may wait: huge ones fill the memory."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from shufflecam.core.types import ImageArray
+
+WAITING_BYTES = 64_000_000
+"""Pictures that hold more may not wait between two threads, but for the last one that came: two or three of
+a 4K video, one of an 8K video (99 MB), where smaller ones wait by their number."""
+
+
+def holds(size: tuple[int, int], most: int, bytes_a_pixel: float, budget: float) -> int:
+    """How many pictures of (width, height) a codec may hold: `most`, or fewer where they are huge."""
+    return min(most, int(budget / max(1.0, size[0] * size[1] * bytes_a_pixel)))
 
 
 def fitted(image: ImageArray, size: tuple[int, int]) -> ImageArray:

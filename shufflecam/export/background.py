@@ -5,12 +5,22 @@ from __future__ import annotations
 import queue
 import threading
 
+from shufflecam.core.picture import WAITING_BYTES
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
 
 DEPTH = 3
 """Results that may wait. The encoder is nearly always the quicker one, so this only evens out a keyframe;
 and what waits is lost where the program is killed."""
+
+
+class _Waiting(queue.Queue[FrameResult | None]):
+    """Is full as well where its pictures hold more than `WAITING_BYTES`."""
+
+    def _qsize(self) -> int:
+        count = len(self.queue)
+        held = sum(result.frame.image.nbytes for result in self.queue if result is not None)
+        return count if held < WAITING_BYTES else max(count, self.maxsize)
 
 
 class BackgroundSink:
@@ -23,7 +33,7 @@ class BackgroundSink:
     def __init__(self, sink: Sink, depth: int = DEPTH) -> None:
         """Wrap `sink`, of which nothing else may be called any more; `depth` results may wait."""
         self._sink = sink
-        self._waiting: queue.Queue[FrameResult | None] = queue.Queue(depth)
+        self._waiting = _Waiting(depth)
         self._error: BaseException | None = None
         self._told = False
         self._thread = threading.Thread(target=self._work, name="shufflecam-encode", daemon=True)

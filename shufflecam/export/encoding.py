@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 from av.video.reformatter import Colorspace
 
+from shufflecam.core.picture import holds
 from shufflecam.core.types import ImageArray
 
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -50,6 +51,10 @@ DEFAULT_CODEC = "h264"
 DEFAULT_CRF = CODECS[DEFAULT_CODEC].crf
 
 _LOOK_AHEAD_S = 0.25
+_BYTES_AHEAD = 4.0
+"""What x264 takes for a picture that it looks ahead at, in bytes a pixel: measured at 8K."""
+_AHEAD_BYTES = 256e6
+"""And for all of them: seven of a 4K video, one of an 8K video."""
 _FRAGMENT_S = 0.4
 """Together with the encoder's threads this is what a killed run loses: less than a second."""
 
@@ -88,7 +93,9 @@ def container_options(extension: str) -> dict[str, str]:
     }
 
 
-def encoder_options(codec: str, crf: float, preset: str, rate: float) -> dict[str, str]:
+def encoder_options(
+    codec: str, crf: float, preset: str, rate: float, size: tuple[int, int] = (0, 0)
+) -> dict[str, str]:
     """What the encoder is told: quality, work per byte, and to keep no picture much longer than
     `_LOOK_AHEAD_S`, so that a killed run loses little.
 
@@ -97,8 +104,9 @@ def encoder_options(codec: str, crf: float, preset: str, rate: float) -> dict[st
         crf: quality.
         preset: one of `PRESETS`.
         rate: pictures a second.
+        size: (width, height): of huge pictures few are kept, or none.
     """
-    ahead = int(rate * _LOOK_AHEAD_S)
+    ahead = holds(size, int(rate * _LOOK_AHEAD_S), _BYTES_AHEAD, _AHEAD_BYTES)
     # A key frame at least every four seconds: players jump to them.
     keyint = max(1, min(250, round(rate * 4)))
     b_frames = min(2, ahead // 3)

@@ -212,7 +212,9 @@ class VideoWriter:
             )
             if self._codec == "av1":
                 os.environ.setdefault("SVT_LOG", "1")  # it tells its life on standard error else
-            options = encoder_options(self._codec, self._crf, self._preset, float(self._rate or 30))
+            options = encoder_options(
+                self._codec, self._crf, self._preset, float(self._rate or 30), (width, height)
+            )
             stream = self._container.add_stream(
                 CODECS[self._codec].encoder, rate=self._rate or Fraction(30), options=options
             )

@@ -31,6 +31,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shufflecam.core.errors import OutputError, UsageError
 from shufflecam.live.broadcast import Broadcast
+from shufflecam.live.connections import MOST_CONNECTIONS, LimitedProtocol
 from shufflecam.live.guard import LOOPBACK_NAMES, Rules, refusal
 
 LOOPBACK = "127.0.0.1"
@@ -93,9 +94,10 @@ class LiveServer:
             server_header=False,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
-            limit_concurrency=4 * MOST_STREAMS,
+            # One more than there can be: uvicorn counts the connection that asks.
+            limit_concurrency=MOST_CONNECTIONS + 1,
             loop="asyncio",
-            http="h11",
+            http=LimitedProtocol,
             ws="none",
         )
         self._server = uvicorn.Server(config)

@@ -76,7 +76,8 @@ def read_picture(path: str | os.PathLike[str], max_pixels: int = MAX_PIXELS) -> 
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
-        return ImageOps.exif_transpose(picture)
+        ImageOps.exif_transpose(picture, in_place=True)  # else it copies, turned or not
+        return picture
     except (ValueError, SyntaxError, KeyError, TypeError, OSError, RuntimeError):
         return picture  # EXIF that cannot be parsed says nothing about up and down
 

@@ -8,6 +8,7 @@ once everything has been given.
 from __future__ import annotations
 
 import logging
+import os
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
@@ -16,6 +17,7 @@ from typing import Any, BinaryIO
 import av
 
 from shufflecam.core.errors import SourceError
+from shufflecam.core.picture import WAITING_BYTES, holds
 from shufflecam.sources.limits import MAX_PIXELS, too_large
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,12 @@ _TRUE_DURATION = {"matroska", "webm", "flv"}
 
 _MOST_SOUND = 20_000
 """Sound packets kept for a writer that lags (about seven minutes of AAC); older ones go first."""
+
+_DECODED_BYTES = 1.5
+"""Of a picture as the decoder holds it, a pixel (4:2:0, 8 bits)."""
+
+_MOST_THREADS = 16
+"""ffmpeg takes no more by itself."""
 
 _MAX_ERRORS_IN_A_ROW = 100
 """Reading errors without one packet between them before the rest counts as lost."""
@@ -78,6 +86,10 @@ class VideoReader:
         self._max_pixels = max_pixels
         # One frame a thread as well as slices: about twice as fast on two cores, a few frames of delay.
         self.stream.thread_type = "AUTO" if threads else "NONE"
+        cores = min(os.cpu_count() or 1, _MOST_THREADS)
+        most = holds((context.width, context.height), cores, _DECODED_BYTES, WAITING_BYTES)
+        if most < cores:  # each thread holds a picture
+            context.thread_count = max(1, most)
         sounds = [s for s in self.container.streams.audio if s.codec_context is not None]
         self.sound_stream = sounds[0] if sounds else None
         self._with_sound = sound and self.sound_stream is not None
