@@ -3,54 +3,17 @@
 from __future__ import annotations
 
 import json
-import statistics
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.grouped import GroupedCommand
-from shufflecam.cli.options import FinderOptions, model_options
+from shufflecam.cli.options import FinderOptions, TimeType, model_options
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    from shufflecam.core.protocols import Engine, PersonDetector
-    from shufflecam.core.skeleton import Skeleton
-    from shufflecam.core.types import FrameResult, Pose
-    from shufflecam.finder import PoseFinder
-    from shufflecam.stats import Stats
-
-BATCHES = (1, 4, 16)
-
-NETWORK_RUNS = 7
-"""Of each engine and batch size, taken in turns so that a disturbance meets all of them."""
-
-NAIVE_DET_SIZE = 640
-"""What ultralytics' detectors take where nobody says otherwise."""
-
-
-@dataclass
-class Run:
-    """One pass over the clip."""
-
-    frames: int = 0
-    seconds: float = 0.0
-    people: list[list[Pose]] = field(default_factory=list)
-    """A list a frame."""
-
-    @property
-    def frame_ms(self) -> float:
-        """Milliseconds a frame, output written."""
-        return 1000 * self.seconds / max(1, self.frames)
 
 
 @click.command(
@@ -59,7 +22,7 @@ class Run:
     epilog="""\b
 Examples:
   shufflecam bench
-  shufflecam bench dance.mp4 --baseline
+  shufflecam bench dance.mp4 --baseline --start 0:12
   shufflecam bench dance.mp4 --baseline --json - --min-ratio 4
 """,
 )
@@ -68,6 +31,13 @@ Examples:
 @click.option("--peers", is_flag=True, help="Time ultralytics' yolo11n-pose on the same frames too.")
 @click.option(
     "--frames", metavar="N", type=click.IntRange(2), default=90, show_default=True, help="Of each pass."
+)
+@click.option(
+    "--start",
+    "start_s",
+    metavar="T",
+    type=TimeType(),
+    help="Begin here: seconds, or [H:]MM:SS; say where people are in sight.",
 )
 @click.option(
     "--runs", metavar="N", type=click.IntRange(1), default=5, show_default=True, help="Passes; medians count."
@@ -94,6 +64,7 @@ def command(
     baseline: bool,
     peers: bool,
     frames: int,
+    start_s: float | None,
     runs: int,
     json_target: str | None,
     min_ratio: float | None,
@@ -108,6 +79,8 @@ def command(
     Every pass decodes, finds, tracks, draws and writes a video. The naive way is torch as it comes, float32,
     the detector at 640 on every frame, one crop at a time, all in one thread. Start-up is not counted.
     """
+    from shufflecam.cli.bench_passes import Part, measure, measure_networks
+
     talk = Talk(quiet)
     options = {**options, "track": True, "smooth": True}
     finder_options = FinderOptions.take(options)
@@ -118,11 +91,12 @@ def command(
     _check_outputs(json_target, chart, overwrite)
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
-        result = measure(clip, finder_options, baseline, frames, runs, Path(folder), talk)
+        part = Part(clip, frames, start_s)
+        result = measure(part, finder_options, baseline, runs, Path(folder), talk)
         if peers:
             from shufflecam.cli.bench_peers import YOLO_POSE, time_yolo_pose
 
-            theirs = time_yolo_pose(clip, frames, min(runs, 2))
+            theirs = time_yolo_pose(part, min(runs, 2))
             ratio = theirs["frame_ms"] / result["fast"]["frame_ms"]
             result["peers"] = {YOLO_POSE: {**theirs, "ratio": ratio}}
     result["networks"] = measure_networks(finder_options)
@@ -169,268 +143,6 @@ def _demo_clip(folder: Path) -> str:
     return str(clip)
 
 
-def measure(
-    clip: str, options: FinderOptions, baseline: bool, frames: int, runs: int, folder: Path, talk: Talk
-) -> dict[str, Any]:
-    """Ours and, with `baseline`, the naive way over the same frames, in turns.
-
-    Returns:
-        {"ratio", "oks", "fast": {...}, "naive": {...}, "peers": {}}; null where there is no baseline.
-    """
-    from shufflecam.stats import Stats
-
-    stats = Stats()
-    fast_runs: list[Run] = []
-    naive_runs: list[Run] = []
-    naive = _naive_finder(options) if baseline else None
-    with talk.progress("passes", runs) as meter:
-        for number in range(runs):
-            # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
-            fast = options.load(None, talk, stats)
-            fast_runs.append(_fast_pass(clip, fast, stats, frames, folder / f"fast{number}.mp4"))
-            if naive is not None:
-                naive_runs.append(_naive_pass(clip, naive, frames, folder / f"naive{number}.mp4"))
-            meter.advance()
-    ratios = [slow.frame_ms / quick.frame_ms for slow, quick in zip(naive_runs, fast_runs, strict=False)]
-    return {
-        "ratio": statistics.median(ratios) if ratios else None,
-        "ratios": ratios,
-        "oks": _agreement(naive_runs[0], fast_runs[0], fast.skeleton) if naive_runs else None,
-        "frames": fast_runs[0].frames,
-        "runs": runs,
-        "fast": {
-            **_summary(fast_runs),
-            "engine": fast.identity.model.get("engine"),
-            "frames_per_detection": fast.frames / max(1, fast.detections),
-            "stages": _stages(stats),
-            "memory_mb": _peak_memory_mb(),
-        },
-        "naive": _summary(naive_runs) if naive_runs else None,
-        "peers": {},
-    }
-
-
-def _fast_pass(clip: str, finder: PoseFinder, stats: Stats, frames: int, out: Path) -> Run:
-    """The real pipeline, as `video` runs it."""
-    from shufflecam.cli.run import run_pipeline, stop_on_signals
-    from shufflecam.core.errors import Interrupted
-    from shufflecam.export.background import BackgroundSink
-    from shufflecam.pipeline import Pipeline
-
-    run = Run()
-    with stop_on_signals() as stop, _opened(clip, out, finder.skeleton) as (source, sink, warm_up):
-        finder.warm_up((warm_up.shape[1], warm_up.shape[0]))
-        stop.writing = True
-
-        def on_result(result: FrameResult) -> None:
-            run.people.append(list(result.poses))
-
-        timed = BackgroundSink(_Timed(sink, stats))
-        outcome = run_pipeline(
-            Pipeline(source, finder.find, stats),
-            [timed],
-            stop,
-            on_result=on_result,
-            wants_end=lambda so_far: so_far.frames >= frames,
-        )
-    if outcome.interrupted:
-        raise Interrupted("stopped in the middle of a measurement; nothing was measured")
-    run.frames, run.seconds = outcome.frames, outcome.seconds
-    return run
-
-
-def _naive_pass(clip: str, finder: PoseFinder, frames: int, out: Path) -> Run:
-    """One thing after the other, as a first script would do it."""
-    run = Run()
-    with _opened(clip, out, finder.skeleton) as (source, sink, warm_up):
-        finder(warm_up)
-        began = time.perf_counter()
-        for frame in source.frames():
-            result = finder.find(frame)
-            run.people.append(list(result.poses))
-            sink.write(result)
-            run.frames += 1
-            if run.frames >= frames:
-                break
-        sink.close(complete=True)
-        run.seconds = time.perf_counter() - began
-    return run
-
-
-class _Timed:
-    """A sink whose time is counted as "draw and encode"; a `core.protocols.Sink`."""
-
-    def __init__(self, sink: Any, stats: Stats) -> None:
-        self._sink = sink
-        self._stats = stats
-
-    def write(self, result: FrameResult) -> None:
-        with self._stats.stage("draw and encode"):
-            self._sink.write(result)
-
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
-        self._sink.close(complete=complete, dropped=dropped)
-
-
-@contextmanager
-def _opened(clip: str, out: Path, skeleton: Skeleton) -> Iterator[tuple[Any, Any, np.ndarray]]:
-    """The clip from its start, a sink for the drawn video, and the clip's first picture."""
-    from shufflecam.cli.outputs import DrawnVideoSink, drawer
-    from shufflecam.export.video import VideoWriter
-    from shufflecam.sources.capture import open_video
-
-    with closing(open_video(clip)) as first:
-        picture = next(iter(first.frames())).image.copy()
-    with closing(open_video(clip)) as source:
-        writer = VideoWriter(out, **source.encoding_hints())
-        yield source, DrawnVideoSink(writer, drawer(skeleton)), picture
-
-
-def _naive_finder(options: FinderOptions) -> PoseFinder:
-    """The same weights without any of our pains."""
-    from shufflecam.finder import Identity, PoseFinder
-    from shufflecam.models.catalogue import pose_entry, require
-    from shufflecam.models.load import load_pose
-    from shufflecam.pose.estimator import HeatmapEstimator
-
-    entry = pose_entry(options.model)
-    net = load_pose(options.weights or require(entry), entry)
-    estimator = HeatmapEstimator(
-        _plain(net), entry.skeleton, entry.input_size, options.flip_test, max_batch=1
-    )
-    return PoseFinder(_naive_detector(options), estimator, Identity({}, {}))
-
-
-def _plain(net: Any) -> Engine:
-    from shufflecam.engines.torch import TorchEngine
-
-    return TorchEngine(net, "cpu", channels_last=False, fold=False)
-
-
-def _naive_detector(options: FinderOptions) -> PersonDetector:
-    from shufflecam.detect.whole import WholeFrame
-    from shufflecam.detect.yolo import YoloDetector, load_network
-    from shufflecam.models.catalogue import (
-        AUTO_PERSONS,
-        DEFAULT_PERSON,
-        locate,
-        looks_like_file,
-        person_entry,
-        require,
-    )
-
-    if options.detector == "none":
-        return WholeFrame()
-    if looks_like_file(options.detector):
-        path = Path(options.detector)
-    elif options.detector == "auto":
-        here = (locate(person_entry(name)) for name in (DEFAULT_PERSON, *AUTO_PERSONS))
-        path = next((found for found in here if found is not None), None) or require(person_entry("yolov8n"))
-    else:
-        path = require(person_entry(options.detector))
-    network = load_network(path)
-    return YoloDetector(
-        _plain(network.module),
-        person=network.person,
-        det_size=NAIVE_DET_SIZE,
-        det_conf=options.det_conf,
-        max_people=options.max_people,
-    )
-
-
-def _agreement(naive: Run, fast: Run, skeleton: Skeleton) -> float | None:
-    """Mean OKS of each person of the naive way to the likest one of ours; None without people."""
-    import numpy as np
-
-    from shufflecam.core.geometry import box_area, oks
-
-    values: list[float] = []
-    for theirs, ours in zip(naive.people, fast.people, strict=False):
-        others = np.stack([pose.keypoints for pose in ours]) if ours else None
-        for pose in theirs:
-            # COCO's people cover about half of their box.
-            area = float(box_area(pose.box_xyxy[None])[0]) * 0.53
-            found = 0.0 if others is None else float(oks(pose.keypoints, others, area, skeleton.sigmas).max())
-            values.append(found)
-    return float(np.mean(values)) if values else None
-
-
-def measure_networks(options: FinderOptions) -> list[dict[str, Any]]:
-    """The pose network alone: torch as it comes and every engine at hand, at several batch sizes."""
-    import functools
-
-    import numpy as np
-
-    from shufflecam.engines.choose import BACKENDS, installed, open_engine
-    from shufflecam.models.catalogue import cache_dir, pose_entry, require
-    from shufflecam.models.fetch import file_sha256
-    from shufflecam.models.load import load_pose
-
-    entry = pose_entry(options.model)
-    path = options.weights or require(entry)
-    make = functools.cache(lambda: load_pose(path, entry))
-    engines: dict[str, Engine] = {"naive": _plain(make())}
-    for name in filter(installed, BACKENDS):
-        try:
-            engines[name], _ = open_engine(
-                make,
-                backend=name,
-                device="cpu",
-                cache_key=f"{entry.architecture}-{len(entry.skeleton.keypoints)}-{file_sha256(path)}",
-                input_size=entry.input_size,
-                cache_dir=cache_dir() / "engines",
-            )
-        except ShufflecamError:
-            continue  # one that does not work here has no speed
-    width, height = entry.input_size
-    results = []
-    for batch in BATCHES:
-        inputs = np.random.default_rng(0).normal(0, 1, (batch, 3, height, width)).astype(np.float32)
-        times: dict[str, list[float]] = {name: [] for name in engines}
-        for _ in range(NETWORK_RUNS + 1):
-            for name, engine in engines.items():
-                began = time.perf_counter()
-                engine.run(inputs)
-                times[name].append(time.perf_counter() - began)
-        for name, seconds in times.items():
-            # The first run of a shape prepares it.
-            pairs = zip(times["naive"][1:], seconds[1:], strict=True)
-            ratio = statistics.median(slow / quick for slow, quick in pairs)
-            results.append(
-                {"engine": name, "batch": batch, "ms": 1000 * statistics.median(seconds[1:]), "ratio": ratio}
-            )
-    return results
-
-
-def _summary(runs: list[Run]) -> dict[str, float]:
-    frame_ms = statistics.median(run.frame_ms for run in runs)
-    return {"frame_ms": frame_ms, "fps": 1000 / frame_ms}
-
-
-def _stages(stats: Stats) -> dict[str, dict[str, float]]:
-    """In the order of the data's way."""
-    seen = stats.snapshot().stages
-    return {
-        name: {
-            "p50_ms": 1000 * seen[name].p50_s,
-            "p95_ms": 1000 * seen[name].p95_s,
-            "count": seen[name].count,
-        }
-        for name in ("capture", "detect", "pose", "track", "draw and encode")
-        if name in seen
-    }
-
-
-def _peak_memory_mb() -> float | None:
-    """The process's largest memory so far; None where the system does not say."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / (1e6 if sys.platform == "darwin" else 1e3)
-
-
 def _show(result: dict[str, Any], talk: Talk) -> None:
     from rich.table import Table
 
@@ -443,6 +155,9 @@ def _show(result: dict[str, Any], talk: Talk) -> None:
     talk.table(stages)
     talk.table(networks)
     fast, naive = result["fast"], result["naive"]
+    talk.say(f"people in {result['frames_with_people']} of the {result['frames']} frames of each pass")
+    if result["frames_with_people"] < result["frames"] / 2:
+        talk.note("an empty picture is quick work for anybody; with --start T it begins where people are")
     talk.say(f"{fast['frame_ms']:.1f} ms a frame, {fast['fps']:.1f} fps, output written ({fast['engine']})")
     for name, peer in result["peers"].items():
         talk.say(f"{peer['frame_ms']:.1f} ms a frame with {name}; ours is {peer['ratio']:.2f} x as fast")

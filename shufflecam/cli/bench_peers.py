@@ -6,6 +6,7 @@ import statistics
 import time
 from typing import Any
 
+from shufflecam.cli.bench_passes import Part
 from shufflecam.detect.yolo import quiet_ultralytics
 
 YOLO_POSE = "yolo11n-pose"
@@ -13,8 +14,8 @@ YOLO_POSE_SIZE = 640
 """Its predictor's default."""
 
 
-def time_yolo_pose(clip: str, frames: int, runs: int) -> dict[str, Any]:
-    """Ultralytics' `yolo11n-pose` over a clip's first frames, at its defaults on the CPU.
+def time_yolo_pose(part: Part, runs: int) -> dict[str, Any]:
+    """Ultralytics' `yolo11n-pose` over the frames of a part, at its defaults on the CPU.
 
     Its architecture from the package, with random weights: as fast as with trained ones. What its predictor
     does for each frame: decode with OpenCV, letterbox to 640, the network in float32, suppression. Nothing
@@ -41,10 +42,12 @@ def time_yolo_pose(clip: str, frames: int, runs: int) -> dict[str, Any]:
     net.fuse(verbose=False)
     times = []
     for _ in range(runs):
-        capture = cv2.VideoCapture(clip)
+        capture = cv2.VideoCapture(part.clip)
+        if part.start_s is not None:
+            capture.set(cv2.CAP_PROP_POS_MSEC, 1000 * part.start_s)
         done = 0
         began = time.perf_counter()
-        while done < frames:
+        while done < part.frames:
             read, image = capture.read()
             if not read:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,14 +11,16 @@ import cv2
 import pytest
 from click.testing import CliRunner
 
-from shufflecam.cli import bench
+from shufflecam.cli import bench, bench_passes
+from shufflecam.cli.console import Talk
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
+from shufflecam.sources.capture import open_video
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(bench, "BATCHES", (1, 2))
-    monkeypatch.setattr(bench, "NETWORK_RUNS", 1)
+    monkeypatch.setattr(bench_passes, "BATCHES", (1, 2))
+    monkeypatch.setattr(bench_passes, "NETWORK_RUNS", 1)
     monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path / "cache"))
 
 
@@ -108,3 +111,28 @@ def test_what_cannot_be_meant(
 def test_a_clip_that_is_not_there(pose_weights: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere"):
         run(tmp_path / "nowhere.mp4", *network(pose_weights))
+
+
+def test_it_begins_where_it_is_told(clip: Path, pose_weights: Path) -> None:
+    with closing(open_video(clip)) as whole:
+        last = [frame.timestamp_s for frame in whole.frames()][-1]
+    out = run(clip, "--start", last, "--runs", 1, "--quiet", "--json", "-", *network(pose_weights))
+    result = json.loads(out)
+    assert result["frames"] == 1, "nothing but the last frame is left"
+    assert result["frames_with_people"] == 1
+
+
+def test_an_empty_picture_is_said_to_be_quick_work() -> None:
+    result = {
+        "fast": {"stages": {}, "frame_ms": 10.0, "fps": 100.0, "engine": "torch"},
+        "networks": [],
+        "naive": None,
+        "peers": {},
+        "frames": 90,
+        "frames_with_people": 3,
+    }
+    talk = Talk(quiet=False)
+    with talk.console.capture() as said:
+        bench._show(result, talk)
+    assert "people in 3 of the 90 frames" in said.get()
+    assert "--start" in said.get()
