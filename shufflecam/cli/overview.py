@@ -153,7 +153,9 @@ def run_batch(
     talk.table(summary(reports, items))
     done = sum(report.state == DONE for report in reports)
     places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
-    talk.say(f"{done} of {len(items)} videos -> {', '.join(places)}")
+    there = sum(report.state == SKIPPED for report in reports)
+    before = f", {there} were there already" if there else ""
+    talk.say(f"{done} of {len(items)} videos done{before} -> {', '.join(places)}")
     finish(reports, len(items))
     return reports
 

@@ -122,6 +122,7 @@ def draw_again(
     refuse_same_file(out, str(poses), "--out")
     with stop_on_signals() as stop:
         saved = read_record(poses)
+        _check_people(people, saved)
         source = open_recorded(video, saved, max_pixels)
         try:
             check_writable(out, overwrite)
@@ -166,6 +167,20 @@ def chosen_drawer(
         )
 
     return draw_chosen
+
+
+def _check_people(wanted: frozenset[int], saved: SavedRecord) -> None:
+    """Raise UsageError where one of those who are to be drawn is not in the record: it is read for that."""
+    missing = set(wanted)
+    there: set[int] = set()
+    for result in saved.results() if wanted else ():
+        there |= {pose.track_id for pose in result.poses if pose.track_id is not None}
+        missing -= there
+        if not missing:
+            return
+    if missing:
+        has = f"it has {', '.join(map(str, sorted(there)))}" if there else "nobody in it is tracked"
+        raise UsageError(f"{saved.path} has no person {min(missing)}; {has}.")
 
 
 def _seen(saved: SavedRecord) -> dict[str, Any]:

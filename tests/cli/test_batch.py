@@ -87,6 +87,7 @@ def test_one_that_fails_does_not_stop_the_rest(
     third = run_cli("video", folder, "--recursive", "--out", out, "--json", out, "--skip-existing", *solo)
     assert third.returncode == 5
     assert "skipped" in third.stderr
+    assert "1 of 4 videos done, 2 were there already" in third.stderr
     after = {name: (out / name).stat().st_mtime_ns for name in tree(out)}
     assert {name for name in after if after[name] != before[name]} == {"c.mp4", "c.jsonl"}
 

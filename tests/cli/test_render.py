@@ -87,7 +87,7 @@ def test_the_looks_of_video_are_there(plain_clip: Path, tmp_path: Path, run_cli:
         "openpose": ["--style", "openpose"],
         "black": ["--skeleton-only"],
         "boxes": ["--boxes"],
-        "none": ["--person", "7"],
+        "none": ["--kpt-thr", "1", "--no-ids"],
     }.items():
         out = tmp_path / f"{name}.mp4"
         assert run_cli("render", plain_clip, poses, "--out", out, *flags).returncode == 0
@@ -104,6 +104,15 @@ def test_one_person_may_be_drawn_alone(plain_clip: Path, tmp_path: Path, run_cli
     run_cli("render", plain_clip, poses, "--out", out, "--skeleton-only", "--person", "2")
     assert drawn(out, left=False) > 50
     assert drawn(out, left=True) == 0
+
+
+def test_a_person_who_is_not_there_cannot_be_drawn(plain_clip: Path, tmp_path: Path, run_cli: Run) -> None:
+    poses = make_record(plain_clip, tmp_path / "poses.jsonl")
+    out = tmp_path / "none.mp4"
+    done = run_cli("render", plain_clip, poses, "--out", out, "--person", "2", "--person", "7")
+    assert done.returncode == 2
+    assert "has no person 7; it has 1, 2." in done.stderr
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("blur", [True, False])
