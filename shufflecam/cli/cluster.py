@@ -6,6 +6,7 @@ The machines see the same files under the same paths (a shared folder) and have 
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.5
 """How long the driver waits at most before it looks after signals."""
+
+ANSWER_S = 5.0
+"""How long a cluster's machine may take to answer at all."""
 
 TRIES_AGAIN = 2
 """How often a video is begun anew whose machine went away; Ray's own default is 3."""
@@ -117,12 +121,27 @@ def load_ray() -> Any:
     return ray
 
 
+def check_reachable(address: str) -> None:
+    """Raise ShufflecamError where nobody listens at HOST:PORT: Ray itself tries for minutes, then aborts."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdecimal() and int(port) < 1 << 16):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise ShufflecamError(
+            f"There is no Ray cluster at {address} that answers ({error.strerror or error}); "
+            "start one with ray start --head."
+        ) from error
+
+
 @contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
     # Nothing phones home, Ray's usage statistics included.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; it warns else
     ray = load_ray()
+    check_reachable(address or os.environ.get("RAY_ADDRESS", ""))
     try:
         local = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
         ray.init(address, log_to_driver=False, logging_level="ERROR", **local)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ import av
 import numpy as np
 import pytest
 
+from shufflecam.cli.cluster import check_reachable
+from shufflecam.core.errors import ShufflecamError
 from tests.cli.conftest import cli_environment
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +108,19 @@ def test_ctrl_c_stops_the_cluster_s_work_and_what_was_written_plays(
         assert footer["complete"] is False
         with av.open(str(path.with_suffix(".mp4"))) as container:
             assert sum(1 for _ in container.decode(video=0)) == footer["frames"]
+
+
+def test_where_nobody_listens_that_is_said_at_once() -> None:
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        for given in (address, f"ray://{address}"):
+            with pytest.raises(ShufflecamError, match=f"no Ray cluster at {given} that answers"):
+                check_reachable(given)
+        taken.listen()
+        check_reachable(address)
+    check_reachable("auto")
+    check_reachable("")
 
 
 @pytest.mark.parametrize(
