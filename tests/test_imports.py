@@ -15,7 +15,7 @@ LEAF = {"core"}
 MAY_IMPORT: dict[str, set[str]] = {
     "core": set(),
     "engines": LEAF,
-    "models": LEAF | {"engines", "pose.network"},
+    "models": LEAF | {"engines", "pose.network", "pose.narrow"},
     "detect": LEAF | {"engines", "models"},
     "pose": LEAF | {"engines", "models"},
     "evaluate": LEAF | {"engines", "models", "detect", "pose", "sources", "export"},

@@ -243,18 +243,20 @@ def measure_networks(options: FinderOptions) -> list[dict[str, Any]]:
     from shufflecam.models.catalogue import cache_dir, pose_entry, require
     from shufflecam.models.fetch import file_sha256
     from shufflecam.models.load import load_pose
+    from shufflecam.models.ready import cache_key
+    from shufflecam.pose.narrow import narrow
 
     entry = pose_entry(options.model)
     path = options.weights or require(entry)
-    make = functools.cache(lambda: load_pose(path, entry))
-    engines: dict[str, Engine] = {"naive": _plain(make())}
+    make = functools.cache(lambda: narrow(load_pose(path, entry)))
+    engines: dict[str, Engine] = {"naive": _plain(load_pose(path, entry))}
     for name in filter(installed, BACKENDS):
         try:
             engines[name], _ = open_engine(
                 make,
                 backend=name,
                 device="cpu",
-                cache_key=f"{entry.architecture}-{len(entry.skeleton.keypoints)}-{file_sha256(path)}",
+                cache_key=cache_key(entry, file_sha256(path)),
                 input_size=entry.input_size,
                 cache_dir=cache_dir() / "engines",
             )

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from shufflecam.core.protocols import Engine
     from shufflecam.core.types import FloatArray, ImageArray, Pose
     from shufflecam.models.catalogue import PoseEntry
+    from shufflecam.pose.network import PoseNet
 
 SUFFIXES = {"onnx": (".onnx",), "openvino": (".xml",), "torchscript": (".pt", ".torchscript", ".ts")}
 
@@ -74,7 +75,10 @@ def command(
     must be, and the keypoints' names, stand in its metadata. It is kept only if no keypoint of the people
     in two photos moves by more than half a pixel.
     """
+    import copy
+
     from shufflecam.models.catalogue import pose_entry
+    from shufflecam.pose.narrow import narrow
 
     talk = Talk(quiet)
     entry = pose_entry(model)
@@ -83,7 +87,7 @@ def command(
     net, sha256 = _load(entry, weights)
     with _folder_beside(file) as folder:
         draft = Path(folder) / file.name
-        _write(runtime, net, entry, _describe(entry, sha256), draft)
+        _write(runtime, narrow(copy.deepcopy(net)), entry, _describe(entry, sha256), draft)
         shift, joints = measure_shift(_open(runtime, draft), net, entry)
         if not shift <= MAX_SHIFT:
             raise ShufflecamError(
@@ -116,7 +120,7 @@ def _check_output(runtime: str, file: Path, overwrite: bool) -> None:
         check_writable(path, overwrite)
 
 
-def _load(entry: PoseEntry, weights: Path | None) -> tuple[nn.Module, str]:
+def _load(entry: PoseEntry, weights: Path | None) -> tuple[PoseNet, str]:
     from shufflecam.models.catalogue import require
     from shufflecam.models.fetch import check_sha256, file_sha256
     from shufflecam.models.load import load_pose

@@ -53,16 +53,27 @@ def load_pose_engine(
 
     def read() -> PoseNet:
         from shufflecam.models.load import load_pose
+        from shufflecam.pose.narrow import narrow
 
-        return load_pose(path, entry)
+        return narrow(load_pose(path, entry))
 
     # What the cache holds under this key was read from this very file once, with all its checks.
     engine, notes = open_engine(
         read,
         backend=backend,
         device=device,
-        cache_key=f"{entry.architecture}-{len(entry.skeleton.keypoints)}-{digest}",
+        cache_key=cache_key(entry, digest),
         input_size=entry.input_size,
         cache_dir=cache_dir() / "engines",
     )
     return engine, entry, digest, notes
+
+
+def cache_key(entry: PoseEntry, digest: str) -> str:
+    """What a prepared network is kept under: all that decides what it computes, and that it was narrowed.
+
+    Args:
+        entry: of the catalogue.
+        digest: the SHA-256 of its weights.
+    """
+    return f"{entry.architecture}-{len(entry.skeleton.keypoints)}-narrow-{digest}"
