@@ -141,7 +141,9 @@ class PreviewFace:
         if self._later:
             lines.append(self._later[-1])
         if state.help:
-            self._canvas.draw(None, [*HELP, "", *lines])
+            # A terminal has its own key for full screen.
+            keys = [line for line in HELP if not line.startswith("f ")]
+            self._canvas.draw(None, [*keys, "", *lines])
             return
         picture = None
         if result is not None:
