@@ -1,8 +1,8 @@
-"""Makes the picture at the top of the README, from the two photos that ultralytics' package carries.
+"""Makes the picture at the top of the README, from a photo that ultralytics' package carries.
 
     python docs/picture.py [--detector NAME|FILE]
 
-Run it again when the embedded weights have become better. The photos are under ultralytics' AGPL-3.0.
+Run it again when the embedded weights have become better. The photo is under ultralytics' AGPL-3.0.
 """
 
 from __future__ import annotations
@@ -14,15 +14,16 @@ import cv2
 import numpy as np
 
 import shufflecam
-from shufflecam.cli.demo import PHOTOS, _photo
+from shufflecam.cli.export import photo_path
 from shufflecam.render import Look, draw
 
 TARGET = Path(__file__).with_name("shufflecam.jpg")
 HEIGHT = 460
 LIMIT = 300_000
 
-# Photo -> (left, top, right, bottom) as shares: what is shown of it.
-PARTS = {"zidane.jpg": (0.05, 0.0, 1.0, 1.0), "bus.jpg": (0.0, 0.32, 1.0, 0.90)}
+PHOTO = "bus.jpg"
+PART = (0.0, 0.32, 1.0, 0.90)
+"""(left, top, right, bottom) as shares: what is shown of it."""
 
 
 @click.command()
@@ -30,19 +31,17 @@ PARTS = {"zidane.jpg": (0.05, 0.0, 1.0, 1.0), "bus.jpg": (0.0, 0.32, 1.0, 0.90)}
 def main(detector: str) -> None:
     """Write docs/shufflecam.jpg."""
     find_poses = shufflecam.load(detector=detector, det_size=640, flip_test=True, decode="dark")
+    photo = cv2.imread(photo_path(PHOTO))
+    poses = find_poses(photo)
+    height, width = photo.shape[:2]
+    left, top, right, bottom = (
+        round(share * side) for share, side in zip(PART, (width, height) * 2, strict=True)
+    )
     panels = []
-    for name in PHOTOS:
-        photo = cv2.imread(str(_photo(name)))
-        poses = find_poses(photo)
-        height, width = photo.shape[:2]
-        left, top, right, bottom = (
-            round(share * side) for share, side in zip(PARTS[name], (width, height) * 2, strict=True)
-        )
-        looks = [Look(thickness=5), Look(skeleton_only=True, thickness=5)] if name == "bus.jpg" else [Look()]
-        for look in looks:
-            part = draw(photo, poses, find_poses.skeleton, look)[top:bottom, left:right]
-            size = (round(part.shape[1] * HEIGHT / part.shape[0]), HEIGHT)
-            panels.append(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
+    for look in (Look(thickness=5), Look(skeleton_only=True, thickness=5)):
+        part = draw(photo, poses, find_poses.skeleton, look)[top:bottom, left:right]
+        size = (round(part.shape[1] * HEIGHT / part.shape[0]), HEIGHT)
+        panels.append(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
     gap = np.full((HEIGHT, 6, 3), 255, np.uint8)
     row = np.hstack([piece for panel in panels for piece in (panel, gap)][:-1])
     for quality in range(88, 30, -4):

@@ -121,8 +121,8 @@ POSES: tuple[PoseEntry, ...] = (
         sigma=2,
         file="shufflecam-256x192.safetensors",
         url=None,
-        sha256="c465d94411039fefd01998a46291c423994b705b5a1137113758c2f9c067ac26",
-        published="COCO AP .06 (early)",
+        sha256="17df6d9efafb3f1114935f88a617af43b3043f9205226ce84022ac5ee18ab3ad",
+        published="COCO AP .20 (early)",
         licence="weights/README.md",
     ),
     _pose(
