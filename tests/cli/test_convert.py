@@ -34,7 +34,7 @@ def poses(tmp_path: Path) -> Path:
         people = [pose_of(figure(100 + index, 200, 150), track_id=1)]
         if index in (2, 3, 4, 8, 9):
             people.append(pose_of(figure(250, 210, 120), track_id=2))
-        sink.write(result_of(people, index, index / RATE))
+        sink.write(result_of(people, index, index / RATE, size=SIZE))
     sink.close(complete=True)
     return path
 

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,14 +53,26 @@ def measured(arguments: list[object], home: Path, cache: Path, group: Path | Non
             env=cli_environment(home, SHUFFLECAM_CACHE=str(cache)),
             preexec_fn=None if group is None else lambda: join(group),
         )  # fmt: skip
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        # Not the ru_maxrss of wait4: a child's begins with what its parent held when it was forked.
+        peak_kib = 0
+        while process.poll() is None:
+            peak_kib = max(peak_kib, high_water_kib(process.pid))
+            time.sleep(0.01)
         errors.seek(0)
         said = errors.read().decode()
-    peak_mib = usage.ru_maxrss / 1024
+    peak_mib = peak_kib / 1024
     print(f"{' '.join(map(str, arguments[:1]))}: peak {peak_mib:.0f} MiB, exit {process.returncode}")
     assert "Traceback" not in said
     return Ran(process.returncode, said, peak_mib)
+
+
+def high_water_kib(pid: int) -> int:
+    """The most that a process has held so far; 0 where it is just ending."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1])
+    return 0
 
 
 def join(group: Path) -> None:
