@@ -64,19 +64,12 @@ def load(
     """
     from shufflecam.detect.background import BackgroundDetector, enough_cores
     from shufflecam.detect.choose import open_detector
-    from shufflecam.models.ready import load_pose_engine
-    from shufflecam.pose.estimator import HeatmapEstimator
+    from shufflecam.pose.estimator import open_estimator
     from shufflecam.smooth import OneEuroSmoother
     from shufflecam.track import PoseTracker
 
-    engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
-    estimator = HeatmapEstimator(
-        engine,
-        entry.skeleton,
-        entry.input_size,
-        flip_test=flip_test,
-        decoding=decode,
-        sigma=entry.sigma,
+    estimator, sha256, notes = open_estimator(
+        model, weights, flip_test=flip_test, decode=decode, backend=backend, device=device
     )
     # Boxes from a file and the whole frame cost nothing, and are to be used as they are.
     searches = isinstance(detector, str) and detector != "none"
@@ -100,8 +93,8 @@ def load(
     described_model = {
         "name": model,
         "sha256": sha256,
-        "input_size": list(entry.input_size),
-        "engine": engine.name,
+        "input_size": list(estimator.input_size),
+        "engine": estimator.engine.name,
     }
     if decode != "plain":
         described_model["decode"] = decode
@@ -117,7 +110,7 @@ def load(
         person_detector,
         estimator,
         identity,
-        tracker=PoseTracker(entry.skeleton) if track else None,
+        tracker=PoseTracker(estimator.skeleton) if track else None,
         smoother=OneEuroSmoother() if smooth and track else None,
         cadence=cadence,
         background=beside,

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
     from shufflecam.evaluate.coco import BoxSource
     from shufflecam.models.catalogue import PoseEntry
-    from shufflecam.pose.estimator import Decoding, HeatmapEstimator
 
 
 def network_options(command: Any) -> Any:
@@ -112,6 +111,7 @@ def coco(
     """COCO keypoint AP and AR, beside the published row. The figures go to standard output."""
     from shufflecam.evaluate import coco as evaluation
     from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco, read_detections
+    from shufflecam.pose.estimator import open_estimator
 
     talk = Talk(quiet)
     entry = _entry(model, "coco17")
@@ -130,7 +130,7 @@ def coco(
     else:
         source = read_detections(Path(boxes), data)
     check_results(target, overwrite)
-    estimator = _estimator(model, entry, **network)
+    estimator, *_ = open_estimator(model, **network)
     with talk.progress("pictures", len(data.pictures)) as meter:
         results = evaluation.predict(estimator, data.pictures, source, batch=batch, on_picture=meter.advance)
     write_results(target, results)
@@ -163,12 +163,13 @@ def mpii(
     FILE is mpii_val.json (with mpii_gt_val.mat beside it), valid.h5, or a list with joint_self.
     """
     from shufflecam.evaluate import mpii as evaluation
+    from shufflecam.pose.estimator import open_estimator
 
     talk = Talk(quiet)
     entry = _entry(model, "mpii16")
     everybody = evaluation.read_mpii(annotations)
     people = evaluation.present(everybody, images, allow_missing=allow_missing)
-    estimator = _estimator(model, entry, **network)
+    estimator, *_ = open_estimator(model, **network)
     with talk.progress("people", len(people)) as meter:
         keypoints = evaluation.predict(estimator, people, images, batch=batch, on_person=meter.advance)
     figures = evaluation.score(keypoints, people)
@@ -209,27 +210,3 @@ def _print_coco(figures: dict[str, float], entry: PoseEntry, data: CocoSet, resu
     # Our own weights are held against the published ones of the same network.
     row = pose_entry("coco-256x192") if entry.embedded else entry
     click.echo(f"published  {row.published} ({row.name}: val2017, boxes of a detector with human AP 56.4)")
-
-
-def _estimator(
-    model: str,
-    entry: PoseEntry,
-    *,
-    weights: Path | None,
-    flip_test: bool,
-    decode: Decoding,
-    backend: str,
-    device: str,
-) -> HeatmapEstimator:
-    from shufflecam.models.ready import load_pose_engine
-    from shufflecam.pose.estimator import HeatmapEstimator
-
-    engine, *_ = load_pose_engine(model, weights, backend=backend, device=device)
-    return HeatmapEstimator(
-        engine,
-        entry.skeleton,
-        entry.input_size,
-        flip_test=flip_test,
-        decoding=decode,
-        sigma=entry.sigma,
-    )

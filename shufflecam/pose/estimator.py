@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -88,3 +89,34 @@ class HeatmapEstimator:
             [self.input_size[0] / maps.shape[3], self.input_size[1] / maps.shape[2]], np.float32
         )
         return crop_to_image(keypoints * stride, batch.centers, batch.scales, self.input_size), scores
+
+
+def open_estimator(
+    model: str,
+    weights: str | Path | None = None,
+    *,
+    flip_test: bool = False,
+    decode: Decoding = "plain",
+    backend: str = "auto",
+    device: str = "auto",
+) -> tuple[HeatmapEstimator, str, tuple[str, ...]]:
+    """An estimator by its model's name. Arguments, file's SHA-256, sentences and errors: `load_pose_engine`.
+
+    Args:
+        model: a catalogue name; with `weights` it names only the architecture.
+        weights: a file instead of the catalogue's.
+        flip_test: see `HeatmapEstimator`.
+        decode: its `decoding`.
+        backend: "auto", "torch", "openvino" or "onnx".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Returns:
+        The estimator, the weights' SHA-256, and what the user should know.
+    """
+    from shufflecam.models.ready import load_pose_engine
+
+    engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
+    estimator = HeatmapEstimator(
+        engine, entry.skeleton, entry.input_size, flip_test=flip_test, decoding=decode, sigma=entry.sigma
+    )
+    return estimator, sha256, notes

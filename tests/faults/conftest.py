@@ -15,3 +15,9 @@ __all__ = ["clip", "pictures", "pose_weights", "run_cli", "solo"]
 def solo(pose_weights: Path) -> list[str]:
     """Options that need neither a detector nor embedded weights."""
     return ["--weights", str(pose_weights), "--detector", "none"]
+
+
+@pytest.fixture(scope="session")
+def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache in which the network stays prepared from one test to the next."""
+    return tmp_path_factory.mktemp("cache")

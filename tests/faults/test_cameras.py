@@ -60,12 +60,6 @@ class Ran:
     """Pictures that the device gave after the first one, which opening it takes."""
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which the network stays prepared from one test to the next."""
-    return tmp_path_factory.mktemp("cache")
-
-
 @pytest.fixture
 def webcam(
     run_cli, solo: list[str], warm: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -38,12 +38,6 @@ class Ran:
     peak_mib: float
 
 
-@pytest.fixture(scope="module")
-def warm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which the network stays prepared from one test to the next."""
-    return tmp_path_factory.mktemp("cache")
-
-
 def measured(arguments: list[object], home: Path, cache: Path, group: Path | None = None) -> Ran:
     """Run `shufflecam ...`, in a control group where one is given, and read the peak of its memory."""
     with (home / "errors.txt").open("w+b") as errors:
