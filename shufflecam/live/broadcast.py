@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import cv2
@@ -82,21 +83,26 @@ class Broadcast:
         """Called in the server's event loop before it serves."""
         self._loop = asyncio.get_running_loop()
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """While it lasts, one more looks at pictures."""
+        self.watching += 1
+        try:
+            yield
+        finally:
+            self.watching -= 1
+
     async def pictures(self) -> AsyncIterator[bytes]:
         """JPEGs: always the newest one, however long the one before took to send."""
         seen = 0
-        self.watching += 1
-        try:
-            while not self._closed:
-                changed = self._changed
-                newest = self._picture
-                if newest is not None and newest[0] != seen:
-                    seen = newest[0]
-                    yield await self._encoded()
-                elif not await _within(QUIET_S, changed) and newest is not None:
-                    yield self._jpeg[1]
-        finally:
-            self.watching -= 1
+        while not self._closed:
+            changed = self._changed
+            newest = self._picture
+            if newest is not None and newest[0] != seen:
+                seen = newest[0]
+                yield await self._encoded()
+            elif not await _within(QUIET_S, changed) and newest is not None:
+                yield self._jpeg[1]
 
     async def events(self, *, hud: bool) -> AsyncIterator[str]:
         """Server-sent events: the header, then each line of the record; with the HUD if asked."""

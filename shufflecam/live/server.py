@@ -201,14 +201,11 @@ class _Guard:
 
 async def _multipart(broadcast: Broadcast) -> AsyncIterator[bytes]:
     """JPEGs as parts. The boundary follows each at once: browsers show a part when they see its end."""
-    yield b"--frame\r\n"
-    pictures = broadcast.pictures()
-    try:
-        async for jpeg in pictures:
+    with broadcast.watched():
+        yield b"--frame\r\n"
+        async for jpeg in broadcast.pictures():
             head = b"Content-Type: image/jpeg\r\nContent-Length: %d\r\n\r\n" % len(jpeg)
             yield head + jpeg + b"\r\n--frame\r\n"
-    finally:
-        await pictures.aclose()  # type: ignore[attr-defined]
 
 
 def _listen(host: str, port: int) -> socket.socket:
