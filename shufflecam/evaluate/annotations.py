@@ -7,6 +7,7 @@ x, y, visibility (0 not annotated, 1 hidden, 2 visible).
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -244,7 +245,10 @@ def _keypoint_names(document: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and bool(np.isfinite(value))
+    """JSON knows numbers too large for any float, which Python reads as integers: those are none here."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return abs(value) <= sys.float_info.max
 
 
 def _check_box(box: Any, where: str) -> None:
