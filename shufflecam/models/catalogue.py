@@ -122,7 +122,7 @@ POSES: tuple[PoseEntry, ...] = (
         file="shufflecam-256x192.safetensors",
         url=None,
         sha256="17df6d9efafb3f1114935f88a617af43b3043f9205226ce84022ac5ee18ab3ad",
-        published="COCO AP .20 (early)",
+        published="COCO AP .26 (early)",
         licence="weights/README.md",
     ),
     _pose(
