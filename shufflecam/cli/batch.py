@@ -264,8 +264,13 @@ def run_one_by_one(
                 return
 
 
-def finish(reports: Sequence[Report], planned: int) -> None:
+def finish(reports: Sequence[Report], planned: int, *, told: bool = False) -> None:
     """Turn what came of a run into its exit code.
+
+    Args:
+        reports: what came of each video.
+        planned: how many videos there are.
+        told: every video's reason was said already, and is not said again.
 
     Raises:
         Interrupted: it was stopped.
@@ -281,11 +286,12 @@ def finish(reports: Sequence[Report], planned: int) -> None:
         if bad[0].fatal is not None:
             raise bad[0].fatal
         if all(report.unreadable for report in bad):
-            raise SourceError(f"None of {len(bad)} videos can be read; the first: {bad[0].reason}")
+            why = "see above why." if told else f"the first: {bad[0].reason}"
+            raise SourceError(f"None of {len(bad)} videos can be read; {why}")
     if bad:
-        raise SourceBrokeOff(
-            f"{len(bad)} of {planned} videos are not whole; the first, {bad[0].item.name}: {bad[0].reason}"
-        )
+        why = "see above why." if told else f"the first, {bad[0].item.name}: {bad[0].reason}"
+        are = "is" if len(bad) == 1 else "are"
+        raise SourceBrokeOff(f"{len(bad)} of {planned} videos {are} not whole; {why}")
 
 
 def skip_existing(items: Iterable[Item]) -> tuple[list[Item], list[Report]]:

@@ -150,13 +150,14 @@ def run_batch(
         for report in run(left, replace(job, overwrite=True), finder_options, view.take):
             view.end(report)
             reports.append(report)
-    talk.table(summary(reports, items))
+    # Where nobody sees a bar, each video had a line of its own with its reason.
+    talk.table(summary(reports, items, reasons=talk.console.is_terminal))
     done = sum(report.state == DONE for report in reports)
     places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
     there = sum(report.state == SKIPPED for report in reports)
     before = f", {there} were there already" if there else ""
     talk.say(f"{done} of {len(items)} videos done{before} -> {', '.join(places)}")
-    finish(reports, len(items))
+    finish(reports, len(items), told=not talk.quiet)
     return reports
 
 
@@ -190,8 +191,11 @@ def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
         raise UsageError("--boxes are those of one video; run each video with its own.")
 
 
-def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:
-    """The table at the end, in the order of the inputs; videos that were not begun are in it too."""
+def summary(reports: Sequence[Report], items: Sequence[Item], *, reasons: bool = True) -> Any:
+    """The table at the end, in the order of the inputs; videos that were not begun are in it too.
+
+    Without `reasons` it says what there is so far of a video that failed, but not why it did.
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -210,7 +214,7 @@ def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:
         report = by_item.get(item, Report(item, "not begun"))
         color = COLORS.get(report.state, "red")
         rate = f"{report.frames / report.seconds:.1f}" if report.seconds and report.frames else ""
-        remark = report.reason
+        remark = report.reason if reasons else ""
         if report.state not in (DONE, SKIPPED):
             parts = [str(part) for part in map(part_of, item.outputs) if part.exists()]
             remark += f" So far: {', '.join(parts)}" if parts else ""

@@ -132,7 +132,9 @@ class LiveServer:
         routes = [Route(path, self._asset, methods=["GET"]) for path in _ASSETS]
         routes.append(Route("/stream.mjpg", self._pictures, methods=["GET"]))
         routes.append(Route("/poses", self._poses, methods=["GET"]))
-        return Starlette(routes=routes, middleware=[Middleware(_Guard, rules=self._rules())])
+        app = Starlette(routes=routes, middleware=[Middleware(_Guard, rules=self._rules())])
+        app.router.redirect_slashes = False  # "/page.css/" is nothing here, not a way to "/page.css"
+        return app
 
     def _rules(self) -> Rules:
         if self._host is None:

@@ -76,7 +76,10 @@ def test_one_that_fails_does_not_stop_the_rest(
     # Every video has a line in the table, and the one that failed has its reason.
     for word in ("a.mp4", "below/b.MP4", "c.m4v", "bad.mp4", "failed"):
         assert word in done.stderr
-    assert "1 of 4 videos are not whole" in done.stderr
+    assert "1 of 4 videos is not whole" in done.stderr
+    reason = "bad.mp4 is not a video that can be read"
+    assert " ".join(done.stderr.split()).count(reason) == 1, "the reason is said once, and on one line"
+    assert reason in next(line for line in done.stderr.splitlines() if "bad.mp4: failed" in line)
     assert "Traceback" not in done.stderr
 
     before = {name: (out / name).stat().st_mtime_ns for name in tree(out)}

@@ -55,6 +55,12 @@ class Ended:
     """From the fault to the end."""
 
 
+def _hear_signals() -> None:
+    """A shell that starts the tests in the background lets them, and so their children, ignore Ctrl-C."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 class Victim:
     """A running `python -m shufflecam ...`."""
 
@@ -66,6 +72,7 @@ class Victim:
             stderr=self._errors,
             stdin=subprocess.DEVNULL,
             env=cli_environment(home, **extra),
+            preexec_fn=_hear_signals,
         )
 
     def wait_for(self, path: Path, lines: int, timeout: float = 60.0) -> None:

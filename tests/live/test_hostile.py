@@ -145,6 +145,7 @@ def test_with_the_token_only_a_get_of_ours_is_answered(count: int, server: LiveS
     @settings(max_examples=count, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @example(b"GET", b"/page.js%0A", b"localhost", None)
     @example(b"GET", b"/%0A", b"localhost", None)
+    @example(b"GET", b"/page.css/", b"localhost", None)
     @example(b"HEAD", b"/", b"localhost", None)
     @given(
         METHODS,
