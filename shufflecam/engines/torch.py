@@ -16,6 +16,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from shufflecam.core.errors import ShufflecamError, UsageError
 from shufflecam.core.types import FloatArray
 from shufflecam.engines.cpu import thread_count, threads_by_user
+from shufflecam.engines.cuda_graphs import LARGEST_BATCH, CudaGraphs
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +68,9 @@ class TorchEngine:
         self._threads = threads
         self._most = 0
         """The largest batch that the memory holds; 0: none was too large yet."""
+        self._graphs: CudaGraphs | None = None
+        if self.device.startswith("cuda"):
+            self._graphs = CudaGraphs(self._call, torch.device(self.device))
         if self.device == "cpu":
             _use_cores(threads)
 
@@ -102,7 +106,7 @@ class TorchEngine:
                 "there is not enough memory for the network; close other programs and try again"
             ) from error
         log.warning("%s is out of memory: the network goes on on the CPU, slower", self.device)
-        self.device, self._dtype, self._most = "cpu", torch.float32, 0
+        self.device, self._dtype, self._most, self._graphs = "cpu", torch.float32, 0, None
         self.module = self.module.to(self.device, self._dtype)
         _use_cores(self._threads)
         return 1
@@ -111,11 +115,19 @@ class TorchEngine:
         # torch wants a writable array in C order; copies only where it is neither.
         array = np.require(inputs, np.float32, ["C", "W"])
         with torch.inference_mode():
-            tensor = torch.from_numpy(array).to(self.device, self._dtype)
-            output = self.module(tensor.contiguous(memory_format=self._memory_format))
-            first: Tensor = output[0] if isinstance(output, (tuple, list)) else output
-            result: FloatArray = first.float().cpu().contiguous().numpy()
+            if self._graphs is not None and 0 < len(array) <= LARGEST_BATCH:
+                replayed = self._graphs.run(array)
+                if replayed is not None:
+                    return replayed
+                self._graphs = None  # this network cannot be recorded: never try again
+            result: FloatArray = self._call(torch.from_numpy(array).to(self.device)).cpu().numpy()
         return result
+
+    def _call(self, inputs: Tensor) -> Tensor:
+        """(N, 3, H, W) float32 on the device -> the first output there, float32 in C order."""
+        output = self.module(inputs.to(self._dtype).contiguous(memory_format=self._memory_format))
+        first: Tensor = output[0] if isinstance(output, (tuple, list)) else output
+        return first.float().contiguous()
 
 
 def resolve_device(choice: str) -> str:

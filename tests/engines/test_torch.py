@@ -132,6 +132,20 @@ def test_on_a_gpu(net: PoseNet) -> None:
     assert np.abs(output - expected).max() < 1e-2 * np.abs(expected).max()  # TF32 may be on
 
 
+@pytest.mark.gpu
+def test_recorded_launches_answer_as_single_ones_do(net: PoseNet) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("needs a CUDA device")
+    engine = TorchEngine(net, "cuda")
+    for size in (1, 16, 17, 3, 1):  # 17 is too large to be recorded
+        expected = plain(net, batch(size))
+        first = engine.run(batch(size))
+        kept = first.copy()
+        engine.run(np.zeros_like(batch(size)))
+        assert np.array_equal(first, kept)  # the next run has not written into it
+        assert np.abs(first - expected).max() < 1e-2 * np.abs(expected).max()
+
+
 @pytest.fixture
 def threads_put_back():
     before = torch.get_num_threads()
