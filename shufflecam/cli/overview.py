@@ -246,12 +246,12 @@ def _overview(talk: Talk, items: Sequence[Item]) -> Iterator[_Overview]:
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn("[progress.description]{task.description}"),
+        bars.TextColumn("{task.description}", style="progress.description", markup=False),
         bars.BarColumn(),
-        bars.TextColumn("{task.fields[count]}"),
-        bars.TextColumn("{task.fields[rate]}"),
+        bars.TextColumn("{task.fields[count]}", markup=False),
+        bars.TextColumn("{task.fields[rate]}", markup=False),
         bars.TimeRemainingColumn(),
-        bars.TextColumn("{task.fields[info]}"),
+        bars.TextColumn("{task.fields[info]}", markup=False),
     )
     with bars.Progress(*columns, console=talk.console, transient=True) as progress:
         yield _Overview(talk, progress, items)
