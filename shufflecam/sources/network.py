@@ -30,7 +30,7 @@ _SILENT_CONNECTION_S = 5.0
 """A connection that says nothing for so long is made anew, where that is wanted."""
 
 _END_SLACK_S = 2.0
-"""A file on a server may end so long before its header says: headers round, and sound lasts longer."""
+"""A recording may end so long before its server says: times are rounded, and sound lasts longer."""
 
 _SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"})
 
@@ -117,7 +117,9 @@ class StreamCapture:
             raise SourceBrokeOff(f"The stream {self._shown} broke off: {_reason(error)}.") from error
         self._first = None
         if picture is None:
-            if self._until_s is not None and self._last_s >= self._until_s - _END_SLACK_S:
+            # HTTP says where a file is cut short; an RTSP server that goes away looks like the end.
+            at_end = self._until_s is not None and self._last_s >= self._until_s - _END_SLACK_S
+            if self._pace is not None or at_end:
                 return None
             raise SourceBrokeOff(self._ended())
         if picture.pts is not None:
@@ -140,13 +142,9 @@ class StreamCapture:
         return f"The stream {self._shown} ended: the other side closed the connection."
 
     def _known_end(self) -> float | None:
-        """When the pictures of a file on a server end, on their own clock; None for a camera."""
-        stream, whole = self._stream, self._container
-        if stream.duration and stream.time_base:  # sound may last longer than the pictures
-            return float(((stream.start_time or 0) + stream.duration) * stream.time_base)
-        if whole.duration:
-            return float(Fraction((whole.start_time or 0) + whole.duration, av.time_base))
-        return None
+        """When a file on a server ends, on its own clock; None for a camera."""
+        whole = self._container
+        return float((whole.start_time or 0) + whole.duration) / av.time_base if whole.duration else None
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         for packet in self._container.demux(self._stream):
