@@ -152,6 +152,8 @@ def run_batch(
         for report in run(left, replace(job, overwrite=True), finder_options, view.take):
             view.end(report)
             reports.append(report)
+    order = {item: number for number, item in enumerate(items)}
+    reports.sort(key=lambda report: order[report.item])  # several at a time end in any order
     talk.table(summary(reports, items))
     for remark in remarks(reports, reasons=talk.console.is_terminal):
         talk.say(remark)
@@ -231,7 +233,7 @@ def remarks(reports: Sequence[Report], *, reasons: bool = True) -> list[str]:
         if report.state in (DONE, SKIPPED):
             continue
         parts = [str(part) for part in map(part_of, report.item.outputs) if part.exists()]
-        said = [report.reason] if reasons and report.reason else []
+        said = [report.reason] if reasons and report.reason not in ("", report.state) else []
         said += [f"So far: {', '.join(parts)}"] if parts else []
         if said:
             lines.append(f"{report.item.name}: {' '.join(said)}")
@@ -297,7 +299,8 @@ class _Overview:
         self._drop(report.item)
         self._move()
         if self._progress is None:
-            told = f"{report.frames} frames" if report.state == DONE else f"{report.state}: {report.reason}"
+            why = f": {report.reason}" if report.reason not in ("", report.state) else ""
+            told = f"{report.frames} frames" if report.state == DONE else f"{report.state}{why}"
             self._talk.say(f"[{self._ended}/{self._count}] {report.item.name}: {told}")
 
     def _drop(self, item: Item) -> None:

@@ -136,6 +136,7 @@ def test_ctrl_c_stops_all_and_what_was_written_plays(
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "stopped" in errors
+    assert "stopped: stopped" not in errors
     for path in begun:
         footer = json.loads(path.read_text().splitlines()[-1])
         assert footer["complete"] is False
@@ -316,6 +317,7 @@ def test_the_table_is_whole_in_any_terminal(width: int, tmp_path: Path) -> None:
     part = part_of(tmp_path / "c.mp4")
     assert remarks(reports) == [f"c.mp4: c.mp4 is damaged near 2.0 s. So far: {part}"]
     assert remarks(reports, reasons=False) == [f"c.mp4: So far: {part}"]
+    assert remarks([Report(items[2], STOPPED, reason="stopped")]) == [f"c.mp4: So far: {part}"]
 
 
 def test_two_inputs_with_one_output_are_refused() -> None:
