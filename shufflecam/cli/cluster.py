@@ -5,10 +5,11 @@ The machines see the same files under the same paths (a shared folder) and have 
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,9 @@ TRIES_AGAIN = 2
 """How often a video is begun anew whose machine went away; Ray's own default is 3."""
 
 
+MACHINE_GONE = "a machine of the cluster went away; what it was working on is begun anew on another"
+
+
 def run_on_ray(
     items: Sequence[Item],
     job: VideoJob,
@@ -45,7 +49,7 @@ def run_on_ray(
         items: the videos.
         job: as for `batch.work_on`.
         finder_options: the networks.
-        on_event: not called: what goes on within a task is not sent over the network.
+        on_event: called for notes alone: what goes on within a task is not sent over the network.
         address: "auto", "host:port", "ray://host:port"; None: what RAY_ADDRESS says, else a cluster of
             this machine alone.
 
@@ -53,7 +57,7 @@ def run_on_ray(
         UsageError: Ray is not installed.
         ShufflecamError: there is no cluster at that address.
     """
-    with _connected(address) as ray, stop_on_signals() as stop:
+    with redirect_stdout(_Said()) as said, _connected(address) as ray, stop_on_signals() as stop:
         stop.writing = True
         task = ray.remote(num_cpus=1, max_retries=TRIES_AGAIN)(_task)
         job, finder_options = replace(job, source=""), _with_whole_paths(finder_options)
@@ -61,6 +65,9 @@ def run_on_ray(
         told, fatal = False, False
         while running:
             done, _ = ray.wait(list(running), timeout=LOOK_EVERY_S)
+            if said.lost_machine:
+                said.lost_machine = False
+                on_event(items[0], ("note", MACHINE_GONE))  # said once, however many go
             if (stop or fatal) and not told:
                 told = True
                 for reference in running:
@@ -70,6 +77,18 @@ def run_on_ray(
                 report = _report(ray, reference, item, stopped=bool(stop))
                 fatal = fatal or report.fatal is not None
                 yield report
+
+
+class _Said(io.TextIOBase):
+    """What Ray prints: when a machine goes away that is pages, on standard output, where only data belong."""
+
+    lost_machine = False
+    """A machine went away with a video that is begun anew, and nobody was told yet."""
+
+    def write(self, text: str) -> int:
+        """Let it go."""
+        self.lost_machine = self.lost_machine or "will be retried" in text
+        return len(text)
 
 
 def _task(item: Item, job: VideoJob, finder_options: FinderOptions) -> Report:

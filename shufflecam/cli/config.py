@@ -106,6 +106,7 @@ def _plain(value: Any) -> Any:
 
 def _print(looked: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console(highlight=False, soft_wrap=True)
@@ -119,5 +120,5 @@ def _print(looked: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:
         table.add_column(heading, overflow="fold")
     for row in rows:
         value = "" if row["value"] is None else str(row["value"])
-        table.add_row(row["command"], row["option"], value, str(row["from"]))
+        table.add_row(row["command"], row["option"], escape(value), escape(str(row["from"])))
     console.print(table)

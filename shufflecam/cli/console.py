@@ -56,12 +56,12 @@ class Talk:
         from rich import progress as bars
 
         columns = (
-            bars.TextColumn("[progress.description]{task.description}"),
+            bars.TextColumn("{task.description}", style="progress.description", markup=False),
             bars.BarColumn(),
             bars.MofNCompleteColumn(),
-            bars.TextColumn("{task.fields[rate]}"),
+            bars.TextColumn("{task.fields[rate]}", markup=False),
             bars.TimeRemainingColumn(),
-            bars.TextColumn("{task.fields[info]}"),
+            bars.TextColumn("{task.fields[info]}", markup=False),
         )
         with bars.Progress(*columns, console=self.console, transient=True) as progress:
             task = progress.add_task(description, total=total, rate="", info="")

@@ -41,6 +41,7 @@ def command(debug: bool) -> int:
     Exit code 0 when all that the main jobs need is here, 1 otherwise.
     """
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     checks = [check for examine in EXAMINATIONS for check in _safely(examine)]
@@ -49,8 +50,8 @@ def command(debug: bool) -> int:
         table.add_column(heading, overflow="fold")
     for check in checks:
         state = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.needed else "[yellow]missing[/]"
-        table.add_row(check.name, state, check.found, "" if check.ok else check.todo)
-    Console().print(table)
+        table.add_row(escape(check.name), state, escape(check.found), "" if check.ok else escape(check.todo))
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
     return int(any(not check.ok and check.needed for check in checks))
 
 

@@ -46,7 +46,7 @@ def bytes_bar(talk: Talk, name: str) -> Iterator[Progress | None]:
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn("{task.description}"),
+        bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(),
         bars.DownloadColumn(),
         bars.TransferSpeedColumn(),

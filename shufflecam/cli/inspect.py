@@ -53,7 +53,7 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
 
     from shufflecam.export.summary import SURE
 
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     source, model = saved.header.get("source", {}), saved.header.get("model", {})
     console.print(
         f"{saved.path}: {source.get('kind')} {source.get('path')}, {model.get('name')}", markup=False
@@ -62,7 +62,8 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
     if found.notice:
         console.print(found.notice, style="yellow", markup=False)
     if found.camera_gaps:
-        console.print(f"the camera was away {found.camera_gaps} times, {found.camera_away_s:.1f} s in all")
+        times = "once" if found.camera_gaps == 1 else f"{found.camera_gaps} times"
+        console.print(f"the camera was away {times}, {found.camera_away_s:.1f} s in all")
     end = {None: "killed before its end", True: "complete", False: "stopped early"}[found.complete]
     dropped = f", {found.dropped} dropped" if found.dropped else ""
     console.print(

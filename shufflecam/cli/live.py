@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
+from rich.markup import escape
 
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.types import FrameResult, ImageArray
@@ -271,7 +272,8 @@ class StatusFace:
         now = self._clock()
         if self._status is not None and now >= self._next_s:
             self._next_s = now + STATUS_EVERY_S
-            trouble = f"  {figures.trouble}" if figures.trouble else ""
+            # An address has brackets of its own: rtsp://[fe80::1]/live.
+            trouble = f"  {escape(figures.trouble)}" if figures.trouble else ""
             self._status.update(f"{numbers(figures, screen=False)}{trouble}  (Ctrl-C ends)")
         return None
 

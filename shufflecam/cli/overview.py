@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 Runner = Callable[[Sequence[Item], "VideoJob", "FinderOptions", Callable[..., None]], Iterator[Report]]
 
+NOT_BEGUN = "not begun"
+
 COLORS = {DONE: "green", SKIPPED: "dim"}
 
 
@@ -150,8 +152,11 @@ def run_batch(
         for report in run(left, replace(job, overwrite=True), finder_options, view.take):
             view.end(report)
             reports.append(report)
-    # Where nobody sees a bar, each video had a line of its own with its reason.
-    talk.table(summary(reports, items, reasons=talk.console.is_terminal))
+    order = {item: number for number, item in enumerate(items)}
+    reports.sort(key=lambda report: order[report.item])  # several at a time end in any order
+    talk.table(summary(reports, items))
+    for remark in remarks(reports, reasons=talk.console.is_terminal):
+        talk.say(remark)
     done = sum(report.state == DONE for report in reports)
     places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
     there = sum(report.state == SKIPPED for report in reports)
@@ -191,42 +196,48 @@ def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
         raise UsageError("--boxes are those of one video; run each video with its own.")
 
 
-def summary(reports: Sequence[Report], items: Sequence[Item], *, reasons: bool = True) -> Any:
-    """The table at the end, in the order of the inputs; videos that were not begun are in it too.
-
-    Without `reasons` it says what there is so far of a video that failed, but not why it did.
-    """
+def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:
+    """The table at the end, in the order of the inputs; videos that were not begun are in it too."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table()
-    for column, justify in (
-        ("video", "left"),
-        ("result", "left"),
-        ("frames", "right"),
-        ("with people", "right"),
-        ("fps", "right"),
-        ("", "left"),
-    ):
-        table.add_column(column, justify=justify, overflow="fold")  # type: ignore[arg-type]
+    # In a narrow terminal the name folds and the headers break between words, before a figure loses a digit.
+    table.add_column("video", overflow="fold", min_width=12)
+    table.add_column("result", min_width=7)
+    for column, least in (("frames", 6), ("with people", 6), ("fps", 5)):
+        table.add_column(column, justify="right", min_width=least)
     by_item = {report.item: report for report in reports}
     for item in items:
-        report = by_item.get(item, Report(item, "not begun"))
+        report = by_item.get(item, Report(item, NOT_BEGUN))
         color = COLORS.get(report.state, "red")
         rate = f"{report.frames / report.seconds:.1f}" if report.seconds and report.frames else ""
-        remark = report.reason if reasons else ""
-        if report.state not in (DONE, SKIPPED):
-            parts = [str(part) for part in map(part_of, item.outputs) if part.exists()]
-            remark += f" So far: {', '.join(parts)}" if parts else ""
         table.add_row(
             escape(item.name),
             f"[{color}]{report.state}[/]",
             str(report.frames or ""),
             str(report.people) if report.frames else "",
             rate,
-            escape(remark.strip()),
         )
     return table
+
+
+def remarks(reports: Sequence[Report], *, reasons: bool = True) -> list[str]:
+    """A line under the table for each video that is not whole: why, and what there is of it so far.
+
+    Sentences and paths need more room than a column of the table has. `reasons` were said already where
+    nobody sees a bar.
+    """
+    lines = []
+    for report in reports:
+        if report.state in (DONE, SKIPPED):
+            continue
+        parts = [str(part) for part in map(part_of, report.item.outputs) if part.exists()]
+        said = [report.reason] if reasons and report.reason not in ("", report.state) else []
+        said += [f"So far: {', '.join(parts)}"] if parts else []
+        if said:
+            lines.append(f"{report.item.name}: {' '.join(said)}")
+    return lines
 
 
 @contextmanager
@@ -237,12 +248,12 @@ def _overview(talk: Talk, items: Sequence[Item]) -> Iterator[_Overview]:
     from rich import progress as bars
 
     columns = (
-        bars.TextColumn("[progress.description]{task.description}"),
+        bars.TextColumn("{task.description}", style="progress.description", markup=False),
         bars.BarColumn(),
-        bars.TextColumn("{task.fields[count]}"),
-        bars.TextColumn("{task.fields[rate]}"),
+        bars.TextColumn("{task.fields[count]}", markup=False),
+        bars.TextColumn("{task.fields[rate]}", markup=False),
         bars.TimeRemainingColumn(),
-        bars.TextColumn("{task.fields[info]}"),
+        bars.TextColumn("{task.fields[info]}", markup=False),
     )
     with bars.Progress(*columns, console=talk.console, transient=True) as progress:
         yield _Overview(talk, progress, items)
@@ -288,7 +299,8 @@ class _Overview:
         self._drop(report.item)
         self._move()
         if self._progress is None:
-            told = f"{report.frames} frames" if report.state == DONE else f"{report.state}: {report.reason}"
+            why = f": {report.reason}" if report.reason not in ("", report.state) else ""
+            told = f"{report.frames} frames" if report.state == DONE else f"{report.state}{why}"
             self._talk.say(f"[{self._ended}/{self._count}] {report.item.name}: {told}")
 
     def _drop(self, item: Item) -> None:

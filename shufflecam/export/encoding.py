@@ -35,13 +35,16 @@ class Codec:
     crf: float
     """Constant quality where nothing else is asked for; each encoder counts in its own way."""
     worst_crf: int
+    least_side: int = 2
+    """Smaller pictures it cannot take."""
 
 
 CODECS = {
     # 0 is lossless, 18 cannot be told from the original, 23 is x264's own default.
     "h264": Codec("libx264", (".mp4", ".mov", ".mkv"), 20, 51),
     # The others' values give about the same quality: within a decibel of h264's on a clip from outdoors.
-    "hevc": Codec("libx265", (".mp4", ".mov", ".mkv"), 23, 51),
+    # Pictures smaller than x265's blocks of 64x64 end it, or the process (40x24 with 4.2).
+    "hevc": Codec("libx265", (".mp4", ".mov", ".mkv"), 23, 51, least_side=64),
     "vp9": Codec("libvpx-vp9", (".mp4", ".mkv"), 33, 63),
     "av1": Codec("libsvtav1", (".mp4", ".mkv"), 32, 63),
 }

@@ -202,6 +202,8 @@ class VideoWriter:
     def _start(self, size: tuple[int, int]) -> None:
         self._size = size
         width, height = size[0] + size[0] % 2, size[1] + size[1] % 2
+        if min(width, height) < CODECS[self._codec].least_side:
+            raise UsageError(f"{self._codec} takes no pictures as small as {size[0]}x{size[1]}; take h264.")
         with self._telling():
             self._container = av.open(
                 self._file,
@@ -258,6 +260,10 @@ class VideoWriter:
                 # x264 gives none, and without the last picture's an mp4 ends, by its edit list, with that
                 # picture's beginning: rounded down, players and decoders leave it out.
                 packet.duration = self._duration(self._last_step)
+        if last and self._codec == "hevc" and len(packets) == self.frames:
+            # x265 has no decoding times for fewer pictures than it looks ahead: what stands there is chance.
+            for packet, pts in zip(packets, sorted(packet.pts for packet in packets), strict=True):
+                packet.dts = pts - 2 * self._duration(self._last_step)
         if last and packets:
             # The muxer takes the end of the last packet for the end of all; where that is a B-frame, the
             # picture after it would be cut off by the edit list.

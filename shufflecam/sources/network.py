@@ -29,6 +29,9 @@ _OPTIONS = {
 _SILENT_CONNECTION_S = 5.0
 """A connection that says nothing for so long is made anew, where that is wanted."""
 
+_END_SLACK_S = 2.0
+"""A recording may end so long before its server says: times are rounded, and sound lasts longer."""
+
 _SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"})
 
 
@@ -57,6 +60,8 @@ class StreamCapture:
         self._first: av.VideoFrame | None = None
         self._stopped = threading.Event()
         self._pace: Pace | None = None
+        self._until_s: float | None = None
+        self._last_s = 0.0
         self.size = (0, 0)
         self.fps: Fraction | None = None
 
@@ -80,8 +85,9 @@ class StreamCapture:
                 raise SourceError(f"{self._shown} gives no pictures that can be decoded; check the address.")
             self._stream = self._container.streams.video[0]
             self._stream.thread_type = "SLICE"  # threads that hold frames would be latency
-            if self._container.duration:  # a file on a server, not a camera: at its own pace
-                self._pace = Pace(self._stopped)
+            self._until_s = self._known_end()
+            if self._until_s is not None and self._url.lower().startswith("http"):
+                self._pace = Pace(self._stopped)  # comes as fast as the network; RTSP has a pace of its own
             self._frames = self._decode()
             self._first = next(self._frames, None)
         except (av.error.FFmpegError, OSError, ValueError) as error:
@@ -111,11 +117,15 @@ class StreamCapture:
             raise SourceBrokeOff(f"The stream {self._shown} broke off: {_reason(error)}.") from error
         self._first = None
         if picture is None:
-            if self._pace is not None:
+            # HTTP says where a file is cut short; an RTSP server that goes away looks like the end.
+            at_end = self._until_s is not None and self._last_s >= self._until_s - _END_SLACK_S
+            if self._pace is not None or at_end:
                 return None
             raise SourceBrokeOff(self._ended())
-        if self._pace is not None and picture.pts is not None:
-            self._pace.wait(float(picture.pts * picture.time_base))
+        if picture.pts is not None:
+            self._last_s = float(picture.pts * picture.time_base)
+            if self._pace is not None:
+                self._pace.wait(self._last_s)
         to_bgr = self._to_bgr
         return Grabbed(lambda: to_bgr(picture), time.monotonic())
 
@@ -130,6 +140,11 @@ class StreamCapture:
 
     def _ended(self) -> str:
         return f"The stream {self._shown} ended: the other side closed the connection."
+
+    def _known_end(self) -> float | None:
+        """When a file on a server ends, on its own clock; None for a camera."""
+        whole = self._container
+        return float((whole.start_time or 0) + whole.duration) / av.time_base if whole.duration else None
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         for packet in self._container.demux(self._stream):

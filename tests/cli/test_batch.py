@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from rich.console import Console
 
 from shufflecam.cli.batch import (
     CUT_SHORT,
@@ -29,6 +31,7 @@ from shufflecam.cli.batch import (
     plan,
     skip_existing,
 )
+from shufflecam.cli.overview import remarks, summary
 from shufflecam.cli.video import is_many
 from shufflecam.core.errors import Interrupted, SourceBrokeOff, SourceError, UsageError, WeightsError
 from shufflecam.sources.paths import VIDEO, PicturePath, find_files
@@ -133,6 +136,7 @@ def test_ctrl_c_stops_all_and_what_was_written_plays(
     assert process.returncode == 130, errors
     assert "Traceback" not in errors
     assert "stopped" in errors
+    assert "stopped: stopped" not in errors
     for path in begun:
         footer = json.loads(path.read_text().splitlines()[-1])
         assert footer["complete"] is False
@@ -291,6 +295,29 @@ def test_what_a_run_comes_to(states: list[str], error: type[Exception] | None) -
     with pytest.raises(error) as raised:
         finish(reports, len(reports))
     assert type(raised.value) is error
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_the_table_is_whole_in_any_terminal(width: int, tmp_path: Path) -> None:
+    """It had a column for reasons: without a name, often empty, in a narrow terminal a few letters wide."""
+    names = ("a_long_name_of_a_recording_on_a_monday.mp4", "b.mp4", "c.mp4", "d.mp4")
+    items = [Item(name, name, tmp_path / name, None) for name in names]
+    reports = [Report(items[0], DONE, 108000, 107999, 3000.0), Report(items[1], SKIPPED)]
+    reports.append(Report(items[2], CUT_SHORT, 60, 59, 2.0, reason="c.mp4 is damaged near 2.0 s."))
+    part_of(tmp_path / "c.mp4").touch()
+    console = Console(file=io.StringIO(), width=width, soft_wrap=True)  # as `Talk` has it
+    console.print(summary(reports, items))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    headers = [line.split("┃")[1:-1] for line in lines if line.startswith("┃")]
+    said = [" ".join(part.strip() for part in column).strip() for column in zip(*headers, strict=True)]
+    assert said == ["video", "result", "frames", "with people", "fps"]
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in lines if line.startswith("│")]
+    assert [row[2:] for row in rows if row[2]] == [["108000", "107999", "36.0"], ["60", "59", "30.0"]]
+    assert "".join(row[0] for row in rows) == "".join(names)
+    part = part_of(tmp_path / "c.mp4")
+    assert remarks(reports) == [f"c.mp4: c.mp4 is damaged near 2.0 s. So far: {part}"]
+    assert remarks(reports, reasons=False) == [f"c.mp4: So far: {part}"]
+    assert remarks([Report(items[2], STOPPED, reason="stopped")]) == [f"c.mp4: So far: {part}"]
 
 
 def test_two_inputs_with_one_output_are_refused() -> None:

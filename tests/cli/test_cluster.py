@@ -20,6 +20,7 @@ import pytest
 from shufflecam.cli.cluster import check_reachable
 from shufflecam.core.errors import ShufflecamError
 from tests.cli.conftest import cli_environment
+from tests.clips import make_clip
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,6 +75,43 @@ def test_a_cluster_goes_on_past_a_bad_file_and_resumes_what_is_missing(
     assert done.returncode == 0, done.stderr
     changed = {path.name for path, then in before.items() if path.stat().st_mtime_ns != then}
     assert changed == {"b.mp4", "b.jsonl"}
+
+
+@pytest.mark.slow
+def test_a_machine_that_goes_away_is_said_in_one_line_and_its_video_begun_anew(
+    pose_weights: Path, tmp_path: Path
+) -> None:
+    """Ray prints fifty lines about it, on standard output."""
+    pytest.importorskip("ray", reason="the extra [ray] is not installed")
+    from ray.cluster_utils import Cluster
+
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH", "")]))
+    there = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    lost = there.add_node(num_cpus=1)
+    for name in ("a.mp4", "b.mp4"):
+        make_clip(tmp_path / name, 300)
+    arguments = ["a.mp4", "b.mp4", "--json", "out", "--weights", str(pose_weights), "--detector", "none"]
+    arguments += ["--cluster", "ray", "--ray-address", there.address]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "shufflecam", "video", *arguments],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=cli_environment(tmp_path), cwd=tmp_path,
+    )  # fmt: skip
+    begun = [tmp_path / "out" / f"{name}.part.jsonl" for name in "ab"]
+    deadline = time.monotonic() + 120
+    while not all(path.exists() and path.read_bytes().count(b"\n") > 8 for path in begun):
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    there.remove_node(lost, allow_graceful=False)
+    output, errors = process.communicate(timeout=200)
+    there.shutdown()
+    assert process.returncode == 0, errors
+    assert output == ""
+    assert errors.count("went away") == 1
+    assert "raylet" not in errors
+    for name in "ab":
+        assert json.loads((tmp_path / f"out/{name}.jsonl").read_text().splitlines()[-1])["frames"] == 300
 
 
 @pytest.mark.slow

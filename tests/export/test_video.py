@@ -423,6 +423,31 @@ def test_codecs_and_qualities_that_cannot_be_meant() -> None:
     check_crf(52, "av1")
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+@pytest.mark.parametrize("codec", list(CODECS))
+def test_a_video_of_a_few_pictures(tmp_path: Path, codec: str, count: int) -> None:
+    """x265 left hevc's decoding times to chance, and it was not written ("Not yet implemented in FFmpeg")."""
+    for attempt in range(5):
+        path = tmp_path / f"{attempt}.mp4"
+        writer = VideoWriter(path, size=(96, 64), rate=Fraction(RATE), codec=codec)
+        write_all(writer, [number_picture(number) for number in range(count)])
+        writer.close()
+        assert [read_number(picture) for picture in pictures(path)] == list(range(count))
+        assert video_times(path) == pytest.approx([i / RATE for i in range(count)], abs=1e-3)
+
+
+def test_pictures_too_small_for_a_codec_are_refused(tmp_path: Path) -> None:
+    """x265 ended the process ("corrupted size vs. prev_size")."""
+    with pytest.raises(UsageError, match="hevc takes no pictures as small as 34x20; take h264"):
+        VideoWriter(tmp_path / "out.mp4", size=(34, 20), rate=Fraction(RATE), codec="hevc")
+    assert not list(tmp_path.iterdir())
+    for codec in set(CODECS) - {"hevc"}:
+        writer = VideoWriter(tmp_path / f"{codec}.mp4", size=(34, 20), rate=Fraction(RATE), codec=codec)
+        write_all(writer, [number_picture(0, (34, 20))] * 3)
+        writer.close()
+        assert len(pictures(tmp_path / f"{codec}.mp4")) == 3
+
+
 @pytest.mark.parametrize("codec", ["hevc", "vp9", "av1"])
 def test_other_codecs_play_while_they_grow_too(codec: str, small_clips: Path, tmp_path: Path) -> None:
     path = tmp_path / "growing.mp4"

@@ -17,6 +17,7 @@ from shufflecam.sources.live import LatestFrames
 from shufflecam.sources.network import StreamCapture, is_url, without_secrets
 from tests.clips import read_number
 from tests.sources.mjpeg_server import serve
+from tests.sources.rtsp_server import serve_rtsp
 
 
 def test_addresses() -> None:
@@ -129,6 +130,52 @@ def test_a_file_on_a_server_plays_at_its_own_pace_to_its_end(small_clips: Path) 
     assert time.monotonic() - began > 39 / 30 - 0.05
     server.shutdown()
     server.server_close()
+
+
+def test_rtsp_pictures_come_through_and_the_end_is_said() -> None:
+    with serve_rtsp() as camera:
+        source = open_live(camera.url)
+        assert source.info.kind == "stream"
+        assert source.info.size == (96, 64)
+        frames = source.frames()
+        numbers = [read_number(next(frames).image) for _ in range(20)]
+        camera.hang_up.set()
+        with pytest.raises(SourceBrokeOff, match="ended: the other side closed the connection"):
+            numbers.extend(read_number(frame.image) for frame in frames)
+        assert numbers == sorted(set(numbers))
+
+
+def test_rtsp_goes_on_after_a_lost_connection_and_the_gap_is_marked() -> None:
+    with serve_rtsp() as camera:
+        source = open_live(camera.url, reconnect_s=20)
+        gaps, after = [], 0
+        for frame in source.frames():
+            if frame.gap is not None:
+                gaps.append(frame.gap)
+            after += bool(gaps)
+            if after == 5:
+                break
+            if camera.clients == 1 and frame.index >= 10:
+                camera.hang_up.set()
+        source.close()
+        assert [gap.reason for gap in gaps] == [
+            f"The stream {camera.url} ended: the other side closed the connection."
+        ]
+        assert camera.clients == 2
+
+
+def test_an_rtsp_recording_ends_where_it_ends_and_nowhere_else() -> None:
+    """One whose server went away was once taken for one that had ended: exit code 0 and a complete record."""
+    with serve_rtsp(length_s=4) as camera:
+        numbers = [read_number(frame.image) for frame in open_stream(camera.url).frames()]
+        assert numbers[-1] == 199
+    with serve_rtsp(length_s=8) as camera:
+        source = open_stream(camera.url)
+        frames = source.frames()
+        next(frames)
+        camera.hang_up.set()
+        with pytest.raises(SourceBrokeOff, match="ended"):
+            list(frames)
 
 
 class QuietFiles(SimpleHTTPRequestHandler):
