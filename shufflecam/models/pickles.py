@@ -75,10 +75,11 @@ _HARMLESS = {
     "numpy._core.multiarray.scalar",
     "numpy.dtype",
     "numpy.ndarray",
-    "pathlib.PosixPath",
-    "pathlib.PurePosixPath",
-    "pathlib.PureWindowsPath",
-    "pathlib.WindowsPath",
+    *(
+        f"{module}.{name}"
+        for module in ("pathlib", "pathlib._local")  # the second: as Python 3.13 writes them
+        for name in ("PosixPath", "PurePosixPath", "PureWindowsPath", "WindowsPath")
+    ),
     "types.SimpleNamespace",
     "uuid.UUID",
 }

@@ -175,6 +175,16 @@ def test_numpy_scalars_and_common_notes(tmp_path: Path) -> None:
     assert isinstance(made["meta"]["scalar"], Inert)
 
 
+def test_paths_as_python_3_13_writes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("pathlib._local")
+    path_type = type("PosixPath", (), {"__module__": "pathlib._local", "__init__": lambda self: None})
+    module.PosixPath = path_type  # type: ignore[attr-defined]
+    with monkeypatch.context() as during:
+        during.setitem(sys.modules, "pathlib._local", module)
+        path = save({"w": torch.ones(2), "save_dir": path_type()}, tmp_path / "net.pth")
+    assert torch.equal(read_pickle(path)["w"], torch.ones(2))
+
+
 def test_a_module_gives_its_state(tmp_path: Path) -> None:
     """As ultralytics saves its networks: the module itself, not its state."""
     torch.manual_seed(0)
