@@ -177,6 +177,7 @@ class DetectorRun:
     def _resume(self) -> None:
         state = earlier_state(self.folder, asdict(self.recipe))
         if state is None:
+            self.history.cut(0)  # of a run that was killed before its first checkpoint
             return
         self.step, self.seconds = state["step"], state["seconds"]
         self._student.load_state_dict(state["net"])

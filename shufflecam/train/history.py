@@ -38,6 +38,8 @@ class History:
 
     def cut(self, step: int) -> None:
         """Forget what came after `step`: a resumed run writes it again."""
+        if not self.path.exists():
+            return
         kept = [line for line in self.lines() if line.get("step", 0) <= step]
         try:
             self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")

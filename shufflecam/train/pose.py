@@ -157,6 +157,7 @@ class Run:
     def _resume(self) -> None:
         state = earlier_state(self.folder, self.recipe.as_dict())
         if state is None:
+            self.history.cut(0)  # of a run that was killed before its first checkpoint
             return
         self.step, self.seconds = state["step"], state["seconds"]
         self.net.load_state_dict(state["net"])

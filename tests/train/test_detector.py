@@ -210,6 +210,9 @@ def test_a_stopped_run_goes_on_to_the_same_end(views: Views, tmp_path: Path) -> 
     whole.run()
     steps: list[float] = []
     part = DetectorRun(tmp_path / "part", views, RECIPE)
+    part.history.add({"step": 2, "samples": 4, "loss": 99.0})  # as if killed before the first checkpoint
+    part = DetectorRun(tmp_path / "part", views, RECIPE)
+    assert part.history.lines() == []
     with pytest.raises(Interrupted, match="the same command goes on"):
         part.run(stop=lambda: len(steps) == 2, on_step=steps.append)
     again = DetectorRun(tmp_path / "part", views, RECIPE)

@@ -68,6 +68,14 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(tmp_path: Path, people: P
     assert (tmp_path / "parts/curve.png").stat().st_size > 1000
 
 
+def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path, people: People) -> None:
+    Run(tmp_path / "run", people, COCO_17, SMALL).history.add({"step": 6, "samples": 12, "loss": 99.0})
+    run = Run(tmp_path / "run", people, COCO_17, SMALL)
+    run.run()
+    assert [line["step"] for line in run.history.lines()] == [run.steps]
+    assert run.history.lines()[0]["loss"] < 99
+
+
 def test_other_settings_are_refused(tmp_path: Path, people: People) -> None:
     run = Run(tmp_path / "run", people, COCO_17, SMALL)
     run.save()
