@@ -69,7 +69,7 @@ def load(
     from shufflecam.track import PoseTracker
 
     estimator, sha256, notes = open_estimator(
-        model, weights, flip_test=flip_test, decode=decode, backend=backend, device=device
+        model, weights, flip_test=flip_test, decode=decode, backend=backend, device=device, stats=stats
     )
     # Boxes from a file and the whole frame cost nothing, and are to be used as they are.
     searches = isinstance(detector, str) and detector != "none"

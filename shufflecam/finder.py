@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from shufflecam.core.protocols import PersonDetector, PoseEstimator, Smoother, T
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import Detections, Frame, FrameResult, ImageArray, Pose
 from shufflecam.follow import Follower
+from shufflecam.stats import stage
 
 if TYPE_CHECKING:
     from shufflecam.detect.background import BackgroundDetector
@@ -112,17 +112,16 @@ class PoseFinder:
         """Everybody in `frame`. Call it in the frames' order."""
         self.frames += 1
         began = self._clock()
-        with self._stage("detect"):
+        with stage(self._stats, "detect"):
             self._look(frame)
             # What may change from frame to frame is read once: `every` moves while we work.
             every = self._cadence.every
             searched, detections, detect_s = self._boxes(frame, every)
-        with self._stage("pose"):
-            poses = self._poses(frame, detections)
+        poses = self._poses(frame, detections)
         if every > 1 or self._background is not None:
             poses, extra_s = self._check(frame, poses, searched, every)
             detect_s = extra_s if detect_s is None else detect_s
-        with self._stage("track"):
+        with stage(self._stats, "track"):
             if self._tracker is not None:
                 poses = self._tracker.update(poses, frame.timestamp_s)
             if self._smoother is not None:
@@ -247,13 +246,9 @@ class PoseFinder:
             self._ask(frame, self._followed(frame))
         elif look_again:
             began = self._clock()
-            with self._stage("detect"):
+            with stage(self._stats, "detect"):
                 detections = self._search(frame, every)
             detect_s = self._clock() - began
-            with self._stage("pose"):
-                poses = self._follower.take(self._poses(frame, detections), frame.timestamp_s)
+            poses = self._follower.take(self._poses(frame, detections), frame.timestamp_s)
             searched = True
         return (self._follower.forget_lost(poses) if searched else poses), detect_s
-
-    def _stage(self, name: str) -> AbstractContextManager[Any]:
-        return nullcontext() if self._stats is None else self._stats.stage(name)

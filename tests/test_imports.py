@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "engines": LEAF,
     "models": LEAF | {"engines", "pose.network", "pose.narrow"},
     "detect": LEAF | {"engines", "models"},
-    "pose": LEAF | {"engines", "models"},
+    "pose": LEAF | {"engines", "models", "stats"},
     "evaluate": LEAF | {"engines", "models", "detect", "pose", "sources", "export"},
     "train": LEAF | {"engines", "models", "detect", "pose", "sources", "export", "evaluate"},
     "sources": LEAF,

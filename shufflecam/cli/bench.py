@@ -92,13 +92,12 @@ def command(
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
         part = Part(clip, frames, start_s)
-        result = measure(part, finder_options, baseline, runs, Path(folder), talk)
+        others = {}
         if peers:
-            from shufflecam.cli.bench_peers import YOLO_POSE, time_yolo_pose
+            from shufflecam.cli.bench_peers import YOLO_POSE, YoloPose
 
-            theirs = time_yolo_pose(part, min(runs, 2))
-            ratio = theirs["frame_ms"] / result["fast"]["frame_ms"]
-            result["peers"] = {YOLO_POSE: {**theirs, "ratio": ratio}}
+            others[YOLO_POSE] = YoloPose()
+        result = measure(part, finder_options, baseline, runs, Path(folder), talk, others)
     result["networks"] = measure_networks(finder_options)
     _show(result, talk)
     if json_target == "-":
@@ -159,8 +158,20 @@ def _show(result: dict[str, Any], talk: Talk) -> None:
     if result["frames_with_people"] < result["frames"] / 2:
         talk.note("an empty picture is quick work for anybody; with --start T it begins where people are")
     talk.say(f"{fast['frame_ms']:.1f} ms a frame, {fast['fps']:.1f} fps, output written ({fast['engine']})")
+    live = result["live"]
+    talk.say(
+        f"as a camera: {live['processed']} of {live['given']} frames, {live['dropped']} dropped"
+        + (
+            f"; latency {live['latency_ms']['p50']:.0f} ms (95 % under {live['latency_ms']['p95']:.0f} ms)"
+            if live["latency_ms"]
+            else ""
+        )
+    )
     for name, peer in result["peers"].items():
-        talk.say(f"{peer['frame_ms']:.1f} ms a frame with {name}; ours is {peer['ratio']:.2f} x as fast")
+        talk.say(
+            f"{peer['frame_ms']:.1f} ms a frame with {name}, nothing written; ours is {peer['ratio']:.2f} x "
+            f"as fast at that, and {peer['ratio_ours_written']:.2f} x with its output written"
+        )
     if naive is not None:
         same = "nobody found" if result["oks"] is None else f"OKS between the two {result['oks']:.3f}"
         talk.say(

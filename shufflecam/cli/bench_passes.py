@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,14 @@ BATCHES = (1, 4, 16)
 
 NETWORK_RUNS = 7
 """Of each engine and batch size, taken in turns so that a disturbance meets all of them."""
+
+STAGES = ("capture", "detect", "crop", "network", "keypoints", "track", "draw", "encode")
+"""In the order of the data's way; `capture` is decoding, where the source is a file."""
+
+SURE = 0.2
+"""Keypoints above this are compared: those that count in a person's score, as in the reference."""
+
+STOPPED = "stopped in the middle of a measurement; nothing was measured"
 
 NAIVE_DET_SIZE = 640
 """What ultralytics' detectors take where nobody says otherwise."""
@@ -60,18 +68,37 @@ class Run:
 
 
 def measure(
-    part: Part, options: FinderOptions, baseline: bool, runs: int, folder: Path, talk: Talk
+    part: Part,
+    options: FinderOptions,
+    baseline: bool,
+    runs: int,
+    folder: Path,
+    talk: Talk,
+    peers: Mapping[str, Callable[[Part], float]] | None = None,
 ) -> dict[str, Any]:
-    """Ours and, with `baseline`, the naive way over the same frames, in turns.
+    """Ours and, with `baseline`, the naive way over the same frames, in turns; then ours as if live.
+
+    Args:
+        part: what is measured.
+        options: of our finder.
+        baseline: whether to time the naive way.
+        runs: passes of each.
+        folder: where the passes' videos go.
+        talk: shows progress.
+        peers: name -> another tool's pass, which gives its milliseconds a frame. They draw and write nothing,
+            and so their ratio is to passes of ours that do not either.
 
     Returns:
-        {"ratio", "oks", "fast": {...}, "naive": {...}, "peers": {}}; null where there is no baseline.
+        {"ratio", "oks", "oks_all_joints", "fast": {...}, "unwritten": {...}, "live": {...},
+        "naive": {...}, "peers": {...}}; null where there is no baseline, or no peers.
     """
     from shufflecam.stats import Stats
 
     stats = Stats()
     fast_runs: list[Run] = []
+    unwritten_runs: list[Run] = []
     naive_runs: list[Run] = []
+    peer_ms: dict[str, list[float]] = {}
     naive = _naive_finder(options) if baseline else None
     with talk.progress("passes", runs) as meter:
         for number in range(runs):
@@ -80,12 +107,18 @@ def measure(
             fast_runs.append(_fast_pass(part, fast, stats, folder / f"fast{number}.mp4"))
             if naive is not None:
                 naive_runs.append(_naive_pass(part, naive, folder / f"naive{number}.mp4"))
+            if peers:
+                unwritten_runs.append(_fast_pass(part, options.load(None, talk), Stats(), None))
+                for name, one_pass in peers.items():
+                    peer_ms.setdefault(name, []).append(one_pass(part))
             meter.advance()
+    live = _live_pass(part, options, talk)
     ratios = [slow.frame_ms / quick.frame_ms for slow, quick in zip(naive_runs, fast_runs, strict=False)]
     return {
         "ratio": statistics.median(ratios) if ratios else None,
         "ratios": ratios,
-        "oks": _agreement(naive_runs[0], fast_runs[0], fast.skeleton) if naive_runs else None,
+        "oks": _agreement(naive_runs[0], fast_runs[0], fast.skeleton, SURE) if naive_runs else None,
+        "oks_all_joints": _agreement(naive_runs[0], fast_runs[0], fast.skeleton) if naive_runs else None,
         "frames": fast_runs[0].frames,
         "frames_with_people": sum(bool(people) for people in fast_runs[0].people),
         "runs": runs,
@@ -96,38 +129,76 @@ def measure(
             "stages": _stages(stats),
             "memory_mb": _peak_memory_mb(),
         },
+        "unwritten": _summary(unwritten_runs) if unwritten_runs else None,
+        "live": live,
         "naive": _summary(naive_runs) if naive_runs else None,
-        "peers": {},
+        "peers": {name: _beside(ms, unwritten_runs, fast_runs) for name, ms in peer_ms.items()},
     }
 
 
-def _fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path) -> Run:
-    """The real pipeline, as `video` runs it."""
+def _fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) -> Run:
+    """The real pipeline, as `video` runs it; without `out` nothing is drawn and written."""
     from shufflecam.cli.run import run_pipeline, stop_on_signals
     from shufflecam.core.errors import Interrupted
     from shufflecam.export.background import BackgroundSink
     from shufflecam.pipeline import Pipeline
 
     run = Run()
-    with stop_on_signals() as stop, _opened(part, out, finder.skeleton) as (source, sink, warm_up):
+    with stop_on_signals() as stop, _opened(part, out, finder.skeleton, stats) as (source, sink, warm_up):
         finder.warm_up((warm_up.shape[1], warm_up.shape[0]))
         stop.writing = True
 
         def on_result(result: FrameResult) -> None:
             run.people.append(list(result.poses))
 
-        timed = BackgroundSink(_Timed(sink, stats))
         outcome = run_pipeline(
             Pipeline(source, finder.find, stats),
-            [timed],
+            [] if sink is None else [BackgroundSink(sink)],
             stop,
             on_result=on_result,
             wants_end=lambda so_far: so_far.frames >= part.frames,
         )
     if outcome.interrupted:
-        raise Interrupted("stopped in the middle of a measurement; nothing was measured")
+        raise Interrupted(STOPPED)
     run.frames, run.seconds = outcome.frames, outcome.seconds
     return run
+
+
+def _live_pass(part: Part, options: FinderOptions, talk: Talk) -> dict[str, Any]:
+    """The same frames as a camera would give them, at the clip's own pace, as `webcam --headless` runs.
+
+    Returns:
+        {"given", "processed", "dropped", "fps", "latency_ms": {"p50", "p95"}}: latency from capture to the
+        result; null where no picture came.
+    """
+    from shufflecam.cli.run import run_pipeline, stop_on_signals
+    from shufflecam.core.errors import Interrupted
+    from shufflecam.pipeline import Pipeline
+    from shufflecam.sources import ReplaySource
+    from shufflecam.stats import Stats
+
+    stats = Stats()
+    with stop_on_signals() as stop, closing(ReplaySource(part.clip, start_s=part.start_s)) as source:
+        assert source.info.size is not None
+        with closing(options.load(None, talk, stats, rate=source.info.fps, live=True)) as finder:
+            finder.warm_up(source.info.size)
+            stop.writing = True
+            outcome = run_pipeline(
+                Pipeline(source, finder.find, stats),
+                [],
+                stop,
+                wants_end=lambda so_far: source.given >= part.frames,
+            )
+    if outcome.interrupted:
+        raise Interrupted(STOPPED)
+    latency = stats.snapshot().stages.get("latency")
+    return {
+        "given": source.given,
+        "processed": outcome.frames,
+        "dropped": source.given - outcome.frames,
+        "fps": outcome.frames / outcome.seconds if outcome.seconds else 0.0,
+        "latency_ms": latency and {"p50": 1000 * latency.p50_s, "p95": 1000 * latency.p95_s},
+    }
 
 
 def _naive_pass(part: Part, finder: PoseFinder, out: Path) -> Run:
@@ -148,24 +219,11 @@ def _naive_pass(part: Part, finder: PoseFinder, out: Path) -> Run:
     return run
 
 
-class _Timed:
-    """A sink whose time is counted as "draw and encode"; a `core.protocols.Sink`."""
-
-    def __init__(self, sink: Any, stats: Stats) -> None:
-        self._sink = sink
-        self._stats = stats
-
-    def write(self, result: FrameResult) -> None:
-        with self._stats.stage("draw and encode"):
-            self._sink.write(result)
-
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
-        self._sink.close(complete=complete, dropped=dropped)
-
-
 @contextmanager
-def _opened(part: Part, out: Path, skeleton: Skeleton) -> Iterator[tuple[Any, Any, np.ndarray]]:
-    """The part from its start, a sink for the drawn video, and the part's first picture."""
+def _opened(
+    part: Part, out: Path | None, skeleton: Skeleton, stats: Stats | None = None
+) -> Iterator[tuple[Any, Any, np.ndarray]]:
+    """The part from its start, a sink for the drawn video (None without `out`), the part's first picture."""
     from shufflecam.cli.outputs import DrawnVideoSink, drawer
     from shufflecam.export.video import VideoWriter
     from shufflecam.sources.capture import open_video
@@ -173,8 +231,11 @@ def _opened(part: Part, out: Path, skeleton: Skeleton) -> Iterator[tuple[Any, An
     with closing(open_video(part.clip, part.start_s)) as first:
         picture = next(iter(first.frames())).image.copy()
     with closing(open_video(part.clip, part.start_s)) as source:
+        if out is None:
+            yield source, None, picture
+            return
         writer = VideoWriter(out, **source.encoding_hints())
-        yield source, DrawnVideoSink(writer, drawer(skeleton)), picture
+        yield source, DrawnVideoSink(writer, drawer(skeleton), stats), picture
 
 
 def _naive_finder(options: FinderOptions) -> PoseFinder:
@@ -216,8 +277,12 @@ def _naive_detector(options: FinderOptions) -> PersonDetector:
     )
 
 
-def _agreement(naive: Run, fast: Run, skeleton: Skeleton) -> float | None:
-    """Mean OKS of each person of the naive way to the likest one of ours; None without people."""
+def _agreement(naive: Run, fast: Run, skeleton: Skeleton, least: float = 0.0) -> float | None:
+    """Mean OKS of each person of the naive way to the likest one of ours; None without people.
+
+    The naive way is the truth, so that its joints count that score above `least`, as COCO counts those that
+    are labelled. Where it scores less, it does not know the place itself: that is chance on both sides.
+    """
     import numpy as np
 
     from shufflecam.core.geometry import box_area, oks
@@ -228,7 +293,14 @@ def _agreement(naive: Run, fast: Run, skeleton: Skeleton) -> float | None:
         for pose in theirs:
             # COCO's people cover about half of their box.
             area = float(box_area(pose.box_xyxy[None])[0]) * 0.53
-            found = 0.0 if others is None else float(oks(pose.keypoints, others, area, skeleton.sigmas).max())
+            counts = np.nan_to_num(pose.scores) > least
+            if not counts.any():
+                continue
+            found = (
+                0.0
+                if others is None
+                else float(oks(pose.keypoints, others, area, skeleton.sigmas, counts).max())
+            )
             values.append(found)
     return float(np.mean(values)) if values else None
 
@@ -287,8 +359,20 @@ def _summary(runs: list[Run]) -> dict[str, float]:
     return {"frame_ms": frame_ms, "fps": 1000 / frame_ms}
 
 
+def _beside(theirs_ms: list[float], unwritten: list[Run], written: list[Run]) -> dict[str, float]:
+    """A peer's figures, and how many times as fast we are without output and with it."""
+    frame_ms = statistics.median(theirs_ms)
+    return {
+        "frame_ms": frame_ms,
+        "fps": 1000 / frame_ms,
+        "ratio": statistics.median(ms / run.frame_ms for ms, run in zip(theirs_ms, unwritten, strict=True)),
+        "ratio_ours_written": statistics.median(
+            ms / run.frame_ms for ms, run in zip(theirs_ms, written, strict=True)
+        ),
+    }
+
+
 def _stages(stats: Stats) -> dict[str, dict[str, float]]:
-    """In the order of the data's way."""
     seen = stats.snapshot().stages
     return {
         name: {
@@ -296,7 +380,7 @@ def _stages(stats: Stats) -> dict[str, dict[str, float]]:
             "p95_ms": 1000 * seen[name].p95_s,
             "count": seen[name].count,
         }
-        for name in ("capture", "detect", "pose", "track", "draw and encode")
+        for name in STAGES
         if name in seen
     }
 

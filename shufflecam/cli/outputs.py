@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shufflecam import __version__
 from shufflecam.core.errors import UsageError
+from shufflecam.stats import Stats, stage
 
 if TYPE_CHECKING:
     from shufflecam.core.skeleton import Skeleton
@@ -42,13 +43,20 @@ def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResul
 class DrawnVideoSink:
     """Draws each result and adds it to a video; a `core.protocols.Sink`."""
 
-    def __init__(self, writer: VideoWriter, draw: Callable[[FrameResult], ImageArray]) -> None:
+    def __init__(
+        self, writer: VideoWriter, draw: Callable[[FrameResult], ImageArray], stats: Stats | None = None
+    ) -> None:
+        """Join the two; `stats` counts the times of "draw" and "encode"."""
         self._writer = writer
         self._draw = draw
+        self._stats = stats
 
     def write(self, result: FrameResult) -> None:
         """One picture, at the source's own time."""
-        self._writer.write_image(self._draw(result), result.frame.timestamp_s)
+        with stage(self._stats, "draw"):
+            picture = self._draw(result)
+        with stage(self._stats, "encode"):
+            self._writer.write_image(picture, result.frame.timestamp_s)
 
     def close(self, *, complete: bool, dropped: int = 0) -> None:
         """Finish the file; a video that was cut short is whole up to its last frame."""

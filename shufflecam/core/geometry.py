@@ -113,7 +113,7 @@ def oks(
     others: FloatArray,
     area: float,
     sigmas: tuple[float, ...],
-    visible: FloatArray | None = None,
+    visible: np.ndarray | None = None,
 ) -> FloatArray:
     """Object keypoint similarity of one person to M others, as COCO defines it.
 

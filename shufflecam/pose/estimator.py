@@ -15,6 +15,7 @@ from shufflecam.core.types import CropBatch, Detections, FloatArray, ImageArray,
 from shufflecam.pose.crops import crop_people
 from shufflecam.pose.dark import decode_dark
 from shufflecam.pose.decode import decode, flip_back
+from shufflecam.stats import Stats, stage
 
 Decoding = Literal["plain", "dark"]
 
@@ -45,6 +46,8 @@ class HeatmapEstimator:
     """Of the Gaussians that the network draws, in heatmap pixels; for "dark"."""
     max_batch: int = 32
     """Crops in one run of the network: bounds the memory, whatever the number of people."""
+    stats: Stats | None = None
+    """Where the times of "crop", "network" and "keypoints" are counted."""
 
     def estimate(self, image: ImageArray, detections: Detections) -> list[Pose]:
         """One pose a box, in the boxes' order.
@@ -59,7 +62,8 @@ class HeatmapEstimator:
                 detections.boxes_xyxy[start : start + self.max_batch],
                 detections.scores[start : start + self.max_batch],
             )
-            batch = crop_people(image, part, self.input_size)
+            with stage(self.stats, "crop"):
+                batch = crop_people(image, part, self.input_size)
             keypoints, scores = self.locate(batch)
             poses += [
                 Pose(
@@ -83,12 +87,15 @@ class HeatmapEstimator:
 
     def locate(self, batch: CropBatch) -> tuple[FloatArray, FloatArray]:
         """Crops -> keypoints (N, K, 2) in image pixels (NaN where missing) and scores (N, K)."""
-        maps = self.heatmaps(batch.inputs)
-        keypoints, scores = decode(maps) if self.decoding == "plain" else decode_dark(maps, self.sigma)
-        stride = np.array(
-            [self.input_size[0] / maps.shape[3], self.input_size[1] / maps.shape[2]], np.float32
-        )
-        return crop_to_image(keypoints * stride, batch.centers, batch.scales, self.input_size), scores
+        with stage(self.stats, "network"):
+            maps = self.heatmaps(batch.inputs)
+        with stage(self.stats, "keypoints"):
+            keypoints, scores = decode(maps) if self.decoding == "plain" else decode_dark(maps, self.sigma)
+            stride = np.array(
+                [self.input_size[0] / maps.shape[3], self.input_size[1] / maps.shape[2]], np.float32
+            )
+            places = crop_to_image(keypoints * stride, batch.centers, batch.scales, self.input_size)
+        return places, scores
 
 
 def open_estimator(
@@ -99,6 +106,7 @@ def open_estimator(
     decode: Decoding = "plain",
     backend: str = "auto",
     device: str = "auto",
+    stats: Stats | None = None,
 ) -> tuple[HeatmapEstimator, str, tuple[str, ...]]:
     """An estimator by its model's name. Arguments, file's SHA-256, sentences and errors: `load_pose_engine`.
 
@@ -109,6 +117,7 @@ def open_estimator(
         decode: its `decoding`.
         backend: "auto", "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        stats: see `HeatmapEstimator`.
 
     Returns:
         The estimator, the weights' SHA-256, and what the user should know.
@@ -117,6 +126,12 @@ def open_estimator(
 
     engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
     estimator = HeatmapEstimator(
-        engine, entry.skeleton, entry.input_size, flip_test=flip_test, decoding=decode, sigma=entry.sigma
+        engine,
+        entry.skeleton,
+        entry.input_size,
+        flip_test=flip_test,
+        decoding=decode,
+        sigma=entry.sigma,
+        stats=stats,
     )
     return estimator, sha256, notes

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import dropwhile
 
 import av
 
@@ -25,9 +26,16 @@ class ReplayCapture:
     A machine that cannot decode the file at its own pace plays it more slowly.
     """
 
-    def __init__(self, path: str, loop: bool = False, size: tuple[int, int] | None = None) -> None:
-        """`size` is what the upright picture is scaled to, whatever its shape was."""
+    def __init__(
+        self,
+        path: str,
+        loop: bool = False,
+        size: tuple[int, int] | None = None,
+        start_s: float | None = None,
+    ) -> None:
+        """Play from `start_s` on; `size` is what the upright picture is scaled to, whatever its shape was."""
         self._path, self._loop, self._target = path, loop, size
+        self._start_s = start_s
         self._reader: VideoReader | None = None
         self._stopped = threading.Event()
         self._pace = Pace(self._stopped)
@@ -93,6 +101,10 @@ class ReplayCapture:
             file.close()
             raise
         self._pictures: Iterator[tuple[av.VideoFrame, float]] = self._reader.pictures()
+        if self._start_s is not None:
+            from_s = float(self._reader.start) + self._start_s
+            self._reader.seek(Fraction(from_s))
+            self._pictures = dropwhile(lambda picture: picture[1] < from_s, self._pictures)
 
     def _length(self) -> float:
         """From the first picture to the end of the last one, in seconds."""
@@ -110,12 +122,16 @@ class ReplaySource(LatestFrames):
     """A file as a live source; its clock and its counts start with the first step of `frames`."""
 
     def __init__(
-        self, path: str | os.PathLike[str], loop: bool = False, size: tuple[int, int] | None = None
+        self,
+        path: str | os.PathLike[str],
+        loop: bool = False,
+        size: tuple[int, int] | None = None,
+        start_s: float | None = None,
     ) -> None:
-        """Open `path`; with `loop` for ever, scaled to `size` (width, height).
+        """Open `path` at `start_s`; with `loop` for ever, scaled to `size` (width, height).
 
         Raises:
             SourceError: it cannot be read.
         """
         text = os.fspath(path)
-        super().__init__(ReplayCapture(text, loop, size), text, "replay", eager=False)
+        super().__init__(ReplayCapture(text, loop, size, start_s), text, "replay", eager=False)

@@ -8,12 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from shufflecam.cli import bench, bench_passes
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
+from shufflecam.core.skeleton import COCO_17
+from shufflecam.core.types import Pose
 from shufflecam.sources.capture import open_video
 
 
@@ -58,7 +61,7 @@ def test_both_ways_over_the_same_frames(clip: Path, pose_weights: Path, tmp_path
     # The whole frame is one person on both sides, so the keypoints must be the same.
     assert result["oks"] == pytest.approx(1, abs=1e-3)
     assert result["fast"]["fps"] == pytest.approx(1000 / result["fast"]["frame_ms"])
-    assert {"capture", "detect", "pose", "track", "draw and encode"} <= set(result["fast"]["stages"])
+    assert set(result["fast"]["stages"]) == set(bench_passes.STAGES)
     assert all(0 <= times["p50_ms"] <= times["p95_ms"] for times in result["fast"]["stages"].values())
     assert {(row["engine"], row["batch"]) for row in result["networks"]} >= {
         ("naive", 1),
@@ -127,6 +130,7 @@ def test_an_empty_picture_is_said_to_be_quick_work() -> None:
         "fast": {"stages": {}, "frame_ms": 10.0, "fps": 100.0, "engine": "torch"},
         "networks": [],
         "naive": None,
+        "live": {"given": 90, "processed": 90, "dropped": 0, "fps": 30.0, "latency_ms": None},
         "peers": {},
         "frames": 90,
         "frames_with_people": 3,
@@ -136,3 +140,35 @@ def test_an_empty_picture_is_said_to_be_quick_work() -> None:
         bench._show(result, talk)
     assert "people in 3 of the 90 frames" in said.get()
     assert "--start" in said.get()
+
+
+def test_as_a_camera_every_frame_is_processed_or_dropped(clip: Path, pose_weights: Path) -> None:
+    out = run(clip, "--frames", 5, "--runs", 1, "--quiet", "--json", "-", *network(pose_weights))
+    live = json.loads(out)["live"]
+    assert live["processed"] + live["dropped"] == live["given"]
+    assert live["processed"] >= 1
+    assert 0 < live["latency_ms"]["p50"] <= live["latency_ms"]["p95"]
+
+
+def test_a_peer_is_compared_without_and_with_our_output(clip: Path, pose_weights: Path) -> None:
+    out = run(clip, "--peers", "--frames", 2, "--runs", 1, "--quiet", "--json", "-", *network(pose_weights))
+    result = json.loads(out)
+    peer = result["peers"]["yolo11n-pose"]
+    assert peer["ratio"] == pytest.approx(peer["frame_ms"] / result["unwritten"]["frame_ms"])
+    assert peer["ratio_ours_written"] == pytest.approx(peer["frame_ms"] / result["fast"]["frame_ms"])
+
+
+def test_only_joints_that_the_naive_way_is_sure_of_are_compared() -> None:
+    place = np.full((17, 2), 50.0, np.float32)
+    unsure = np.full(17, 0.1, np.float32)
+    unsure[:5] = 0.9
+    box = np.array([0, 0, 100, 100], np.float32)
+    elsewhere = place.copy()
+    elsewhere[5:] += 1000
+    naive = bench_passes.Run(people=[[Pose(box, 1.0, place, unsure, 0.9)], []])
+    fast = bench_passes.Run(people=[[Pose(box, 1.0, elsewhere, unsure, 0.9)], []])
+    assert bench_passes._agreement(naive, fast, COCO_17, bench_passes.SURE) == pytest.approx(1)
+    assert bench_passes._agreement(naive, fast, COCO_17) == pytest.approx(5 / 17)
+    nobody = bench_passes.Run(people=[[], []])
+    assert bench_passes._agreement(naive, nobody, COCO_17, bench_passes.SURE) == 0
+    assert bench_passes._agreement(nobody, fast, COCO_17, bench_passes.SURE) is None

@@ -80,6 +80,16 @@ def test_loop_goes_on_without_a_gap(plain_clip: Path) -> None:
     capture.close()
 
 
+def test_it_begins_where_it_is_told(plain_clip: Path) -> None:
+    capture = ReplayCapture(str(plain_clip), start_s=1.0)
+    capture.open()
+    numbers = []
+    while (grabbed := capture.grab()) is not None:
+        numbers.append(read_number(grabbed.to_image()))
+    capture.close()
+    assert numbers == list(range(30, 40))
+
+
 def test_scaled_and_upright(rotated_clip: Path) -> None:
     source = ReplaySource(rotated_clip, size=(128, 192))
     assert source.info.size == (128, 192)
