@@ -82,7 +82,7 @@ def command(
     from shufflecam.cli.bench_passes import Part, measure, measure_networks
 
     talk = Talk(quiet)
-    options = {**options, "track": True, "smooth": True}
+    options = {**options, "track": True, "smooth": True, "encode_preset": "veryfast"}
     finder_options = FinderOptions.take(options)
     if finder_options.boxes is not None:
         raise UsageError("bench times the detector too; leave --boxes out")
@@ -91,7 +91,7 @@ def command(
     _check_outputs(json_target, chart, overwrite)
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
-        part = Part(clip, frames, start_s)
+        part = Part(clip, frames, start_s, options["encode_preset"])
         others = {}
         if peers:
             from shufflecam.cli.bench_peers import YOLO_POSE, YoloPose

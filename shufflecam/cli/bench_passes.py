@@ -50,6 +50,8 @@ class Part:
     """At most."""
     start_s: float | None = None
     """None: from its beginning."""
+    encode_preset: str = "veryfast"
+    """Of our passes' videos; the naive way's have the default."""
 
 
 @dataclass
@@ -92,6 +94,7 @@ def measure(
         {"ratio", "oks", "oks_all_joints", "fast": {...}, "unwritten": {...}, "live": {...},
         "naive": {...}, "peers": {...}}; null where there is no baseline, or no peers.
     """
+    from shufflecam.sources.capture import open_video
     from shufflecam.stats import Stats
 
     stats = Stats()
@@ -100,15 +103,17 @@ def measure(
     naive_runs: list[Run] = []
     peer_ms: dict[str, list[float]] = {}
     naive = _naive_finder(options) if baseline else None
+    with closing(open_video(part.clip)) as source:
+        rate = source.info.fps  # decides how often the detector runs, as in `video`
     with talk.progress("passes", runs) as meter:
         for number in range(runs):
             # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
-            fast = options.load(None, talk, stats)
+            fast = options.load(None, talk, stats, rate=rate)
             fast_runs.append(_fast_pass(part, fast, stats, folder / f"fast{number}.mp4"))
             if naive is not None:
                 naive_runs.append(_naive_pass(part, naive, folder / f"naive{number}.mp4"))
             if peers:
-                unwritten_runs.append(_fast_pass(part, options.load(None, talk), Stats(), None))
+                unwritten_runs.append(_fast_pass(part, options.load(None, talk, rate=rate), Stats(), None))
                 for name, one_pass in peers.items():
                     peer_ms.setdefault(name, []).append(one_pass(part))
             meter.advance()
@@ -144,7 +149,8 @@ def _fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) -
     from shufflecam.pipeline import Pipeline
 
     run = Run()
-    with stop_on_signals() as stop, _opened(part, out, finder.skeleton, stats) as (source, sink, warm_up):
+    opened = _opened(part, out, finder.skeleton, part.encode_preset, stats)
+    with stop_on_signals() as stop, opened as (source, sink, warm_up):
         finder.warm_up((warm_up.shape[1], warm_up.shape[0]))
         stop.writing = True
 
@@ -203,8 +209,10 @@ def _live_pass(part: Part, options: FinderOptions, talk: Talk) -> dict[str, Any]
 
 def _naive_pass(part: Part, finder: PoseFinder, out: Path) -> Run:
     """One thing after the other, as a first script would do it."""
+    from shufflecam.export.video import DEFAULT_PRESET
+
     run = Run()
-    with _opened(part, out, finder.skeleton) as (source, sink, warm_up):
+    with _opened(part, out, finder.skeleton, DEFAULT_PRESET) as (source, sink, warm_up):
         finder(warm_up)
         began = time.perf_counter()
         for frame in source.frames():
@@ -221,7 +229,7 @@ def _naive_pass(part: Part, finder: PoseFinder, out: Path) -> Run:
 
 @contextmanager
 def _opened(
-    part: Part, out: Path | None, skeleton: Skeleton, stats: Stats | None = None
+    part: Part, out: Path | None, skeleton: Skeleton, preset: str, stats: Stats | None = None
 ) -> Iterator[tuple[Any, Any, np.ndarray]]:
     """The part from its start, a sink for the drawn video (None without `out`), the part's first picture."""
     from shufflecam.cli.outputs import DrawnVideoSink, drawer
@@ -234,7 +242,7 @@ def _opened(
         if out is None:
             yield source, None, picture
             return
-        writer = VideoWriter(out, **source.encoding_hints())
+        writer = VideoWriter(out, preset=preset, **source.encoding_hints())
         yield source, DrawnVideoSink(writer, drawer(skeleton), stats), picture
 
 
@@ -248,7 +256,13 @@ def _naive_finder(options: FinderOptions) -> PoseFinder:
     entry = pose_entry(options.model)
     net = load_pose(options.weights or require(entry), entry)
     estimator = HeatmapEstimator(
-        _plain(net), entry.skeleton, entry.input_size, options.flip_test, max_batch=1
+        _plain(net),
+        entry.skeleton,
+        entry.input_size,
+        options.flip_test,
+        options.decode,
+        entry.sigma,
+        max_batch=1,
     )
     return PoseFinder(_naive_detector(options), estimator, Identity({}, {}))
 

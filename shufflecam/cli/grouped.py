@@ -14,7 +14,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "What is written": (
         "--out", "--json", "--format", "--angles", "--record", "--save-to", "--overwrite",
     ),
-    "How the video is encoded": ("--codec", "--crf", "--no-audio"),
+    "How the video is encoded": ("--codec", "--crf", "--encode-preset", "--no-audio"),
     "How people are drawn": (
         "--style", "--palette", "--line-width", "--kpt-thr", "--person", "--ids/--no-ids",
         "--boxes/--no-boxes", "--skeleton-only", "--blur-faces",

@@ -97,6 +97,7 @@ def draw_again(
     *,
     codec: str,
     crf: float | None,
+    encode_preset: str,
     no_audio: bool,
     max_pixels: int,
     overwrite: bool,
@@ -128,7 +129,8 @@ def draw_again(
             check_writable(out, overwrite)
             saved_poses = SavedPoses(saved, video)
             stop.writing = True
-            hints = source.encoding_hints() | {"codec": codec, "crf": crf, "overwrite": overwrite}
+            hints = source.encoding_hints() | {"codec": codec, "crf": crf, "preset": encode_preset}
+            hints["overwrite"] = overwrite
             writer = VideoWriter(out, sound=None if no_audio else source.open_sound(), **hints)
             draw = chosen_drawer(saved.skeleton, look_through(look, _seen(saved)) or look, people)
             with talk.progress(Path(video).name, source.info.frames) as meter:

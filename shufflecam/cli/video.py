@@ -67,6 +67,7 @@ class VideoJob:
     """Degrees clockwise, or "auto"."""
     codec: str = "h264"
     crf: float | None = None
+    encode_preset: str = "veryfast"
     """None: the codec's default."""
     no_audio: bool = False
     max_pixels: int = MAX_PIXELS
@@ -241,7 +242,8 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
                 sinks.append(record)
             if job.out is not None:
                 sound = None if job.no_audio else source.open_sound()
-                hints |= {"codec": job.codec, "crf": job.crf, "overwrite": job.overwrite}
+                hints |= {"codec": job.codec, "crf": job.crf, "preset": job.encode_preset}
+                hints["overwrite"] = job.overwrite
                 writer = VideoWriter(job.out, sound=sound, **hints)
                 draw = drawer(finder.skeleton, look_through(job.look, seen))
                 sinks.append(BackgroundSink(DrawnVideoSink(writer, draw)))

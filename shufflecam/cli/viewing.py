@@ -69,9 +69,17 @@ def view_options(command: Any) -> Any:
 
 
 def encoding_options(command: Any) -> Any:
-    """`--codec`, `--crf` and `--no-audio`."""
+    """`--codec`, `--crf`, `--encode-preset` and `--no-audio`."""
     for option in (
         click.option("--no-audio", is_flag=True, help="Leave the sound out."),
+        click.option(
+            "--encode-preset",
+            type=click.Choice(["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]),
+            metavar="NAME",
+            default="veryfast",
+            show_default=True,
+            help="Work per picture, by x264's names: superfast takes a third less, and twice the bytes.",
+        ),
         click.option(
             "--crf",
             metavar="Q",

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from av.video.reformatter import Colorspace
 
 from shufflecam.core.picture import holds
 from shufflecam.core.types import ImageArray
@@ -66,17 +65,6 @@ LIVE_TIME_BASE = Fraction(1, 90_000)
 
 HD_HEIGHT = 720
 """From here on players take BT.709 for granted, below it BT.601."""
-
-BT709, UNTAGGED, SMPTE170M = 1, 2, 6
-MATRICES = {
-    BT709: Colorspace.ITU709,
-    UNTAGGED: Colorspace.ITU601,  # read that way, too: see sources.upright
-    4: Colorspace.FCC,
-    5: Colorspace.ITU601,
-    SMPTE170M: Colorspace.ITU601,
-    7: Colorspace.SMPTE240M,
-    9: Colorspace.BT2020,
-}
 
 
 def container_options(extension: str) -> dict[str, str]:

@@ -12,23 +12,20 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
-from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
+from av.video.reformatter import ColorRange
 
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.picture import fitted
 from shufflecam.core.types import ImageArray
 from shufflecam.export.encoding import (
-    BT709,
     CODECS,
     DEFAULT_CODEC,
     DEFAULT_CRF,
     DEFAULT_PRESET,
     HD_HEIGHT,
     LIVE_TIME_BASE,
-    MATRICES,
     MUXERS,
     PRESETS,
-    SMPTE170M,
     VIDEO_EXTENSIONS,
     container_options,
     encoder_options,
@@ -36,6 +33,7 @@ from shufflecam.export.encoding import (
 )
 from shufflecam.export.files import gone
 from shufflecam.export.sound import SoundFeed, SoundTrack
+from shufflecam.export.yuv import BT709, SMPTE170M, WEIGHTS, to_yuv420
 
 __all__ = [
     "CODECS",
@@ -145,7 +143,6 @@ class VideoWriter:
         self._whole_bytes = 0
         self._file = _create(self.path, overwrite)
         self._container: Any = None
-        self._reformatter = VideoReformatter()
         if size is not None:
             try:
                 self._start(size)
@@ -167,7 +164,8 @@ class VideoWriter:
         if self._last_pts is not None and pts <= self._last_pts:
             pts = self._last_pts + 1
         with self._telling():
-            frame = self._convert(padded(fitted(image, self._size)))
+            frame = to_yuv420(padded(fitted(image, self._size)), self._matrix)
+            frame.colorspace, frame.color_range = self._matrix, ColorRange.MPEG
             frame.pts, frame.time_base = pts, self._time_base
             frame.duration = self._duration(step)
             if self._sound is not None:
@@ -235,24 +233,15 @@ class VideoWriter:
                 )
             context.open(strict=False)
 
-    def _tag(self, context: Any, height: int) -> Colorspace:
-        """Write the colour tags and return the matrix to convert with."""
+    def _tag(self, context: Any, height: int) -> int:
+        """Write the colour tags and return the number of the matrix to convert with."""
         tags = self._color
-        if tags is None or tags[0] not in MATRICES:
+        if tags is None or tags[0] not in WEIGHTS:
             matrix = BT709 if height >= HD_HEIGHT else SMPTE170M
             tags = (matrix, matrix, matrix)
         context.colorspace, context.color_primaries, context.color_trc = tags
         context.color_range = ColorRange.MPEG
-        return MATRICES[tags[0]]
-
-    def _convert(self, image: ImageArray) -> av.VideoFrame:
-        return self._reformatter.reformat(
-            av.VideoFrame.from_ndarray(image, format="bgr24"),
-            format="yuv420p",
-            dst_colorspace=self._matrix,
-            dst_color_range=ColorRange.MPEG,
-            threads=1,  # the encoder's threads want the cores
-        )
+        return tags[0]
 
     def _mux(self, packets: list[av.Packet], *, last: bool = False) -> None:
         for packet in packets:
