@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,10 @@ class History:
         if not self.path.exists():
             return
         kept = [line for line in self.lines() if line.get("step", 0) <= step]
+        beside = self.path.with_suffix(".part")  # a full disk must not cost what was there
         try:
-            self.path.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+            beside.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
+            os.replace(beside, self.path)
         except OSError as error:
             raise OutputError(f"Cannot write {self.path}: {error.strerror}.") from error
 

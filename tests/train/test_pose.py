@@ -226,6 +226,16 @@ def test_history_survives_a_line_cut_short(tmp_path: Path) -> None:
     assert len(history.path.read_text().splitlines()) == 2
 
 
+def test_a_history_that_cannot_be_cut_stays_whole(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for step in (1, 2, 3):
+        history.add({"step": step, "samples": step, "loss": 1 / step})
+    (tmp_path / "history.part").mkdir()  # nothing can be written there
+    with pytest.raises(OutputError):
+        history.cut(1)
+    assert [line["step"] for line in history.lines()] == [1, 2, 3]
+
+
 @pytest.mark.slow
 def test_ten_people_are_learned_by_heart(tmp_path: Path) -> None:
     """Ten drawn stick figures at 96x128: AP above .9 on themselves."""
