@@ -46,6 +46,14 @@ Examples:
     "--size", type=click.IntRange(64, 1280), default=256, show_default=True, help="Their side in pixels."
 )
 @click.option(
+    "--cut",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="Of the views, so many show somebody cut off by the frame, as who walks into a camera's picture.",
+)
+@click.option(
     "--val", metavar="ANNOTATIONS:DIR", help="Measure AP50 of people from 96x96 pixels on these, at 416."
 )
 @click.option(
@@ -62,6 +70,7 @@ def command(
     folder: Path,
     views: int,
     size: int,
+    cut: float,
     val: str | None,
     val_every: int | None,
     init: Path | None,
@@ -88,7 +97,9 @@ def command(
     measure = _measure(val) if val else None
     with stop_on_signals() as stop:
         stop.writing = True
-        data = _views(pictures, folder, teacher, views, size, recipe.seed, resolve_device(device), talk, stop)
+        data = _views(
+            pictures, folder, teacher, views, size, cut, recipe.seed, resolve_device(device), talk, stop
+        )
         run = DetectorRun(folder, data, recipe, device=resolve_device(device), start=_tensors(init))
         talk.say(f"{len(data)} views, {run.steps} steps of {recipe.batch}; at step {run.step}")
         with talk.progress("steps", run.steps - run.step) as meter:
@@ -111,6 +122,7 @@ def _views(
     teacher: str,
     count: int,
     size: int,
+    cut: float,
     seed: int,
     device: str,
     talk: Talk,
@@ -132,6 +144,7 @@ def _views(
             count=count,
             size=size,
             seed=seed,
+            cut=cut,
             stop=lambda: bool(stop),
             on_view=meter.advance,
         )

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from shufflecam.core.errors import UsageError
 from shufflecam.detect.yolo import build_network, inference_network
 from shufflecam.train.checkpoint import save_state
+from shufflecam.train.detector_crops import degrade
 from shufflecam.train.detector_nets import (
     STUDENT,
     Answers,
@@ -30,7 +31,7 @@ from shufflecam.train.detector_nets import (
     mirror,
     score_loss,
 )
-from shufflecam.train.detector_views import Views, degrade
+from shufflecam.train.detector_views import Views
 from shufflecam.train.history import History
 from shufflecam.train.loop import CHECKPOINT, earlier_state, run_steps
 from shufflecam.train.nets import update_average

@@ -150,6 +150,11 @@ def anchors(size: int) -> Tensor:
     return torch.cat(levels)
 
 
+def anchor_strides(size: int) -> Tensor:
+    """(A,) pixels a stride of each of `anchors`."""
+    return torch.cat([torch.full(((size // stride) ** 2,), float(stride)) for stride in STRIDES])
+
+
 def mirror(answers: Answers, size: int) -> Answers:
     """The answers to the mirrored views."""
     sides = _mirror_anchors(answers.sides, size)[:, [2, 1, 0, 3]]

@@ -6,72 +6,29 @@ a set of `.npy` files that are read through memory maps. Memory does not grow wi
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
-from shufflecam.core.types import ImageArray
+from shufflecam.core.types import FloatArray, ImageArray
+from shufflecam.detect.decode import NMS_IOU, non_max_suppression
 from shufflecam.sources.picture import read_picture
-from shufflecam.train.detector_nets import TAPS, Answers, Teacher
-
-GREY = 114
-"""What detectors of this family are padded with."""
+from shufflecam.train.detector_crops import cut_view, draw_view, whole_view
+from shufflecam.train.detector_nets import TAPS, Answers, Teacher, anchor_strides, anchors
 
 SHARD = 500
 """Views in one set of files."""
 
-WHOLE, SQUARE = 0.3, 0.45
-"""Shares of the views that show the whole picture, padded, and its largest square; the others are closer,
-as a webcam sees people: from the waist up, and cut by the picture's edge."""
-
 FEATURE_STEP = 1 / 40
 FEATURE_ZERO = -0.3
 """Features are kept in a byte each: SiLU's outputs start at -0.28, and few of a teacher's exceed 6."""
-
-
-def draw_view(image: ImageArray, size: int, rng: np.random.Generator) -> ImageArray:
-    """A square part of a picture, or all of it padded with grey; (size, size, 3) uint8 BGR."""
-    height, width = image.shape[:2]
-    short, kind = min(height, width), rng.random()
-    if kind < WHOLE:
-        zoom = size / max(height, width)
-        new_w, new_h = max(1, round(width * zoom)), max(1, round(height * zoom))
-        view = np.full((size, size, 3), GREY, np.uint8)
-        x, y = (size - new_w) // 2, (size - new_h) // 2
-        view[y : y + new_h, x : x + new_w] = _resize(image, (new_w, new_h))
-        return view
-    side = short if kind < WHOLE + SQUARE else int(short * rng.uniform(0.45, 0.9))
-    x, y = int(rng.integers(width - side + 1)), int(rng.integers(height - side + 1))
-    return _resize(image[y : y + side, x : x + side], (size, size))
-
-
-def _resize(image: ImageArray, size: tuple[int, int]) -> ImageArray:
-    shrinks = image.shape[1] > size[0]
-    # Area: without it a photo of 24 megapixels would come out as noise.
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-
-
-def degrade(view: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """What cameras do to a picture: dim or bright light, a tint, grey, blur, noise. (H, W, 3), 0..255.
-
-    The teacher has seen the clean view: the student learns to answer the same.
-    """
-    view = view * rng.uniform(0.55, 1.35) * rng.uniform(0.92, 1.08, 3).astype(np.float32)
-    view = view + np.float32(rng.uniform(-20, 20))
-    if rng.random() < 0.1:
-        view = np.repeat(view.mean(2, keepdims=True), 3, 2)
-    if rng.random() < 0.12:
-        view = cv2.GaussianBlur(view, (0, 0), rng.uniform(0.5, 1.4))
-    if rng.random() < 0.15:
-        view = view + rng.normal(0, rng.uniform(2, 12), view.shape).astype(np.float32)
-    return np.clip(view, 0, 255).astype(np.float32)
 
 
 class Views:
@@ -141,6 +98,7 @@ def make_views(
     count: int,
     size: int,
     seed: int,
+    cut: float = 0.0,
     stop: Callable[[], bool] = lambda: False,
     on_view: Callable[[], None] = lambda: None,
 ) -> Views | None:
@@ -153,6 +111,7 @@ def make_views(
         count: how many views.
         size: their side in pixels, a multiple of 32.
         seed: of what is drawn.
+        cut: share of the views in which somebody is cut off by the frame; the teacher says where people are.
         stop: asked before every view.
         on_view: called after each, made now or before.
 
@@ -166,13 +125,14 @@ def make_views(
     """
     if size % 32:
         raise UsageError(f"Views of {size} pixels are no multiple of 32.")
-    _claim(folder, size, seed)
+    _claim(folder, size, seed, cut)
     done = sum(1 for path in folder.glob("shard-*") if (path / "whole").exists())
     for _ in range(min(done * SHARD, count)):
         on_view()
     for shard in range(done, -(-count // SHARD)):
         rows: list[ImageArray] = []
-        for image in _drawn(pictures, seed, shard, min(SHARD, count - shard * SHARD), size):
+        draw = functools.partial(_draw, teacher, size, cut)
+        for image in _drawn(pictures, seed, shard, min(SHARD, count - shard * SHARD), draw):
             if stop():
                 return None
             rows.append(image)
@@ -193,22 +153,57 @@ def _names() -> list[str]:
     return ["view", "logits", "sides", *(f"tap{tap}" for tap in TAPS)]
 
 
-def _claim(folder: Path, size: int, seed: int) -> None:
+def _claim(folder: Path, size: int, seed: int, cut: float) -> None:
     """Say whose views these are. Raises UsageError where they are others'."""
     mark = folder / "views.json"
-    wanted = {"size": size, "seed": seed}
+    wanted = {"size": size, "seed": seed, "cut": cut}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not mark.exists():
             mark.write_text(json.dumps(wanted), encoding="utf-8")
-        found = json.loads(mark.read_text(encoding="utf-8"))
+        found = {"cut": 0.0, **json.loads(mark.read_text(encoding="utf-8"))}  # earlier ones did not say
     except (OSError, ValueError) as error:
         raise OutputError(f"Cannot use the folder {folder}: {error}.") from error
     if found != wanted:
         raise UsageError(f"{folder} holds views made with {found}, not {wanted}; name another folder.")
 
 
-def _drawn(pictures: list[Path], seed: int, shard: int, count: int, size: int) -> Iterator[ImageArray]:
+def people_in(teacher: Teacher, image: ImageArray, size: int) -> FloatArray:
+    """(N, 4) boxes in the picture's pixels, of people whom the teacher is sure of, surest first.
+
+    Args:
+        teacher: whom to ask.
+        image: (H, W, 3) uint8 BGR.
+        size: side in pixels of the view that it is shown, a multiple of 32.
+    """
+    logits, sides, *_ = _ask(teacher, whole_view(image, size)[None])
+    sure = np.flatnonzero(logits[0] > 0)  # scores above a half
+    sure = sure[np.argsort(-logits[0, sure], kind="stable")]
+    middle, strides = anchors(size).numpy()[sure], anchor_strides(size).numpy()[sure, None]
+    reach = sides[0].T[sure]
+    boxes = np.concatenate([middle - reach[:, :2], middle + reach[:, 2:]], 1) * strides
+    boxes = boxes[non_max_suppression(boxes, NMS_IOU)]
+    height, width = image.shape[:2]
+    zoom = size / max(height, width)
+    margin = (size - np.array([width, height, width, height]) * zoom) / 2
+    return ((boxes - margin) / zoom).astype(np.float32)
+
+
+def _draw(teacher: Teacher, size: int, cut: float, image: ImageArray, rng: np.random.Generator) -> ImageArray:
+    if cut and rng.random() < cut:
+        people = people_in(teacher, image, size)
+        if len(people):
+            return cut_view(image, people[int(rng.integers(len(people)))], size, rng)
+    return draw_view(image, size, rng)
+
+
+def _drawn(
+    pictures: list[Path],
+    seed: int,
+    shard: int,
+    count: int,
+    draw: Callable[[ImageArray, np.random.Generator], ImageArray],
+) -> Iterator[ImageArray]:
     """The views of a shard; what is drawn depends on the seed and the shard's number alone."""
     order = np.random.default_rng(seed).permutation(len(pictures))
     rng = np.random.default_rng((seed, shard))
@@ -223,7 +218,7 @@ def _drawn(pictures: list[Path], seed: int, shard: int, count: int, size: int) -
             continue
         failures = 0
         given += 1
-        yield draw_view(image, size, rng)
+        yield draw(image, rng)
 
 
 def _write(target: Path, views: ImageArray, teacher: Teacher) -> None:

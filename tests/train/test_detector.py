@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 
 import cv2
@@ -10,9 +11,14 @@ import pytest
 import torch
 
 from shufflecam.core.errors import Interrupted, SourceError, UsageError
-from shufflecam.detect.yolo import build_network, load_network
+from shufflecam.core.geometry import box_iou
+from shufflecam.core.types import Frame
+from shufflecam.detect.choose import weights_file
+from shufflecam.detect.yolo import YoloDetector, build_network, load_network
+from shufflecam.sources.picture import read_picture
 from shufflecam.train.checkpoint import export_half
 from shufflecam.train.detector import DetectorRecipe, DetectorRun
+from shufflecam.train.detector_crops import cut_view, degrade, draw_view
 from shufflecam.train.detector_nets import (
     TAPS,
     Answers,
@@ -24,7 +30,7 @@ from shufflecam.train.detector_nets import (
     mirror,
     score_loss,
 )
-from shufflecam.train.detector_views import SHARD, Views, degrade, draw_view, make_views
+from shufflecam.train.detector_views import SHARD, Views, make_views, people_in
 
 SIZE = 64
 RECIPE = DetectorRecipe(epochs=2, batch=2)
@@ -140,6 +146,50 @@ def test_views_show_the_picture() -> None:
             assert view[SIZE // 2, 4].tolist() == [0, 0, 0]
             assert view[SIZE // 2, -4].tolist() == [200, 200, 200]
     assert 8 <= kinds["padded"] <= 28  # three in ten
+
+
+def test_a_cut_view_shows_somebody_from_the_head_down_or_half_of_them() -> None:
+    image = np.full((200, 300, 3), 90, np.uint8)
+    image[60:180, 120:160] = (0, 0, 255)  # somebody standing, red
+    box = np.array([120, 60, 160, 180], np.float32)
+    rng = np.random.default_rng(0)
+    below = sides = 0
+    for _ in range(80):
+        view = cut_view(image, box, SIZE, rng)
+        assert view.shape == (SIZE, SIZE, 3)
+        red = (view[..., 2] > 150) & (view[..., 0] < 80)
+        assert red.any()
+        rows, columns = np.flatnonzero(red.any(1)), np.flatnonzero(red.any(0))
+        by_a_side = columns[0] == 0 or columns[-1] == SIZE - 1
+        if rows[-1] == SIZE - 1 and rows[0] > 0 and not by_a_side:
+            below += 1
+            assert len(rows) / len(columns) < 0.7 * 120 / 40  # not all of them
+        sides += bool(by_a_side)
+    assert below > 40
+    assert sides > 10
+
+
+def test_people_are_where_the_detector_finds_them() -> None:
+    path = Path(str(files("ultralytics") / "assets" / "bus.jpg"))
+    weights = weights_file("auto")
+    found = YoloDetector.from_file(weights, det_conf=0.75, backend="torch").detect(
+        Frame(read_picture(path), 0, 0.0)
+    )
+    boxes = people_in(Teacher.from_file(weights), read_picture(path), 416)
+    assert len(found) >= 2
+    assert (box_iou(found.boxes_xyxy, boxes).max(1) > 0.85).all()
+
+
+def test_views_of_people_cut_off_are_made_anew_with_another_share(
+    pictures: list[Path], teacher: Teacher, tmp_path: Path
+) -> None:
+    plain = make_views(pictures, tmp_path / "a", teacher, count=4, size=SIZE, seed=3)
+    cut = make_views(pictures, tmp_path / "b", teacher, count=4, size=SIZE, seed=3, cut=1.0)
+    assert plain is not None
+    assert cut is not None
+    assert (plain.views([0, 1, 2, 3]) != cut.views([0, 1, 2, 3])).any()
+    with pytest.raises(UsageError, match="another folder"):
+        make_views(pictures, tmp_path / "a", teacher, count=4, size=SIZE, seed=3, cut=1.0)
 
 
 def test_degraded_views_stay_pictures() -> None:
