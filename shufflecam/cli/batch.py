@@ -26,7 +26,7 @@ from shufflecam.core.errors import (
 )
 
 if TYPE_CHECKING:
-    from shufflecam.cli.options import FinderOptions
+    from shufflecam.cli.finder_options import FinderOptions
     from shufflecam.cli.video import VideoJob
     from shufflecam.sources.paths import PicturePath
 

@@ -11,8 +11,10 @@ from typing import Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.cli.grouped import GroupedCommand
-from shufflecam.cli.options import FinderOptions, TimeType, model_options
+from shufflecam.cli.option_types import TimeType
+from shufflecam.cli.options import model_options
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 
 
@@ -79,7 +81,9 @@ def command(
     Every pass decodes, finds, tracks, draws and writes a video. The naive way is torch as it comes, float32,
     the detector at 640 on every frame, one crop at a time, all in one thread. Start-up is not counted.
     """
-    from shufflecam.cli.bench_passes import Part, measure, measure_networks
+    from shufflecam.cli.bench_measure import measure
+    from shufflecam.cli.bench_networks import measure_networks
+    from shufflecam.cli.bench_passes import Part
 
     talk = Talk(quiet)
     options = {**options, "track": True, "smooth": True, "encode_preset": "veryfast"}

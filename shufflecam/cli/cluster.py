@@ -19,7 +19,7 @@ from shufflecam.cli.run import stop_on_signals
 from shufflecam.core.errors import ShufflecamError, UsageError
 
 if TYPE_CHECKING:
-    from shufflecam.cli.options import FinderOptions
+    from shufflecam.cli.finder_options import FinderOptions
     from shufflecam.cli.video import VideoJob
 
 LOOK_EVERY_S = 0.5

@@ -53,7 +53,7 @@ Example:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
     """Make a ten-second clip from two photos and run the whole video job on it."""
-    from shufflecam.cli.options import FinderOptions
+    from shufflecam.cli.finder_options import FinderOptions
     from shufflecam.cli.video import VideoJob, run_video
 
     talk = Talk(quiet)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import (
-    FinderOptions,
     max_pixels_option,
     model_options,
     output_options,

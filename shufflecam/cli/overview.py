@@ -29,7 +29,7 @@ from shufflecam.core.errors import UsageError
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from shufflecam.cli.options import FinderOptions
+    from shufflecam.cli.finder_options import FinderOptions
     from shufflecam.cli.video import VideoJob
     from shufflecam.sources.paths import PicturePath
 

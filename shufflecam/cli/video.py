@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.finder_options import FinderOptions
+from shufflecam.cli.option_types import TimeType
 from shufflecam.cli.options import (
-    FinderOptions,
-    TimeType,
     max_pixels_option,
     model_options,
     output_options,

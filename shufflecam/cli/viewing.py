@@ -13,7 +13,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from shufflecam.cli.options import FinderOptions
+    from shufflecam.cli.finder_options import FinderOptions
     from shufflecam.cli.run import StopRequest
     from shufflecam.core.protocols import FrameSource
     from shufflecam.finder import PoseFinder

@@ -13,16 +13,10 @@ import click
 from click.core import ParameterSource
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.cli.grouped import GroupedCommand
-from shufflecam.cli.options import (
-    AUTO,
-    FinderOptions,
-    SizeType,
-    live_model_options,
-    output_options,
-    take_look,
-    tracking_options,
-)
+from shufflecam.cli.option_types import AUTO, SizeType
+from shufflecam.cli.options import live_model_options, output_options, take_look, tracking_options
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from shufflecam.cli.run import StopRequest, stop_on_signals
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-    from shufflecam.cli.options import FinderOptions
+    from shufflecam.cli.finder_options import FinderOptions
     from shufflecam.cli.video import VideoJob
 
 LOOK_EVERY_S = 0.2

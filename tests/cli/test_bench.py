@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from shufflecam.cli import bench, bench_passes
+from shufflecam.cli import bench, bench_measure, bench_networks
+from shufflecam.cli.bench_passes import Run
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.skeleton import COCO_17
@@ -22,8 +23,8 @@ from shufflecam.sources.capture import open_video
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(bench_passes, "BATCHES", (1, 2))
-    monkeypatch.setattr(bench_passes, "NETWORK_RUNS", 1)
+    monkeypatch.setattr(bench_networks, "BATCHES", (1, 2))
+    monkeypatch.setattr(bench_networks, "NETWORK_RUNS", 1)
     monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path / "cache"))
 
 
@@ -61,7 +62,7 @@ def test_both_ways_over_the_same_frames(clip: Path, pose_weights: Path, tmp_path
     # The whole frame is one person on both sides, so the keypoints must be the same.
     assert result["oks"] == pytest.approx(1, abs=1e-3)
     assert result["fast"]["fps"] == pytest.approx(1000 / result["fast"]["frame_ms"])
-    assert set(result["fast"]["stages"]) == set(bench_passes.STAGES)
+    assert set(result["fast"]["stages"]) == set(bench_measure.STAGES)
     assert all(0 <= times["p50_ms"] <= times["p95_ms"] for times in result["fast"]["stages"].values())
     assert {(row["engine"], row["batch"]) for row in result["networks"]} >= {
         ("naive", 1),
@@ -165,10 +166,10 @@ def test_only_joints_that_the_naive_way_is_sure_of_are_compared() -> None:
     box = np.array([0, 0, 100, 100], np.float32)
     elsewhere = place.copy()
     elsewhere[5:] += 1000
-    naive = bench_passes.Run(people=[[Pose(box, 1.0, place, unsure, 0.9)], []])
-    fast = bench_passes.Run(people=[[Pose(box, 1.0, elsewhere, unsure, 0.9)], []])
-    assert bench_passes._agreement(naive, fast, COCO_17, bench_passes.SURE) == pytest.approx(1)
-    assert bench_passes._agreement(naive, fast, COCO_17) == pytest.approx(5 / 17)
-    nobody = bench_passes.Run(people=[[], []])
-    assert bench_passes._agreement(naive, nobody, COCO_17, bench_passes.SURE) == 0
-    assert bench_passes._agreement(nobody, fast, COCO_17, bench_passes.SURE) is None
+    naive = Run(people=[[Pose(box, 1.0, place, unsure, 0.9)], []])
+    fast = Run(people=[[Pose(box, 1.0, elsewhere, unsure, 0.9)], []])
+    assert bench_measure.agreement(naive, fast, COCO_17, bench_measure.SURE) == pytest.approx(1)
+    assert bench_measure.agreement(naive, fast, COCO_17) == pytest.approx(5 / 17)
+    nobody = Run(people=[[], []])
+    assert bench_measure.agreement(naive, nobody, COCO_17, bench_measure.SURE) == 0
+    assert bench_measure.agreement(nobody, fast, COCO_17, bench_measure.SURE) is None
