@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -137,9 +138,10 @@ class PoseFinder:
         """
         width, height = size
         frame = Frame(np.zeros((height, width, 3), np.uint8), index=0, timestamp_s=0.0)
-        self._detector.detect(frame)
         box = np.array([[0, 0, width, height]], np.float32)
-        self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)))
+        with nullcontext() if self._stats is None else self._stats.paused():
+            self._detector.detect(frame)
+            self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)))
 
     def close(self) -> None:
         """End the detector's own thread, where it has one."""

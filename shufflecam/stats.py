@@ -91,6 +91,7 @@ class Stats:
         self._stages: dict[str, Durations] = {}
         self._events: dict[str, deque[float]] = {}
         self._counts: dict[str, int] = {}
+        self._paused = False
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -101,8 +102,19 @@ class Stats:
         finally:
             self.observe(name, self._clock() - began)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Durations of what happens meanwhile do not count, as while networks are warmed up."""
+        self._paused = True
+        try:
+            yield
+        finally:
+            self._paused = False
+
     def observe(self, name: str, seconds: float) -> None:
         """Add a duration that was measured elsewhere, e.g. a result's latency."""
+        if self._paused:
+            return
         with self._lock:
             self._stages.setdefault(name, Durations()).add(seconds)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +80,23 @@ def command(
     """Measure this machine on a video (without INPUT: on the demo's clip).
 
     Every pass decodes, finds, tracks, draws and writes a video. The naive way is torch as it comes, float32,
-    the detector at 640 on every frame, one crop at a time, all in one thread. Start-up is not counted.
+    the detector at 640 on every frame, one crop at a time, all in one thread. Start-up is not counted. Peers
+    write nothing, and are compared with passes of ours that do not either. At the end the clip is played once
+    as a camera, to count what has to be dropped.
     """
     from shufflecam.cli.bench_measure import measure
     from shufflecam.cli.bench_networks import measure_networks
     from shufflecam.cli.bench_passes import Part
+    from shufflecam.cli.bench_peers import YOLO_POSE, YoloPose
 
     talk = Talk(quiet)
     options = {**options, "track": True, "smooth": True, "encode_preset": "veryfast"}
+    as_camera = options["det_every"] is None and options["preset"] == "balanced"
     finder_options = FinderOptions.take(options)
+    # `webcam` decides by itself how often it looks for people where nobody says so.
+    live_options = replace(finder_options, det_every=None) if as_camera else finder_options
+    if source == "-":
+        raise UsageError("bench reads the clip several times; save the stream as a file first")
     if finder_options.boxes is not None:
         raise UsageError("bench times the detector too; leave --boxes out")
     if min_ratio is not None and not baseline:
@@ -96,12 +105,16 @@ def command(
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
         part = Part(clip, frames, start_s, options["encode_preset"])
-        others = {}
-        if peers:
-            from shufflecam.cli.bench_peers import YOLO_POSE, YoloPose
-
-            others[YOLO_POSE] = YoloPose()
-        result = measure(part, finder_options, baseline, runs, Path(folder), talk, others)
+        result = measure(
+            part,
+            finder_options,
+            live_options,
+            baseline,
+            runs,
+            Path(folder),
+            talk,
+            {YOLO_POSE: YoloPose} if peers else {},
+        )
     result["networks"] = measure_networks(finder_options)
     _show(result, talk)
     if json_target == "-":

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from shufflecam.cli.console import Talk
     from shufflecam.cli.finder_options import FinderOptions
     from shufflecam.core.skeleton import Skeleton
+    from shufflecam.finder import PoseFinder
     from shufflecam.stats import Stats
 
 STAGES = ("capture", "detect", "crop", "network", "keypoints", "track", "draw", "encode")
@@ -27,27 +28,32 @@ SURE = 0.2
 def measure(
     part: Part,
     options: FinderOptions,
+    live_options: FinderOptions,
     baseline: bool,
     runs: int,
     folder: Path,
     talk: Talk,
-    peers: Mapping[str, Callable[[Part], float]] | None = None,
+    peers: Mapping[str, Callable[[], Callable[[Part], float]]],
 ) -> dict[str, Any]:
     """Ours and, with `baseline`, the naive way over the same frames, in turns; then ours as if live.
 
     Args:
         part: what is measured.
         options: of our finder.
+        live_options: the same as `webcam` understands them.
         baseline: whether to time the naive way.
         runs: passes of each.
         folder: where the passes' videos go.
         talk: shows progress.
-        peers: name -> another tool's pass, which gives its milliseconds a frame. They draw and write nothing,
-            and so their ratio is to passes of ours that do not either.
+        peers: name -> what opens another tool, whose passes give milliseconds a frame. They draw and write
+            nothing, and so their ratio is to passes of ours that do not either.
 
     Returns:
-        {"ratio", "oks", "oks_all_joints", "fast": {...}, "unwritten": {...}, "live": {...},
-        "naive": {...}, "peers": {...}}; null where there is no baseline, or no peers.
+        {"ratio", "ratios", "oks", "oks_all_joints", "frames", "frames_with_people", "runs", "fast": {...},
+        "unwritten": {...}, "live": {...}, "naive": {...}, "peers": {...}}; null for what was not asked for.
+
+    Raises:
+        SourceError: the clip cannot be read, or is over before the part begins.
     """
     from shufflecam.cli.bench_naive import naive_finder
     from shufflecam.sources.capture import open_video
@@ -58,22 +64,29 @@ def measure(
     unwritten_runs: list[Run] = []
     naive_runs: list[Run] = []
     peer_ms: dict[str, list[float]] = {}
-    naive = naive_finder(options) if baseline else None
-    with closing(open_video(part.clip)) as source:
+    memory_mb: float | None = None
+    with closing(open_video(part.clip, part.start_s)) as source:
         rate = source.info.fps  # decides how often the detector runs, as in `video`
-    with talk.progress("passes", runs) as meter:
+    naive: PoseFinder | None = None
+    others: dict[str, Callable[[Part], float]] = {}
+    with talk.progress("passes", runs + 1) as meter:
         for number in range(runs):
             # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
             fast = options.load(None, talk, stats, rate=rate)
             fast_runs.append(fast_pass(part, fast, stats, folder / f"fast{number}.mp4"))
+            if number == 0:
+                memory_mb = _peak_memory_mb()  # before anybody else's networks are there
+                naive = naive_finder(options) if baseline else None
+                others = {name: open_peer() for name, open_peer in peers.items()}
             if naive is not None:
                 naive_runs.append(naive_pass(part, naive, folder / f"naive{number}.mp4"))
-            if peers:
+            if others:
                 unwritten_runs.append(fast_pass(part, options.load(None, talk, rate=rate), Stats(), None))
-                for name, one_pass in peers.items():
+                for name, one_pass in others.items():
                     peer_ms.setdefault(name, []).append(one_pass(part))
             meter.advance()
-    live = live_pass(part, options, talk)
+        live = live_pass(part, live_options, talk)
+        meter.advance()
     ratios = [slow.frame_ms / quick.frame_ms for slow, quick in zip(naive_runs, fast_runs, strict=False)]
     return {
         "ratio": statistics.median(ratios) if ratios else None,
@@ -88,7 +101,7 @@ def measure(
             "engine": fast.identity.model.get("engine"),
             "frames_per_detection": fast.frames / max(1, fast.detections),
             "stages": _stages(stats),
-            "memory_mb": _peak_memory_mb(),
+            "memory_mb": memory_mb,
         },
         "unwritten": _summary(unwritten_runs) if unwritten_runs else None,
         "live": live,
@@ -109,7 +122,8 @@ def agreement(naive: Run, fast: Run, skeleton: Skeleton, least: float = 0.0) -> 
 
     values: list[float] = []
     for theirs, ours in zip(naive.people, fast.people, strict=False):
-        others = np.stack([pose.keypoints for pose in ours]) if ours else None
+        # A joint that we miss is as wrong as can be; one that the naive way misses is not asked for.
+        others = np.nan_to_num(np.stack([pose.keypoints for pose in ours]), nan=1e6) if ours else None
         for pose in theirs:
             # COCO's people cover about half of their box.
             area = float(box_area(pose.box_xyxy[None])[0]) * 0.53

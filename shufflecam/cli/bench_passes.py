@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from shufflecam.finder import PoseFinder
     from shufflecam.stats import Stats
 
+LIVE_S = 20.0
+"""A clip of one picture a second would else be waited for as long as it plays."""
+
 STOPPED = "stopped in the middle of a measurement; nothing was measured"
 
 
@@ -46,7 +49,7 @@ class Run:
 
     @property
     def frame_ms(self) -> float:
-        """Milliseconds a frame, output written."""
+        """Milliseconds a frame, all told."""
         return 1000 * self.seconds / max(1, self.frames)
 
 
@@ -82,9 +85,14 @@ def fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) ->
 def live_pass(part: Part, options: FinderOptions, talk: Talk) -> dict[str, Any]:
     """The same frames as a camera would give them, at the clip's own pace, as `webcam --headless` runs.
 
+    At most `LIVE_S` seconds of them.
+
     Returns:
         {"given", "processed", "dropped", "fps", "latency_ms": {"p50", "p95"}}: latency from capture to the
-        result; null where no picture came.
+        result; null where no result came.
+
+    Raises:
+        SourceBrokeOff: the file is damaged.
     """
     from shufflecam.cli.run import run_pipeline, stop_on_signals
     from shufflecam.core.errors import Interrupted
@@ -102,15 +110,19 @@ def live_pass(part: Part, options: FinderOptions, talk: Talk) -> dict[str, Any]:
                 Pipeline(source, finder.find, stats),
                 [],
                 stop,
-                wants_end=lambda so_far: source.given >= part.frames,
+                # Of a camera's frames the index counts all that came, those that nobody took too.
+                is_past_end=lambda late: late.frame.index >= part.frames or late.frame.timestamp_s > LIVE_S,
             )
     if outcome.interrupted:
         raise Interrupted(STOPPED)
+    if outcome.broke_off is not None:
+        raise outcome.broke_off
+    given = min(part.frames, source.given)
     latency = stats.snapshot().stages.get("latency")
     return {
-        "given": source.given,
+        "given": given,
         "processed": outcome.frames,
-        "dropped": source.given - outcome.frames,
+        "dropped": given - outcome.frames,
         "fps": outcome.frames / outcome.seconds if outcome.seconds else 0.0,
         "latency_ms": latency and {"p50": 1000 * latency.p50_s, "p95": 1000 * latency.p95_s},
     }

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from shufflecam.cli.bench_passes import Part
 from shufflecam.core.errors import SourceError
 from shufflecam.detect.yolo import quiet_ultralytics
+
+if TYPE_CHECKING:
+    from shufflecam.core.types import ImageArray
 
 YOLO_POSE = "yolo11n-pose"
 YOLO_POSE_SIZE = 640
@@ -37,14 +43,11 @@ class YoloPose:
         }
         self._net = PoseModel(description, verbose=False).eval()
         self._net.fuse(verbose=False)
+        self._look(np.zeros((YOLO_POSE_SIZE, YOLO_POSE_SIZE, 3), np.uint8))  # the first run is always slow
 
     def __call__(self, part: Part) -> float:
         """One pass over the frames of a part; milliseconds a frame. Raises SourceError."""
         import cv2
-        import torch
-        from ultralytics.utils.nms import non_max_suppression
-
-        from shufflecam.detect.decode import letterbox
 
         capture = cv2.VideoCapture(part.clip)
         if part.start_s is not None:
@@ -55,12 +58,20 @@ class YoloPose:
             read, image = capture.read()
             if not read:
                 break
-            with torch.inference_mode():
-                output = self._net(torch.from_numpy(letterbox(image, YOLO_POSE_SIZE).inputs))
-                non_max_suppression(output[0] if isinstance(output, tuple) else output, nc=1)
+            self._look(image)
             done += 1
         seconds = time.perf_counter() - began
         capture.release()
         if not done:
             raise SourceError(f"OpenCV, with which {YOLO_POSE} reads, finds no picture in {part.clip}.")
         return 1000 * seconds / done
+
+    def _look(self, image: ImageArray) -> None:
+        import torch
+        from ultralytics.utils.nms import non_max_suppression
+
+        from shufflecam.detect.decode import letterbox
+
+        with torch.inference_mode():
+            output = self._net(torch.from_numpy(letterbox(image, YOLO_POSE_SIZE).inputs))
+            non_max_suppression(output[0] if isinstance(output, tuple) else output, nc=1)

@@ -66,8 +66,8 @@ class VideoJob:
     rotate: str = "0"
     """Degrees clockwise, or "auto"."""
     codec: str = "h264"
-    crf: float | None = None
     encode_preset: str = "veryfast"
+    crf: float | None = None
     """None: the codec's default."""
     no_audio: bool = False
     max_pixels: int = MAX_PIXELS

@@ -84,6 +84,25 @@ def container_options(extension: str) -> dict[str, str]:
     }
 
 
+def _pictures_ahead(rate: float, size: tuple[int, int]) -> int:
+    """How many the encoder may look ahead at."""
+    return holds(size, int(rate * _LOOK_AHEAD_S), _BYTES_AHEAD, _AHEAD_BYTES)
+
+
+def _b_frames(ahead: int) -> int:
+    return min(2, ahead // 3)
+
+
+def held_back(codec: str, rate: float, size: tuple[int, int]) -> int:
+    """How many pictures the writer keeps, so that at the end it can ask for them to be no B-frames.
+
+    An mp4's muxer takes the end of its last packet for the end of all. Where that is a B-frame, the picture
+    after it would be cut off, or the B-frame be told to last for two, and the average rate be wrong.
+    Arguments as for `encoder_options`. x265 heeds no such wish.
+    """
+    return 2 if codec == "h264" and _b_frames(_pictures_ahead(rate, size)) else 0
+
+
 def encoder_options(
     codec: str, crf: float, preset: str, rate: float, size: tuple[int, int] = (0, 0)
 ) -> dict[str, str]:
@@ -97,10 +116,10 @@ def encoder_options(
         rate: pictures a second.
         size: (width, height): of huge pictures few are kept, or none.
     """
-    ahead = holds(size, int(rate * _LOOK_AHEAD_S), _BYTES_AHEAD, _AHEAD_BYTES)
+    ahead = _pictures_ahead(rate, size)
     # A key frame at least every four seconds: players jump to them.
     keyint = max(1, min(250, round(rate * 4)))
-    b_frames = min(2, ahead // 3)
+    b_frames = _b_frames(ahead)
     common = {"crf": f"{crf:g}", "preset": preset}
     if codec == "vp9":
         speed = str(8 - PRESETS.index(preset))

@@ -6,12 +6,14 @@ import contextlib
 import errno
 import math
 import os
+from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import av
+from av.video.frame import PictureType
 from av.video.reformatter import ColorRange
 
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
@@ -29,6 +31,7 @@ from shufflecam.export.encoding import (
     VIDEO_EXTENSIONS,
     container_options,
     encoder_options,
+    held_back,
     padded,
 )
 from shufflecam.export.files import gone
@@ -121,7 +124,7 @@ class VideoWriter:
         check_video_name(path, codec)
         check_crf(crf, codec)
         if preset not in PRESETS:
-            raise UsageError(f"--preset {preset} is unknown; give one of {', '.join(PRESETS)}.")
+            raise UsageError(f"--encode-preset {preset} is unknown; give one of {', '.join(PRESETS)}.")
         self.path = os.fspath(path)
         self.frames = 0
         self._extension = Path(self.path).suffix.lower()
@@ -141,6 +144,8 @@ class VideoWriter:
         self._last_s = origin_s
         self._failed = False
         self._whole_bytes = 0
+        self._held: deque[av.VideoFrame] = deque()
+        self._hold = 0
         self._file = _create(self.path, overwrite)
         self._container: Any = None
         if size is not None:
@@ -170,7 +175,9 @@ class VideoWriter:
             frame.duration = self._duration(step)
             if self._sound is not None:
                 self._sound.mux_until(timestamp_s)
-            self._mux(self._stream.encode(frame))
+            self._held.append(frame)
+            if len(self._held) > self._hold:
+                self._mux(self._stream.encode(self._held.popleft()))
             if self._file.failure is not None:  # the muxer may go on without a word
                 raise self._file.failure
         self._last_pts, self._last_s = pts, timestamp_s
@@ -192,6 +199,9 @@ class VideoWriter:
                 if self._sound is not None:
                     last_end = self._last_s + float(self._duration(None) * self._time_base)
                     self._sound.finish(math.inf if complete else last_end)
+                for frame in self._held:
+                    frame.pict_type = PictureType.P
+                    self._mux(self._stream.encode(frame))
                 self._mux(self._stream.encode(None), last=True)
                 self._container.close()
         finally:
@@ -212,9 +222,9 @@ class VideoWriter:
             )
             if self._codec == "av1":
                 os.environ.setdefault("SVT_LOG", "1")  # it tells its life on standard error else
-            options = encoder_options(
-                self._codec, self._crf, self._preset, float(self._rate or 30), (width, height)
-            )
+            rate = float(self._rate or 30)
+            options = encoder_options(self._codec, self._crf, self._preset, rate, (width, height))
+            self._hold = held_back(self._codec, rate, (width, height))
             stream = self._container.add_stream(
                 CODECS[self._codec].encoder, rate=self._rate or Fraction(30), options=options
             )
@@ -254,8 +264,7 @@ class VideoWriter:
             for packet, pts in zip(packets, sorted(packet.pts for packet in packets), strict=True):
                 packet.dts = pts - 2 * self._duration(self._last_step)
         if last and packets:
-            # The muxer takes the end of the last packet for the end of all; where that is a B-frame, the
-            # picture after it would be cut off by the edit list.
+            # Of a codec that ends with a B-frame, see `held_back`.
             end = max(packet.pts + packet.duration for packet in packets)
             packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
         for packet in packets:

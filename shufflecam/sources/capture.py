@@ -15,13 +15,10 @@ import av
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
 from shufflecam.core.types import Frame, SourceInfo
 from shufflecam.sources.limits import MAX_PIXELS
-from shufflecam.sources.reader import VideoReader
+from shufflecam.sources.reader import EPS_S, VideoReader
 from shufflecam.sources.sound import FileSound, PipeSound
 from shufflecam.sources.stdin import PipeReader, SecondReader, open_stdin
 from shufflecam.sources.upright import ToBgr, color_tags
-
-_EPS_S = 1e-6
-"""Container times are told in microseconds at worst."""
 
 _FAR_START_S = 10.0
 """Streams cut out of broadcasts start hours after zero; beyond this the output starts at zero instead."""
@@ -72,7 +69,7 @@ class VideoSource:
             self._from_s = float(self._reader.start) + (start_s or 0.0)
             self._until_s = float(self._reader.start) + end_s if end_s is not None else math.inf
             self._cut = start_s is not None and start_s > 0
-            self._pictures = self._from(self._from_s if self._cut else -math.inf)
+            self._pictures = self._reader.pictures_from(self._from_s if self._cut else -math.inf)
             first = self._first_picture(start_s)
         except BaseException:
             self._release()
@@ -175,7 +172,7 @@ class VideoSource:
         while not self._closed:
             item = self._first if self._first is not None else next(self._pictures, None)
             self._first = None
-            if item is None or item[1] >= self._until_s - _EPS_S:
+            if item is None or item[1] >= self._until_s - EPS_S:
                 if item is not None:
                     self._closed = True  # the cut's end: what comes after is nobody's business
                 return None
@@ -186,7 +183,7 @@ class VideoSource:
 
     def _first_picture(self, start_s: float | None) -> tuple[av.VideoFrame, float]:
         first = next(self._pictures, None)
-        if first is not None and first[1] < self._until_s - _EPS_S:
+        if first is not None and first[1] < self._until_s - EPS_S:
             return first
         length = self._reader.duration
         if self._cut and length is not None:
@@ -195,32 +192,6 @@ class VideoSource:
                 "give an earlier --start."
             )
         raise SourceError(f"{self._name} has no picture that can be decoded; copy or record it again.")
-
-    def _from(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
-        """The pictures at or after `from_s`, found by seeking where the file can."""
-        if math.isinf(from_s) or not self._reader.seekable:
-            pictures = self._reader.pictures()
-        else:
-            pictures = self._sought(from_s)
-        for item in pictures:
-            if item[1] >= from_s - _EPS_S:
-                yield item
-
-    def _sought(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
-        """Pictures from a key frame before `from_s`; a container that seeks too far is asked again."""
-        for back_s in (0, 10, None):
-            # The last try is from well before the first picture: decoding times begin earlier still.
-            target = self._reader.start - 10 if back_s is None else Fraction(from_s) - back_s
-            try:
-                self._reader.seek(target)
-            except (OSError, av.error.FFmpegError):
-                continue
-            pictures = self._reader.pictures()
-            first = next(pictures, None)
-            if first is not None and (first[1] <= from_s + _EPS_S or back_s is None):
-                yield first
-                yield from pictures
-                return
 
     def _expected_frames(self, start_s: float | None, end_s: float | None) -> int | None:
         stream, length, rate = self._reader.stream, self._reader.duration, self._reader.rate

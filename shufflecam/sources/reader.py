@@ -8,6 +8,7 @@ once everything has been given.
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -42,6 +43,9 @@ _MOST_THREADS = 16
 
 _MAX_ERRORS_IN_A_ROW = 100
 """Reading errors without one packet between them before the rest counts as lost."""
+
+EPS_S = 1e-6
+"""Container times are told in microseconds at worst."""
 
 
 class VideoReader:
@@ -128,6 +132,30 @@ class VideoReader:
                 continue
             for frame in frames:
                 yield frame, self._seconds(frame)
+
+    def pictures_from(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
+        """As `pictures`, at or after `from_s` (container time), found by seeking where the file can."""
+        everything = math.isinf(from_s) or not self.seekable
+        pictures = self.pictures() if everything else self._sought(from_s)
+        for item in pictures:
+            if item[1] >= from_s - EPS_S:
+                yield item
+
+    def _sought(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
+        """Pictures from a key frame before `from_s`; a container that seeks too far is asked again."""
+        for back_s in (0, 10, None):
+            # The last try is from well before the first picture: decoding times begin earlier still.
+            target = self.start - 10 if back_s is None else Fraction(from_s) - back_s
+            try:
+                self.seek(target)
+            except (OSError, av.error.FFmpegError):
+                continue
+            pictures = self.pictures()
+            first = next(pictures, None)
+            if first is not None and (first[1] <= from_s + EPS_S or back_s is None):
+                yield first
+                yield from pictures
+                return
 
     def complaint(self) -> str | None:
         """One sentence on what is missing, once `pictures` has ended; None where the file was whole."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
-from itertools import dropwhile
 
 import av
 
@@ -100,11 +100,8 @@ class ReplayCapture:
         except SourceError:
             file.close()
             raise
-        self._pictures: Iterator[tuple[av.VideoFrame, float]] = self._reader.pictures()
-        if self._start_s is not None:
-            from_s = float(self._reader.start) + self._start_s
-            self._reader.seek(Fraction(from_s))
-            self._pictures = dropwhile(lambda picture: picture[1] < from_s, self._pictures)
+        from_s = float(self._reader.start) + self._start_s if self._start_s else -math.inf
+        self._pictures: Iterator[tuple[av.VideoFrame, float]] = self._reader.pictures_from(from_s)
 
     def _length(self) -> float:
         """From the first picture to the end of the last one, in seconds."""

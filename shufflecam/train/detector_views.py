@@ -162,10 +162,11 @@ def _claim(folder: Path, size: int, seed: int, cut: float) -> None:
         if not mark.exists():
             mark.write_text(json.dumps(wanted), encoding="utf-8")
         found = {"cut": 0.0, **json.loads(mark.read_text(encoding="utf-8"))}  # earlier ones did not say
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:
         raise OutputError(f"Cannot use the folder {folder}: {error}.") from error
     if found != wanted:
-        raise UsageError(f"{folder} holds views made with {found}, not {wanted}; name another folder.")
+        theirs = " ".join(f"--{name} {value}" for name, value in found.items())
+        raise UsageError(f"{folder} holds views made with {theirs}; give the same, or name another folder.")
 
 
 def people_in(teacher: Teacher, image: ImageArray, size: int) -> FloatArray:
@@ -204,7 +205,7 @@ def _drawn(
     count: int,
     draw: Callable[[ImageArray, np.random.Generator], ImageArray],
 ) -> Iterator[ImageArray]:
-    """The views of a shard; what is drawn depends on the seed and the shard's number alone."""
+    """The views of a shard; what is drawn depends on the seed, the shard's number and what `draw` asks."""
     order = np.random.default_rng(seed).permutation(len(pictures))
     rng = np.random.default_rng((seed, shard))
     position, given, failures = shard * SHARD, 0, 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,12 +14,15 @@ import pytest
 from click.testing import CliRunner
 
 from shufflecam.cli import bench, bench_measure, bench_networks
-from shufflecam.cli.bench_passes import Run
+from shufflecam.cli.bench_passes import Part, Run, live_pass
 from shufflecam.cli.console import Talk
+from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.core.types import Pose
+from shufflecam.core.types import Frame, FrameResult, Pose
+from shufflecam.finder import PoseFinder
 from shufflecam.sources.capture import open_video
+from shufflecam.stats import Stats
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +40,23 @@ def run(*arguments: object) -> str:
 
 def network(weights: Path) -> tuple[object, ...]:
     return ("--model", "coco-256x192", "--weights", weights, "--detector", "none", "--device", "cpu")
+
+
+def options(weights: Path) -> FinderOptions:
+    return FinderOptions(
+        model="coco-256x192", weights=weights, detector="none", boxes=None, det_conf=0.4, det_size=416,
+        det_every=1, max_people=20, flip_test=False, decode="plain", backend="torch", device="cpu",
+        track=True, smooth=True,
+    )  # fmt: skip
+
+
+def test_warming_up_is_not_counted(pose_weights: Path) -> None:
+    stats = Stats()
+    finder = options(pose_weights).load(None, Talk(quiet=True), stats)
+    finder.warm_up((64, 48))
+    assert not stats.snapshot().stages
+    finder(np.zeros((48, 64, 3), np.uint8))
+    assert {"detect", "crop", "network", "keypoints", "track"} == set(stats.snapshot().stages)
 
 
 def test_both_ways_over_the_same_frames(clip: Path, pose_weights: Path, tmp_path: Path) -> None:
@@ -112,6 +133,27 @@ def test_what_cannot_be_meant(
     assert Path("there.json").read_text() == "kept"
 
 
+def test_a_stream_cannot_be_read_several_times(pose_weights: Path) -> None:
+    with pytest.raises(UsageError, match="save the stream"):
+        run("-", *network(pose_weights))
+
+
+def test_a_slow_finder_drops_frames_as_a_camera_s_and_ends_with_the_part(
+    clip: Path, pose_weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = PoseFinder.find
+
+    def slow(finder: PoseFinder, frame: Frame) -> FrameResult:
+        time.sleep(0.2)
+        return find(finder, frame)
+
+    monkeypatch.setattr(PoseFinder, "find", slow)
+    live = live_pass(Part(str(clip), frames=12), options(pose_weights), Talk(quiet=True))
+    assert live["given"] == 12 == live["processed"] + live["dropped"]
+    assert 1 <= live["processed"] <= 5
+    assert live["latency_ms"]["p50"] >= 200
+
+
 def test_a_clip_that_is_not_there(pose_weights: Path, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere"):
         run(tmp_path / "nowhere.mp4", *network(pose_weights))
@@ -170,6 +212,10 @@ def test_only_joints_that_the_naive_way_is_sure_of_are_compared() -> None:
     fast = Run(people=[[Pose(box, 1.0, elsewhere, unsure, 0.9)], []])
     assert bench_measure.agreement(naive, fast, COCO_17, bench_measure.SURE) == pytest.approx(1)
     assert bench_measure.agreement(naive, fast, COCO_17) == pytest.approx(5 / 17)
+    gone = elsewhere.copy()
+    gone[1:] = np.nan
+    missed = Run(people=[[Pose(box, 1.0, gone, unsure, 0.9)], []])
+    assert bench_measure.agreement(naive, missed, COCO_17, bench_measure.SURE) == pytest.approx(1 / 5)
     nobody = Run(people=[[], []])
     assert bench_measure.agreement(naive, nobody, COCO_17, bench_measure.SURE) == 0
     assert bench_measure.agreement(nobody, fast, COCO_17, bench_measure.SURE) is None
