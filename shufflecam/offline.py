@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from shufflecam.core.errors import OutputError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
 from shufflecam.smooth import OneEuroSmoother
 
@@ -76,7 +77,7 @@ class OfflineSmoother:
         self._times.append(result.frame.timestamp_s)
         self._ends.append(self._ends[-1] + len(rows))
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Nothing: the files are needed yet. `core.protocols.Sink` asks for it."""
 
     def turn_round(self) -> None:

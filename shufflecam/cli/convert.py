@@ -11,6 +11,7 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import Missing
 
 if TYPE_CHECKING:
     from shufflecam.core.types import FrameResult
@@ -122,7 +123,9 @@ def command(
             footer = saved.footer() or {}
             dropped = footer.get("dropped")
             sink.close(
-                complete=footer.get("complete") is True, dropped=dropped if isinstance(dropped, int) else 0
+                complete=footer.get("complete") is True,
+                dropped=dropped if isinstance(dropped, int) else 0,
+                missing=Missing.from_counts(footer.get("missing")),
             )
     talk.say(f"{frames} frames, {people} poses{written_to(*getattr(sink, 'paths', [out]))}")
 

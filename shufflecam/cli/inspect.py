@@ -44,7 +44,7 @@ def _plain(saved: SavedRecord, found: RecordSummary) -> dict[str, Any]:
         for number, person in found.people.items()
     ]
     header = {key: saved.header.get(key) for key in ("source", "model", "detector", "version")}
-    return {**header, **asdict(found), "people": people}
+    return {**header, **asdict(found), "missing": found.missing.counts(), "people": people}
 
 
 def _print(saved: SavedRecord, found: RecordSummary) -> None:
@@ -65,6 +65,8 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         times = "once" if found.camera_gaps == 1 else f"{found.camera_gaps} times"
         console.print(f"the camera was away {times}, {found.camera_away_s:.1f} s in all")
     end = {None: "killed before its end", True: "complete", False: "stopped early"}[found.complete]
+    if found.missing:
+        end = f"not whole (missing: {found.missing})"
     dropped = f", {found.dropped} dropped" if found.dropped else ""
     console.print(
         f"{found.frames} frames ({size}, {found.last_s - found.first_s:.1f} s){dropped}, {end}; "

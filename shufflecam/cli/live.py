@@ -13,6 +13,7 @@ import numpy as np
 from rich.markup import escape
 
 from shufflecam.core.errors import ShufflecamError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.export.record import Record
 from shufflecam.faces import FaceMemory, hide_faces
@@ -130,10 +131,10 @@ class Show:
         if self._clock() >= self._redraw_at:
             self._show(self._draw_wanted())
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish the recording, take the windows away."""
         try:
-            self._savings.recorder.close(complete=complete, dropped=dropped)
+            self._savings.recorder.close(complete=complete, dropped=dropped, missing=missing)
         finally:
             for face in self._faces:
                 face.close()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from shufflecam import __version__
 from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.stats import Stats, stage
 
 if TYPE_CHECKING:
@@ -58,9 +59,9 @@ class DrawnVideoSink:
         with stage(self._stats, "encode"):
             self._writer.write_image(picture, result.frame.timestamp_s)
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish the file; a video that was cut short is whole up to its last frame."""
-        self._writer.close(complete=complete, dropped=dropped)
+        self._writer.close(complete=complete, dropped=dropped, missing=missing)
 
 
 def record_header(

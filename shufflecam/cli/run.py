@@ -12,6 +12,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from shufflecam.core.errors import Interrupted, ShufflecamError, SourceBrokeOff
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
 
@@ -76,11 +77,13 @@ class Outcome:
     broke_off: SourceBrokeOff | None = None
     """The source ended too early; everything before is written."""
     interrupted: bool = False
+    missing: Missing = NOTHING_MISSING
+    """What the source should have given and did not."""
 
     @property
     def complete(self) -> bool:
         """Whether every frame of the source was seen."""
-        return self.broke_off is None and not self.interrupted
+        return self.broke_off is None and not self.interrupted and not self.missing
 
 
 def run_pipeline(
@@ -94,6 +97,7 @@ def run_pipeline(
     is_past_end: Callable[[FrameResult], bool] | None = None,
     complete: Callable[[], bool] = lambda: True,
     dropped: Callable[[], int] = lambda: 0,
+    missing: Callable[[], Missing] = lambda: NOTHING_MISSING,
     tick_s: float = 0.1,
 ) -> Outcome:
     """Write every result to every sink, then close each sink once, whatever happens.
@@ -108,11 +112,13 @@ def run_pipeline(
         is_past_end: whether a result is beyond what was asked for (--duration): the run ends well before it.
         complete: whether the source gave all that it should (a folder with a broken picture did not).
         dropped: how many frames the source let go, for the footers.
+        missing: what the source should have given and did not (its property `missing`), for the footers;
+            asked once, after the last result.
         tick_s: the longest time without a look at signals.
 
     Returns:
-        What was done; `broke_off` and `interrupted` say how it ended. Other errors are raised, after the
-        sinks were closed as incomplete.
+        What was done; `broke_off`, `interrupted` and `missing` say how it ended. Other errors are raised,
+        after the sinks were closed as incomplete.
     """
     outcome = Outcome()
     began = time.monotonic()
@@ -144,17 +150,21 @@ def run_pipeline(
     finally:
         # First the threads, so that the count of drops is final, then the files.
         results.close()
-        close_sinks(sinks, complete=whole, dropped=dropped())
+        outcome.missing = missing()
+        whole = whole and not outcome.missing
+        close_sinks(sinks, complete=whole, dropped=dropped(), missing=outcome.missing)
         outcome.seconds = time.monotonic() - began
     return outcome
 
 
-def close_sinks(sinks: Sequence[Sink], *, complete: bool, dropped: int) -> None:
+def close_sinks(
+    sinks: Sequence[Sink], *, complete: bool, dropped: int, missing: Missing = NOTHING_MISSING
+) -> None:
     """Close all, also when one fails; the first failure is raised at the end."""
     first: BaseException | None = None
     for sink in sinks:
         try:
-            sink.close(complete=complete, dropped=dropped)
+            sink.close(complete=complete, dropped=dropped, missing=missing)
         except (ShufflecamError, OSError) as error:
             first = first or error
     if first is not None:
@@ -166,9 +176,11 @@ def raise_if_not_whole(outcome: Outcome) -> None:
 
     Raises:
         Interrupted: a signal ended the run (exit code 130).
-        SourceBrokeOff: the source ended too early (exit code 5).
+        SourceBrokeOff: the source ended too early, or something of it is missing (exit code 5).
     """
     if outcome.interrupted:
         raise Interrupted(f"stopped after {outcome.frames} frames; what was written is whole and readable")
     if outcome.broke_off is not None:
         raise outcome.broke_off
+    if outcome.missing:  # a source whose own sentence was said before
+        raise SourceBrokeOff(f"The result is not whole; missing: {outcome.missing}.")

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.export import record
 from shufflecam.live.broadcast import Broadcast
@@ -93,6 +94,6 @@ class BroadcastSink:
         if self._broadcast.listening:
             self._broadcast.record(*record.events(result), record.frame(result, self._joints))
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """The last line, and the end of every stream."""
-        self._broadcast.close(record.footer(self._frames, dropped, complete))
+        self._broadcast.close(record.footer(self._frames, dropped, complete, missing))

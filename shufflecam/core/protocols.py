@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import Detections, FloatArray, Frame, FrameResult, ImageArray, Pose, SourceInfo
 
@@ -94,6 +95,12 @@ class Sink(Protocol):
         """Take one result; what was written must survive whatever comes after."""
         ...
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
-        """Finish the file. `complete` is False when the run was cut short. Called exactly once."""
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        """Finish the file. Called exactly once.
+
+        Args:
+            complete: False when the run was cut short or something is missing.
+            dropped: frames that the camera gave and nobody took.
+            missing: what should be there and is not, by kind; records say it in their footer.
+        """
         ...

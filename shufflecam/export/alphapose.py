@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable
@@ -50,7 +51,7 @@ class AlphaPoseSink:
             self._text.append(("," if self._people else "") + "\n" + dumps(entry), "\n]\n")
             self._people += 1
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """End the array."""
         if self._text is not None:
             self._text.close("\n]\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import WAITING_BYTES
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
@@ -48,11 +49,12 @@ class BackgroundSink:
         self._tell()
         self._waiting.put(result)
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Write what is queued, then close the sink. Raises what neither `write` nor anybody else told."""
         self._waiting.put(None)
         self._thread.join()
-        self._sink.close(complete=complete and self._error is None, dropped=dropped)
+        whole = complete and self._error is None
+        self._sink.close(complete=whole, dropped=dropped, missing=missing)
         self._tell()
 
     def _work(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import TextIO
 
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable
@@ -65,7 +66,7 @@ class CocoSink:
             self._text.append(("," if self._people else "") + "\n" + ",\n".join(entries), "\n]\n")
         self._people += len(entries)
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """End the array. The format has no place for `complete` and `dropped`."""
         if self._text is not None:
             self._text.close("" if self._lines else "\n]\n")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from shufflecam.angles import ANGLES
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable
@@ -57,7 +58,7 @@ class CsvSink:
         if rows:
             self._text.append(_lines(rows))
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Close the file. The format has no place for `complete` and `dropped`."""
         if self._text is not None:
             self._text.close()

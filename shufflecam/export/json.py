@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from shufflecam.core.errors import OutputError, SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable, reason
@@ -70,10 +71,10 @@ class JsonLinesSink:
         self._text.append("".join(dumps(line) + "\n" for line in (*record.events(result), entry)))
         self._frames += 1
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Write the footer. Without `begin` there is nothing to close and no file."""
         if self._text is not None:
-            self._text.close(dumps(record.footer(self._frames, dropped, complete)) + "\n")
+            self._text.close(dumps(record.footer(self._frames, dropped, complete, missing)) + "\n")
 
 
 @dataclass(frozen=True)
@@ -156,10 +157,13 @@ class JsonDocumentSink:
             self._frames -= 1
             raise
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Write the footer. Without `begin` there is nothing to close and no file."""
         if self._text is not None:
-            self._text.close(self._tail(dropped, complete))
+            self._text.close(self._tail(dropped, complete, missing))
 
-    def _tail(self, dropped: int | None = None, complete: bool = False) -> str:
-        return f'\n],\n"footer":{dumps(record.footer(self._frames, dropped, complete))}}}\n'
+    def _tail(
+        self, dropped: int | None = None, complete: bool = False, missing: Missing = NOTHING_MISSING
+    ) -> str:
+        footer = record.footer(self._frames, dropped, complete, missing)
+        return f'\n],\n"footer":{dumps(footer)}}}\n'

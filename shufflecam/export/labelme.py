@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shufflecam.core.errors import OutputError, SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult, ImageArray, Pose
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, reason
@@ -77,7 +78,7 @@ class LabelMeSink:
         finally:
             file.close()
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Nothing is open between frames."""
 
     def _shapes(self, pose: Pose, place: int) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.export.coco import CocoSink
 from shufflecam.export.csv import CsvSink
@@ -34,7 +35,7 @@ class RecordSink(Protocol):
         """Take one result; it is in the hands of the system when this returns."""
         ...
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish. Does nothing when `begin` was never called."""
         ...
 

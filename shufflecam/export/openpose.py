@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shufflecam.core.errors import OutputError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import Frame, FrameResult
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, reason
@@ -81,7 +82,7 @@ class OpenPoseSink:
         finally:
             file.close()
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Nothing is open between frames, and the format has no place for `complete` and `dropped`."""
 
     def _stem_of(self, frame: Frame) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 import cv2
 
 from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.export.files import reason
 
@@ -88,5 +89,5 @@ class PictureSink:
                 f"Cannot write {target}: {reason(error)}; pictures before it are whole."
             ) from error
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Nothing to finish: each picture is whole already."""

@@ -17,6 +17,7 @@ import numpy as np
 
 from shufflecam.angles import joint_angles
 from shufflecam.core.errors import SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.skeleton import SKELETONS, Skeleton
 from shufflecam.core.types import FloatArray, FrameResult, Pose, SourceInfo
 
@@ -118,12 +119,14 @@ def events(result: FrameResult) -> list[Record]:
     ]
 
 
-def footer(frames: int, dropped: int | None, complete: bool) -> Record:
+def footer(frames: int, dropped: int | None, complete: bool, missing: Missing = NOTHING_MISSING) -> Record:
     """The last line: how many frame lines there are, how many frames the camera lost, whether all was seen.
 
-    `dropped` is None only in a document whose program was killed before it could count.
+    `dropped` is None only in a document whose program was killed before it could count. What is `missing`
+    stands there by kind, only where something is, and then nothing is complete.
     """
-    return {"type": "footer", "frames": frames, "dropped": dropped, "complete": complete}
+    line: Record = {"type": "footer", "frames": frames, "dropped": dropped, "complete": complete}
+    return line | {"complete": False, "missing": missing.counts()} if missing else line
 
 
 def angle_joints(header: Mapping[str, Any]) -> list[str] | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.export import record
 from shufflecam.export.read import SavedRecord
 
@@ -52,6 +53,7 @@ class RecordSummary:
     notice: str | None = None
     """Where the record ends too early, and how much of it is whole."""
     dropped: int | None = None
+    missing: Missing = NOTHING_MISSING
     camera_gaps: int = 0
     """How often the camera was away."""
     camera_away_s: float = 0.0
@@ -101,4 +103,5 @@ def summarize(saved: SavedRecord) -> RecordSummary:
     # A document whose program was killed has a footer, but nobody counted what was dropped.
     if footer is not None and isinstance(footer.get("dropped"), int):
         found.complete, found.dropped = bool(footer.get("complete")), footer.get("dropped")
+        found.missing = Missing.from_counts(footer.get("missing"))
     return found

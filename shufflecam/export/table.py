@@ -9,6 +9,7 @@ from typing import Any
 
 from shufflecam.angles import ANGLES
 from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.csv import COLUMNS
@@ -50,7 +51,7 @@ class TableSink:
         if rows:
             self._writer.add(rows)
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish the file."""
         if self._writer is not None:
             self._writer.close()

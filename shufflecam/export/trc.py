@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from shufflecam.core.errors import OutputError, SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult, Pose
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable
@@ -112,7 +113,7 @@ class TrcSink:
         x, y = x * self._scale, (height - y) * self._scale
         return f"{x:.{self._decimals}f}", f"{y:.{self._decimals}f}", f"{0:.{self._decimals}f}"
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Close the files."""
         for file in self._files.values():
             file.close()

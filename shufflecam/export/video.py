@@ -17,6 +17,7 @@ from av.video.frame import PictureType
 from av.video.reformatter import ColorRange
 
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import fitted
 from shufflecam.core.types import ImageArray
 from shufflecam.export.encoding import (
@@ -189,7 +190,7 @@ class VideoWriter:
             self._failed = True
             raise OutputError(gone(self.path))
 
-    def close(self, *, complete: bool = True, dropped: int = 0) -> None:
+    def close(self, *, complete: bool = True, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish the file; where the run was cut short the sound ends with the last picture."""
         del dropped  # a live recording shows its gaps by its times
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 
 from shufflecam.core.errors import OutputError, ShufflecamError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.export import record
 from shufflecam.export.background import BackgroundSink
@@ -40,8 +41,8 @@ class _PictureSink:
     def write(self, result: FrameResult) -> None:
         self._writer.write_image(result.frame.image, result.frame.timestamp_s)
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
-        self._writer.close(complete=complete, dropped=dropped)
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        self._writer.close(complete=complete, dropped=dropped, missing=missing)
 
 
 class Recorder:
@@ -137,11 +138,11 @@ class Recorder:
         self._named = False
         return f"recorded {self.files[-1]}"
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish what is open. Raises the first error of a recording that was not raised yet."""
         sink, self._sink = self._sink, None
         if sink is not None:
-            sink.close(complete=complete, dropped=dropped)
+            sink.close(complete=complete, dropped=dropped, missing=missing)
         if self._error is not None:
             raise self._error
 

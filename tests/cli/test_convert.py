@@ -163,6 +163,18 @@ def test_inspect_counts(poses: Path, run_cli) -> None:
     assert not math.isnan(summarize(read_record(poses)).people[1].mean_score)
 
 
+def test_what_is_missing_is_kept_by_convert_and_told_by_inspect(poses: Path, tmp_path: Path, run_cli) -> None:
+    *lines, footer = entries(poses)
+    footer |= {"complete": False, "missing": {"lost": 7, "of_another_version": 1}}
+    poses.write_text("".join(json.dumps(line) + "\n" for line in (*lines, footer)))
+    out = tmp_path / "again.json"
+    assert run_cli("convert", poses, "--format", "shufflecam", "--out", out).returncode == 0
+    again = json.loads(out.read_text())["footer"]
+    assert (again["complete"], again["missing"]) == (False, {"lost": 7})
+    assert json.loads(run_cli("inspect", out, "--json").stdout)["missing"] == {"lost": 7}
+    assert "not whole (missing: 7 lost)" in run_cli("inspect", out).stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [

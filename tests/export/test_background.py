@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from shufflecam.core.errors import OutputError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
 from shufflecam.export.background import BackgroundSink
@@ -30,7 +31,7 @@ class Slow:
             raise OutputError("the disk is full")
         self.seen.append(result.frame.index)
 
-    def close(self, *, complete: bool, dropped: int = 0) -> None:
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         self.closed.append(complete)
 
 

@@ -19,6 +19,7 @@ import pytest
 
 from shufflecam.angles import ANGLES, joint_angles
 from shufflecam.core.errors import OutputError, SourceError, UsageError
+from shufflecam.core.missing import Missing
 from shufflecam.core.protocols import Sink
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FrameResult, Gap, SourceInfo
@@ -27,6 +28,7 @@ from shufflecam.export.coco import image_id
 from shufflecam.export.json import JsonDocumentSink, JsonLinesSink
 from shufflecam.export.open import RecordSink, check_record_target, open_record_sink
 from shufflecam.export.read import read_record
+from shufflecam.export.summary import summarize
 from tests.people import figure, pose_of, result_of
 
 ROOT = Path(__file__).parents[2]  # where the programs below find both packages
@@ -355,6 +357,27 @@ def test_json_lines_are_header_frames_footer() -> None:
     assert [entry["type"] for entry in entries] == ["header", *["frame"] * 4, "footer"]
     assert entries[0] == json.loads(json.dumps(HEADER))
     assert entries[-1] == {"type": "footer", "frames": 4, "dropped": 3, "complete": False}
+
+
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
+def test_what_is_missing_stands_in_the_footer_by_kind_and_nothing_is_complete_then(
+    name: str, tmp_path: Path
+) -> None:
+    sink = open_record_sink(str(tmp_path / name))
+    sink.begin(HEADER)
+    for result in results(2):
+        sink.write(result)
+    sink.close(complete=True, missing=Missing(undecodable=3, unmatched_boxes=1))
+    saved = read_record(tmp_path / name)
+    assert saved.footer() == {
+        "type": "footer",
+        "frames": 2,
+        "dropped": 0,
+        "complete": False,
+        "missing": {"undecodable": 3, "unmatched_boxes": 1},
+    }
+    assert len(list(saved.results())) == 2
+    assert str(summarize(saved).missing) == "3 undecodable, 1 unmatched boxes"
 
 
 def test_the_document_is_one_object_with_a_frame_on_each_line(tmp_path: Path) -> None:
