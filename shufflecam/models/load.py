@@ -15,7 +15,8 @@ from shufflecam.core.errors import WeightsError
 from shufflecam.models.catalogue import POSES, PoseEntry
 from shufflecam.models.fetch import file_sha256
 from shufflecam.models.pickles import read_pickle
-from shufflecam.pose.network import PoseNet
+from shufflecam.models.unwrap import strip_prefixes, unwrap
+from shufflecam.pose.network import HEAD_CHANNELS, PoseNet
 
 FINAL_LAYER = "head.final_layer.weight"
 """Its first dimension is the number of keypoints."""
@@ -23,8 +24,10 @@ FINAL_LAYER = "head.final_layer.weight"
 SHOWN_NAMES = 3
 """Names that an error lists before it only counts."""
 
-_IGNORED = ("data_preprocessor.mean", "data_preprocessor.std")
-"""Of 1.x files: the constants that `pose.crops` has of its own."""
+_COUNTER = ".num_batches_tracked"
+
+_IGNORED = ("data_preprocessor.mean", "data_preprocessor.std", "n_averaged")
+"""Of 1.x files: the constants that `pose.crops` has of its own; of torch's `AveragedModel`: its counter."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,29 +97,23 @@ def _widen(tensor: Tensor) -> Tensor:
 
 
 def read_tensors(path: Path) -> Tensors:
-    """The named tensors in a file: `.safetensors`, a state_dict, or {"state_dict": ..., "meta": ...}.
+    """The named tensors in a file: `.safetensors`, a state_dict, or one in a trainer's wrapping (`unwrap`).
 
     Raises:
         WeightsError: as `read_checkpoint`, or no named tensors are in it.
     """
     content = read_checkpoint(path)
     if isinstance(content, Tensors):
-        return content
-    state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if not isinstance(state, Mapping) or not state:
-        raise WeightsError(f"{path} holds no named tensors: it is not weights of a pose network")
-    strange = [str(name) for name, value in state.items() if not isinstance(value, Tensor)]
-    if strange:
-        raise WeightsError(f"{path} is not weights of a pose network: {_listed(strange)} is no tensor")
-    return Tensors({str(name): value.detach() for name, value in state.items()}, {})
+        return Tensors(strip_prefixes(content.tensors, path), content.metadata)
+    return Tensors(unwrap(content, path), {})
 
 
 def pose_tensors(path: Path) -> Tensors:
-    """As `read_tensors`, by the names of `pose.network.PoseNet` (0.x and 1.x layouts, `module.` prefix)."""
+    """As `read_tensors`, by the names of `pose.network.PoseNet` (0.x and 1.x layouts)."""
     read = read_tensors(path)
     renamed: dict[str, Tensor] = {}
     for name, tensor in read.tensors.items():
-        new = name.removeprefix("module.")
+        new = name
         if new in _IGNORED:
             continue
         if new.startswith("keypoint_head."):
@@ -140,6 +137,15 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str
         WeightsError: tensors are missing, left over, of another shape or kind, or not finite.
     """
     wanted = module.state_dict()
+    # How many batches a norm has seen steers nothing once it is trained, and some exporters leave it out.
+    tensors = {
+        **{
+            name: value
+            for name, value in wanted.items()
+            if name.endswith(_COUNTER) and name.removesuffix(_COUNTER) + ".running_var" in tensors
+        },
+        **tensors,
+    }
     missing = [name for name in wanted if name not in tensors]
     extra = [name for name in tensors if name not in wanted]
     shapes = [
@@ -182,9 +188,19 @@ def load_pose(path: Path, model: PoseEntry) -> PoseNet:
             f"{path} gives {final.shape[0]} keypoints where {model.name} has {keypoints}; {advice}"
         )
     with torch.random.fork_rng(devices=[]):  # building draws random weights: leave the caller's dice alone
-        net = PoseNet(keypoints)
+        net = PoseNet(keypoints, _head_channels(tensors))
     fill(net, tensors, path, f"the network of {model.name}")
     return net.eval()
+
+
+def _head_channels(tensors: Mapping[str, Tensor]) -> tuple[int, int, int]:
+    """Of the three deconvolutions: our own runs may train a narrower head than the published one."""
+    widths = []
+    for place in (0, 3, 6):
+        weight = tensors.get(f"head.deconv_layers.{place}.weight")
+        fits = weight is not None and weight.ndim == 4 and 0 < weight.shape[1] <= HEAD_CHANNELS
+        widths.append(int(weight.shape[1]) if weight is not None and fits else HEAD_CHANNELS)
+    return widths[0], widths[1], widths[2]
 
 
 def describe(path: Path) -> Description:

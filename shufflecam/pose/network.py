@@ -17,6 +17,7 @@ STEM_CHANNELS = 24
 STAGE_CHANNELS = (240, 480, 960)  # width 1.0 with three groups
 STAGE_UNITS = (4, 8, 4)
 HEAD_CHANNELS = 256
+FULL_HEAD = (HEAD_CHANNELS, HEAD_CHANNELS, HEAD_CHANNELS)  # of each deconvolution, as published
 OUTPUT_STRIDE = 4  # the backbone's 32, halved by each of three deconvolutions
 
 
@@ -109,19 +110,19 @@ class ShuffleNetV1(nn.Module):
 class HeatmapHead(nn.Module):
     """Three deconvolutions and a 1x1 convolution: (N, 960, h, w) -> (N, K, 8h, 8w)."""
 
-    def __init__(self, keypoints: int) -> None:
+    def __init__(self, keypoints: int, channels: tuple[int, int, int] = FULL_HEAD) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         c_in = STAGE_CHANNELS[-1]
-        for _ in range(3):
+        for c_out in channels:
             layers += [
-                nn.ConvTranspose2d(c_in, HEAD_CHANNELS, 4, stride=2, padding=1, bias=False),
-                nn.BatchNorm2d(HEAD_CHANNELS),
+                nn.ConvTranspose2d(c_in, c_out, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(c_out),
                 nn.ReLU(inplace=True),
             ]
-            c_in = HEAD_CHANNELS
+            c_in = c_out
         self.deconv_layers = nn.Sequential(*layers)
-        self.final_layer = nn.Conv2d(HEAD_CHANNELS, keypoints, 1)
+        self.final_layer = nn.Conv2d(c_in, keypoints, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.final_layer(self.deconv_layers(x))
@@ -130,10 +131,10 @@ class HeatmapHead(nn.Module):
 class PoseNet(nn.Module):
     """Backbone and head: normalised RGB (N, 3, H, W) -> heatmaps (N, K, H/4, W/4)."""
 
-    def __init__(self, keypoints: int) -> None:
+    def __init__(self, keypoints: int, head_channels: tuple[int, int, int] = FULL_HEAD) -> None:
         super().__init__()
         self.backbone = ShuffleNetV1()
-        self.head = HeatmapHead(keypoints)
+        self.head = HeatmapHead(keypoints, head_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         return self.head(self.backbone(x))

@@ -23,9 +23,7 @@ def build(keypoints: int, head_width: tuple[int, int, int] = FULL_WIDTH) -> Pose
 
     The last layer begins small, so that the first heatmaps are near 0 everywhere.
     """
-    net = PoseNet(keypoints)
-    if head_width != FULL_WIDTH:
-        _narrow(net, keypoints, head_width)
+    net = PoseNet(keypoints, head_width)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
@@ -38,21 +36,6 @@ def build(keypoints: int, head_width: tuple[int, int, int] = FULL_WIDTH) -> Pose
     assert net.head.final_layer.bias is not None
     nn.init.zeros_(net.head.final_layer.bias)
     return net
-
-
-def _narrow(net: PoseNet, keypoints: int, widths: tuple[int, int, int]) -> None:
-    """Put fewer channels in the place of the head's layers; names and order stay."""
-    layers: list[nn.Module] = []
-    channels = STAGE_CHANNELS[-1]
-    for width in widths:
-        layers += [
-            nn.ConvTranspose2d(channels, width, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.ReLU(inplace=True),
-        ]
-        channels = width
-    net.head.deconv_layers = nn.Sequential(*layers)
-    net.head.final_layer = nn.Conv2d(channels, keypoints, 1)
 
 
 def widen(tensors: Mapping[str, Tensor], keypoints: int) -> dict[str, Tensor]:

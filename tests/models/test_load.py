@@ -155,9 +155,14 @@ def test_a_checkpoint_without_named_tensors(tmp_path: Path, content: object) -> 
         load_pose(save(content, tmp_path / "net.pth"), COCO)
 
 
-def test_something_else_among_the_tensors(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="step is no tensor"):
-        load_pose(save({**synthetic_state(17), "step": 3}, tmp_path / "net.pth"), COCO)
+def test_notes_among_the_tensors_do_not_matter(tmp_path: Path) -> None:
+    assert_synthetic(load_pose(save({**synthetic_state(17), "step": 3}, tmp_path / "net.pth"), COCO))
+
+
+def test_a_tensor_that_is_none(tmp_path: Path) -> None:
+    state = {**synthetic_state(17), "head.final_layer.bias": None}
+    with pytest.raises(WeightsError, match=r"1 missing: head\.final_layer\.bias"):
+        load_pose(save(state, tmp_path / "net.pth"), COCO)
 
 
 @pytest.mark.parametrize("kind", ["zip", "older", "safetensors"])
