@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,8 @@ from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
-    from shufflecam.evaluate.coco import BoxSource
+    from shufflecam.evaluate.coco import BoxSource, Result
+    from shufflecam.evaluate.mpii import MpiiPeople
     from shufflecam.models.catalogue import PoseEntry
 
 
@@ -116,6 +118,8 @@ def coco(
     talk = Talk(quiet)
     entry = _entry(model, "coco17")
     data = read_coco(annotations, images, allow_missing=allow_missing)
+    for note in data.notes:
+        talk.note(note)
     source: BoxSource
     if boxes == "gt":
         source = ground_truth_boxes(data)
@@ -128,14 +132,14 @@ def coco(
             detector, det_conf=det_conf, det_size=det_size, max_people=100, device=network["device"]
         )
     else:
-        source = read_detections(Path(boxes), data)
+        source = read_detections(Path(boxes), data, talk.note)
     check_results(target, overwrite)
     estimator, *_ = open_estimator(model, **network)
     with talk.progress("pictures", len(data.pictures)) as meter:
         results = evaluation.predict(estimator, data.pictures, source, batch=batch, on_picture=meter.advance)
-    write_results(target, results)
+    write_results(target, results, data.category_id)
     figures = evaluation.score(results, data, entry.skeleton)
-    _print_coco(figures.as_dict(), entry, data, len(results), boxes)
+    _print_coco(figures.as_dict(), entry, data, results, boxes)
 
 
 @command.command(
@@ -168,7 +172,7 @@ def mpii(
     talk = Talk(quiet)
     entry = _entry(model, "mpii16")
     everybody = evaluation.read_mpii(annotations)
-    people = evaluation.present(everybody, images, allow_missing=allow_missing)
+    people = evaluation.present(everybody, images, allow_missing=allow_missing, on_note=talk.note)
     estimator, *_ = open_estimator(model, **network)
     with talk.progress("people", len(people)) as meter:
         keypoints = evaluation.predict(estimator, people, images, batch=batch, on_person=meter.advance)
@@ -176,8 +180,18 @@ def mpii(
     for group, value in figures.groups.items():
         click.echo(f"{group:<10} {value:.4f}")
     click.echo(f"{'mean':<10} {figures.mean:.4f}\n{'mean@0.1':<10} {figures.mean_strict:.4f}")
-    click.echo(f"people     {len(people)} (left out, no picture: {len(everybody) - len(people)})")
+    click.echo(f"people     {len(people)} (left out, {_left_out_of_mpii(everybody, people)})")
     click.echo(f"published  {entry.published} ({entry.name})")
+
+
+def _left_out_of_mpii(everybody: MpiiPeople, people: MpiiPeople) -> str:
+    counts = {
+        "of the training part": everybody.training,
+        "no joint is annotated": int((~(people.visible > 0).any(axis=1)).sum()),
+        "no size of the head, so no joint is right": int((people.head_sizes <= 0).sum()),
+    }
+    more = "".join(f"; {why}: {count}" for why, count in counts.items() if count)
+    return f"no picture: {len(everybody) - len(people)}{more}"
 
 
 def _entry(model: str, skeleton: str) -> PoseEntry:
@@ -188,6 +202,9 @@ def _entry(model: str, skeleton: str) -> PoseEntry:
         raise UsageError(f"{model} finds {entry.skeleton.name} keypoints; this evaluation needs {skeleton}.")
     return entry
 
+
+MAX_PEOPLE = 20
+"""The surest so many of a picture count in COCO's keypoint evaluation (its maxDets)."""
 
 _ROWS = (
     ("ap", "AP"),
@@ -200,13 +217,23 @@ _ROWS = (
 )
 
 
-def _print_coco(figures: dict[str, float], entry: PoseEntry, data: CocoSet, results: int, boxes: str) -> None:
+def _beyond(results: list[Result]) -> str:
+    """How many of those who were found COCO's evaluation does not look at."""
+    pictures = Counter(result["image_id"] for result in results)
+    more = sum(max(0, found - MAX_PEOPLE) for found in pictures.values())
+    return f" (left out: {more} beyond {MAX_PEOPLE} in a picture)" if more else ""
+
+
+def _print_coco(
+    figures: dict[str, float], entry: PoseEntry, data: CocoSet, results: list[Result], boxes: str
+) -> None:
     from shufflecam.models.catalogue import pose_entry
 
     for key, label in _ROWS:
         click.echo(f"{label:<10} {figures[key]:.4f}")
     click.echo(f"pictures   {len(data.pictures)} (left out, not on disk: {len(data.missing)})")
-    click.echo(f"people     {results} found, boxes: {boxes}")
+    click.echo(f"annotated  {len(data.annotations)} people{data.uncounted()}")
+    click.echo(f"people     {len(results)} found, boxes: {boxes}{_beyond(results)}")
     # Our own weights are held against the published ones of the same network.
     row = pose_entry("coco-256x192") if entry.embedded else entry
     click.echo(f"published  {row.published} ({row.name}: val2017, boxes of a detector with human AP 56.4)")

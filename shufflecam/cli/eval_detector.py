@@ -85,9 +85,11 @@ def detector(
         raise UsageError("--detector none finds nobody to measure; name a detector or a file.")
     talk = Talk(quiet)
     data = read_coco(annotations, images, keypoints=None, allow_missing=allow_missing, boxes_only=True)
+    for note in data.notes:
+        talk.note(note)
     check_results(target, overwrite)
     name, results, figures = _measure(detector, data, talk, settings)
-    write_results(target, results)
+    write_results(target, results, data.category_id)
     columns = [(name, figures)]
     if beside != "none":
         try:
@@ -126,5 +128,5 @@ def _print(columns: list[tuple[str, DetectorFigures]], data: CocoSet) -> None:
         if len(values) == 2 and values[1] > 0:
             line += f"{values[0] / values[1]:>8.3f}"
         click.echo(line)
-    click.echo(f"{'people':<16}{len(data.annotations):>{width}}")
+    click.echo(f"{'people':<16}{len(data.annotations):>{width}}{data.uncounted(keypoints=False)}")
     click.echo(f"{'pictures':<16}{len(data.pictures):>{width}} (left out, not on disk: {len(data.missing)})")

@@ -105,11 +105,12 @@ def check_results(target: Path | None, overwrite: bool) -> None:
     check_writable(target, overwrite)
 
 
-def write_results(target: Path | None, results: list[dict[str, Any]]) -> None:
-    """Write the array, where it is wanted. Raises OutputError."""
+def write_results(target: Path | None, results: list[dict[str, Any]], category_id: int) -> None:
+    """Write the array, where it is wanted, with the annotations' own number of people. Raises OutputError."""
     if target is None:
         return
+    entries = [{**result, "category_id": category_id} for result in results]
     try:
-        target.write_text(json.dumps(results), encoding="utf-8")
+        target.write_text(json.dumps(entries), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {target}: {error.strerror}.") from error

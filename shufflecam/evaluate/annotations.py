@@ -7,7 +7,7 @@ x, y, visibility (0 not annotated, 1 hidden, 2 visible).
 from __future__ import annotations
 
 import json
-import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,30 @@ import numpy as np
 
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.types import Detections
+from shufflecam.evaluate.entries import (
+    AREA_OF_BOX,
+    PERSON_CATEGORY,
+    PersonEntries,
+    check_box,
+    is_number,
+    is_person,
+    keypoint_names,
+    person_categories,
+    read_people,
+    read_pictures,
+)
+from shufflecam.evaluate.lookup import find_annotated
 
-PERSON_CATEGORY = 1
+__all__ = [
+    "PERSON_CATEGORY",
+    "CocoSet",
+    "Picture",
+    "check_size",
+    "ground_truth_boxes",
+    "read_coco",
+    "read_detections",
+    "read_json",
+]
 
 
 @dataclass(frozen=True)
@@ -40,14 +62,29 @@ class CocoSet:
     missing: tuple[str, ...]
     """File names of pictures that the annotations name and the folder lacks."""
     document: dict[str, Any]
-    """The parsed file without the missing pictures and their people: what pycocotools scores against."""
+    """What pycocotools scores against: the people of the pictures that are there, whole and numbered anew."""
     keypoint_names: tuple[str, ...]
     """The file's own names of the K keypoints; empty where it gives none."""
+    person_categories: frozenset[str] = frozenset()
+    """The file's category ids that mean people, as text."""
+    category_id: int = PERSON_CATEGORY
+    """The file's own number of people, for results that are held against the file by others."""
+    notes: tuple[str, ...] = ()
+    """A sentence each about what was left out, or taken otherwise than it stands."""
 
     @property
     def annotations(self) -> list[dict[str, Any]]:
         """The people, one dictionary each, as in the file."""
         return list(self.document["annotations"])
+
+    def uncounted(self, *, keypoints: bool = True) -> str:
+        """Whom the figures leave out, as COCO's evaluation does: " (left out: 2 crowds, ...)", or nothing."""
+        crowds = sum(person["iscrowd"] for person in self.annotations)
+        bare = sum(not (person["num_keypoints"] or person["iscrowd"]) for person in self.annotations)
+        parts = [f"{crowds} crowd" + ("s" if crowds > 1 else "")] if crowds else []
+        if keypoints and bare:
+            parts.append(f"{bare} without keypoints")
+        return f" (left out: {', '.join(parts)})" if parts else ""
 
 
 def read_json(path: Path, what: str) -> Any:
@@ -96,39 +133,66 @@ def read_coco(
             raise UsageError(f"The annotation file {file} has no list {key!r}; COCO's format is expected.")
     if not images.is_dir():
         raise SourceError(f"There is no folder {images}; name the folder with the pictures.")
-    pictures = [_picture(entry, index, file, images) for index, entry in enumerate(document["images"])]
-    known = {picture.id for picture in pictures}
-    if len(known) != len(pictures):
-        raise UsageError(f"Two images of {file} have the same id.")
-    names = _keypoint_names(document)
-    people = [
-        _person(entry, index, file, known, keypoints or len(names) or None)
-        for index, entry in enumerate(document["annotations"])
-        if isinstance(entry, dict) and entry.get("category_id", PERSON_CATEGORY) == PERSON_CATEGORY
+    entries = read_pictures(document["images"], file)
+    found = find_annotated((entry.name for entry in entries), images)
+    people = read_people(document, file, {entry.id for entry in entries}, _joints(document, file, keypoints))
+    there = [
+        Picture(entry.id, found.paths[entry.name], entry.size)
+        for entry in entries
+        if entry.name in found.paths
     ]
-    there = [picture for picture in pictures if picture.path.is_file()]
-    present = {picture.id for picture in there}
-    missing = tuple(picture.path.name for picture in pictures if picture.id not in present)
+    missing = tuple(entry.name for entry in entries if entry.name not in found.paths)
     if missing and not allow_missing:
         raise SourceError(
-            f"{len(missing)} of {len(pictures)} pictures of {file.name} are not in {images} (the first: "
+            f"{len(missing)} of {len(entries)} pictures of {file.name} are not in {images} (the first: "
             f"{missing[0]}); add them, or leave them out with --allow-missing."
         )
     if not there:
-        raise SourceError(f"None of the {len(pictures)} pictures of {file.name} is in {images}.")
-    kept = [person for person in people if person["image_id"] in present]
+        raise SourceError(f"None of the {len(entries)} pictures of {file.name} is in {images}.")
+    present = {picture.id for picture in there}
+    kept = [person for person in people.kept if person["image_id"] in present]
     if not kept:
-        raise SourceError(f"No person is annotated in the pictures of {file}.")
+        why = f"; {people.no_such_category} is none of its categories" if people.no_such_category else ""
+        raise SourceError(f"No person is annotated in the pictures of {file}{why}.")
     if not boxes_only and not any(person["num_keypoints"] > 0 for person in kept):
         raise SourceError(f"No person in {file} has keypoints; instance files without them do not serve.")
     reduced = {
         **document,
         "images": [entry for entry in document["images"] if entry["id"] in present],
         "annotations": kept,
-        "categories": document.get("categories") or [{"id": PERSON_CATEGORY, "name": "person"}],
+        "categories": [{"id": PERSON_CATEGORY, "name": "person"}],
         "info": document.get("info") or {},
     }
-    return CocoSet(file, tuple(there), missing, reduced, names)
+    notes = [found.note(file.name), *_notes(people, file.name, len(people.kept) - len(kept), boxes_only)]
+    categories = person_categories(document, file)
+    return CocoSet(
+        file,
+        tuple(there),
+        missing,
+        reduced,
+        keypoint_names(document, categories),
+        frozenset(categories),
+        people.category_id,
+        tuple(note for note in notes if note),
+    )
+
+
+def _joints(document: dict[str, Any], file: Path, wanted: int | None) -> int | None:
+    """How many keypoints each person has: as wanted, else as the file names them."""
+    return wanted or len(keypoint_names(document, person_categories(document, file))) or None
+
+
+def _notes(people: PersonEntries, name: str, gone: int, boxes_only: bool) -> list[str]:
+    notes = []
+    if others := people.of_other_categories:
+        which = f", the first {people.no_such_category}" if people.no_such_category else ""
+        notes.append(f"left out of {name}: {others} of other categories{which}")
+    if gone:
+        notes.append(f"left out of {name}: {gone} people with their pictures, which are missing")
+    if people.without_area and not boxes_only:
+        what = f"{AREA_OF_BOX} of their boxes' is taken, COCO's own mean"
+        notes.append(f"{people.without_area} people of {name} have no area; {what}")
+    return notes
 
 
 def check_size(picture: Picture, size: tuple[int, int]) -> None:
@@ -157,11 +221,18 @@ def ground_truth_boxes(coco: CocoSet) -> dict[int, Detections]:
     return {key: _detections(value, [float("nan")] * len(value)) for key, value in boxes.items()}
 
 
-def read_detections(path: Path, coco: CocoSet) -> dict[int, Detections]:
+def read_detections(
+    path: Path, coco: CocoSet, on_left_out: Callable[[str], None] = lambda sentence: None
+) -> dict[int, Detections]:
     """Image id -> boxes of a detection file in the published format.
 
     The format: `[{"image_id", "category_id", "bbox": [x, y, w, h], "score"}, ...]`. Boxes of other
     categories than persons and of pictures that are not in `coco` are left out.
+
+    Args:
+        path: the file.
+        coco: the pictures that count.
+        on_left_out: told in a sentence how many boxes were left out.
 
     Raises:
         SourceError: the file cannot be read.
@@ -171,19 +242,31 @@ def read_detections(path: Path, coco: CocoSet) -> dict[int, Detections]:
     if not isinstance(entries, list):
         raise UsageError(f"The detection file {path} is not a list of boxes.")
     wanted = {picture.id for picture in coco.pictures}
+    people = set(coco.person_categories)
     boxes: dict[int, list[list[float]]] = {}
     scores: dict[int, list[float]] = {}
+    others = elsewhere = 0
     for index, entry in enumerate(entries):
         if not isinstance(entry, dict) or not {"image_id", "bbox", "score"} <= entry.keys():
             raise UsageError(f"Entry {index} of {path} lacks image_id, bbox or score.")
-        _check_box(entry["bbox"], f"entry {index} of {path}")
-        if not _is_number(entry["score"]):
+        check_box(entry["bbox"], f"entry {index} of {path}")
+        if not is_number(entry["score"]):
             raise UsageError(f"The score of entry {index} of {path} is not a finite number.")
-        if entry.get("category_id", PERSON_CATEGORY) == PERSON_CATEGORY and entry["image_id"] in wanted:
+        if not isinstance(entry["image_id"], int):
+            raise UsageError(f"The image_id of entry {index} of {path} is not a whole number.")
+        if not is_person(entry, people):
+            others += 1
+        elif entry["image_id"] not in wanted:
+            elsewhere += 1
+        else:
             boxes.setdefault(entry["image_id"], []).append(entry["bbox"])
             scores.setdefault(entry["image_id"], []).append(float(entry["score"]))
     if not boxes:
         raise UsageError(f"No box of {path} belongs to a picture of {coco.file.name}.")
+    if others:
+        on_left_out(f"{others} of {len(entries)} boxes of {path} are of other categories: left out")
+    if elsewhere:
+        on_left_out(f"{elsewhere} of {len(entries)} boxes of {path} are of other pictures: left out")
     return {key: _detections(value, scores[key]) for key, value in boxes.items()}
 
 
@@ -191,68 +274,3 @@ def _detections(boxes_xywh: list[list[float]], scores: list[float]) -> Detection
     boxes = np.array(boxes_xywh, np.float64)
     boxes[:, 2:] += boxes[:, :2]
     return Detections(boxes.astype(np.float32), np.array(scores, np.float32))
-
-
-def _picture(entry: Any, index: int, file: Path, images: Path) -> Picture:
-    if not isinstance(entry, dict) or not isinstance(entry.get("id"), int):
-        raise UsageError(f"Image {index} of {file} has no whole number 'id'.")
-    name = entry.get("file_name")
-    if not isinstance(name, str) or not name:
-        raise UsageError(f"Image {index} of {file} has no 'file_name'.")
-    width, height = entry.get("width"), entry.get("height")
-    size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
-    return Picture(entry["id"], images / name, size)
-
-
-def _person(
-    entry: dict[str, Any], index: int, file: Path, known: set[int], keypoints: int | None
-) -> dict[str, Any]:
-    """The entry with `num_keypoints`, `area`, `iscrowd` and `id` filled in where the file has none."""
-    where = f"annotation {index} of {file}"
-    if entry.get("image_id") not in known:
-        raise UsageError(f"The image_id of {where} is of no image in the file.")
-    _check_box(entry.get("bbox"), where)
-    points = entry.get("keypoints")
-    if points is None:
-        # A person of an instance file: nothing to find, but pycocotools wants the field.
-        points = [0] * 3 * (keypoints or 17)
-    if not isinstance(points, list) or not all(_is_number(value) for value in points):
-        raise UsageError(f"The keypoints of {where} are not a list of finite numbers.")
-    if len(points) % 3 or (keypoints is not None and len(points) != 3 * keypoints):
-        expected = f"{keypoints} x 3" if keypoints else "a multiple of 3"
-        raise UsageError(f"The keypoints of {where} are {len(points)} numbers; {expected} are expected.")
-    visible = sum(value > 0 for value in points[2::3])
-    return {
-        "id": index + 1,
-        "iscrowd": 0,
-        # COCO's own ratio of a person's area to its box, where the file has no segmentation.
-        "area": 0.53 * entry["bbox"][2] * entry["bbox"][3],
-        **entry,
-        "category_id": PERSON_CATEGORY,
-        "keypoints": points,
-        "num_keypoints": visible,
-    }
-
-
-def _keypoint_names(document: dict[str, Any]) -> tuple[str, ...]:
-    categories = document.get("categories")
-    for category in categories if isinstance(categories, list) else []:
-        if isinstance(category, dict) and category.get("id", PERSON_CATEGORY) == PERSON_CATEGORY:
-            names = category.get("keypoints")
-            if isinstance(names, list) and all(isinstance(name, str) for name in names):
-                return tuple(names)
-    return ()
-
-
-def _is_number(value: Any) -> bool:
-    """JSON knows numbers too large for any float, which Python reads as integers: those are none here."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool):
-        return False
-    return abs(value) <= sys.float_info.max
-
-
-def _check_box(box: Any, where: str) -> None:
-    if not isinstance(box, list) or len(box) != 4 or not all(_is_number(value) for value in box):
-        raise UsageError(f"The bbox of {where} is not four finite numbers.")
-    if box[2] <= 0 or box[3] <= 0:
-        raise UsageError(f"The bbox of {where} has no size.")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ import numpy as np
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.skeleton import MPII_16
 from shufflecam.core.types import CropBatch, FloatArray
+from shufflecam.evaluate.lookup import find_annotated
 from shufflecam.pose.crops import normalize, warp_crop
 from shufflecam.pose.estimator import HeatmapEstimator
 from shufflecam.sources.picture import read_picture
@@ -74,6 +75,8 @@ class MpiiPeople:
     """(N, 16) 1 where a joint counts."""
     head_sizes: FloatArray
     """(N,) pixels, the factor 0.6 included."""
+    training: int = 0
+    """How many more the file has that are not for validation."""
 
     def __len__(self) -> int:
         return len(self.images)
@@ -87,6 +90,7 @@ class MpiiPeople:
             self.joints[keep],
             self.visible[keep],
             self.head_sizes[keep],
+            self.training,
         )
 
 
@@ -187,22 +191,39 @@ def score(keypoints: FloatArray, people: MpiiPeople) -> MpiiFigures:
     )
 
 
-def present(people: MpiiPeople, images: Path, *, allow_missing: bool) -> MpiiPeople:
-    """Those whose picture is in the folder.
+def present(
+    people: MpiiPeople,
+    images: Path,
+    *,
+    allow_missing: bool,
+    on_note: Callable[[str], None] = lambda sentence: None,
+) -> MpiiPeople:
+    """Those whose picture is in the folder, with the pictures' names as they are there.
+
+    Args:
+        people: as annotated.
+        images: the folder.
+        allow_missing: leave those without a picture out.
+        on_note: told where names were not taken as they stand.
 
     Raises:
         SourceError: some are not (unless allowed), or none is.
     """
     if not images.is_dir():
         raise SourceError(f"There is no folder {images}; name the folder with the pictures.")
-    there = {name for name in set(people.images) if (images / name).is_file()}
-    missing = sorted(set(people.images) - there)
-    if missing and (not allow_missing or not there):
+    found = find_annotated(people.images, images)
+    missing = sorted(set(people.images) - found.paths.keys())
+    if missing and (not allow_missing or not found.paths):
         raise SourceError(
             f"{len(missing)} of {len(set(people.images))} pictures are not in {images} "
             f"(the first: {missing[0]}); add them, or leave them out with --allow-missing."
         )
-    return people.take([index for index, name in enumerate(people.images) if name in there])
+    if note := found.note("the annotations"):
+        on_note(note)
+    there = people.take([index for index, name in enumerate(people.images) if name in found.paths])
+    # Where a file is elsewhere than its name says; joined to the folder, an absolute path stays what it is.
+    where = {name: str(found.paths[name].absolute()) for name in found.by_end}
+    return replace(there, images=tuple(where.get(name, name) for name in there.images))
 
 
 def _regions(people: MpiiPeople) -> tuple[FloatArray, FloatArray]:
@@ -242,6 +263,7 @@ def _from_joint_self(entries: list[dict[str, Any]]) -> MpiiPeople:
         joints[..., :2],
         _annotated(joints[..., :2]),
         _head_sizes(joints[..., :2]),
+        len(entries) - len(validation),
     )
 
 

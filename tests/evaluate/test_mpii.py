@@ -159,3 +159,14 @@ def test_the_data_at_hand(shared_dir: Path) -> None:
 
 
 _ARRAYS = ("centers", "scales", "joints", "visible", "head_sizes")
+
+
+def test_names_of_another_system_are_found_by_their_ends(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").write_bytes(b"")
+    (tmp_path / "b.jpg").write_bytes(b"")
+    said: list[str] = []
+    named = MpiiPeople(("C:\\mpii\\a.jpg", "b.jpg"), *(getattr(people(), name) for name in _ARRAYS))
+    there = present(named, tmp_path, allow_missing=False, on_note=said.append)
+    assert [(tmp_path / name).name for name in there.images] == ["a.jpg", "b.jpg"]
+    assert all((tmp_path / name).is_file() for name in there.images)
+    assert len(said) == 1
