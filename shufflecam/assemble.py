@@ -45,7 +45,8 @@ def load(
         det_conf: people scored lower are left out; with `track`, who was there a moment ago may score less.
         det_size: the longer side of the detector's input in pixels.
         det_every: look for people every N frames and follow their keypoints in between; None: automatic.
-        rate: frames a second of the source, at which an automatic cadence aims.
+        rate: frames a second of the source: an automatic cadence aims at it, and pictures that are given
+            without a `time` count as coming so fast (None: 30 a second).
         live: whether frames come at their own pace; only then does the machine's speed decide the cadence.
         background: run the detector beside the poses of later frames, so that results depend on timing; None:
             where the source is live and the machine has the cores for it. Never where it runs on every frame.
@@ -117,4 +118,5 @@ def load(
         admission=admission,
         max_people=max_people,
         stats=stats,
+        rate=rate,
     )

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, cast, overload
 
 import numpy as np
 
 from shufflecam.admission import Admission
 from shufflecam.cadence import Cadence, SceneWatch
+from shufflecam.core.arrays import ColorOrder, ImageInput, as_bgr
+from shufflecam.core.errors import UsageError
 from shufflecam.core.protocols import PersonDetector, PoseEstimator, Smoother, Tracker
 from shufflecam.core.skeleton import Skeleton
-from shufflecam.core.types import Detections, Frame, FrameResult, ImageArray, Pose
+from shufflecam.core.types import Detections, Frame, FrameResult, Pose
 from shufflecam.follow import Follower
 from shufflecam.stats import stage
 
@@ -30,6 +32,9 @@ must not cost a detection a frame."""
 DARK_SHARE = 3
 """With nobody in sight, or somebody whose keypoints cannot be followed, the detector runs this many times as
 often as else."""
+
+CALLS_PER_S = 30.0
+"""What pictures that come without a time count as: most cameras and phones give that many a second."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,8 @@ class PoseFinder:
         admission: Admission | None = None,
         max_people: int = 20,
         stats: Stats | None = None,
-        clock: Callable[[], float] = time.perf_counter,
+        clock: Callable[[], float] = perf_counter,
+        rate: float | None = None,
     ) -> None:
         """Join the parts.
 
@@ -76,6 +82,7 @@ class PoseFinder:
             max_people: followed at most.
             stats: where stage times and the detector's runs are counted.
             clock: seconds, for an automatic cadence.
+            rate: pictures a second of calls that tell no time; None: 30.
         """
         self._detector = detector
         self._estimator = estimator
@@ -92,6 +99,8 @@ class PoseFinder:
         self._clock = clock
         self._since_detection: int | None = None
         self._calls = 0
+        self._called_s = -math.inf
+        self._rate = rate or CALLS_PER_S
         self.frames = 0
         """Frames so far."""
         self.detections = 0
@@ -103,11 +112,67 @@ class PoseFinder:
         """Which keypoints, in which order."""
         return self._estimator.skeleton
 
-    def __call__(self, image: ImageArray) -> list[Pose]:
-        """The poses of one picture on its own: (H, W, 3) uint8 BGR, as cv2.imread gives it."""
-        frame = Frame(image, index=self._calls, timestamp_s=float(self._calls))
-        self._calls += 1
-        return list(self.find(frame).poses)
+    @overload
+    def __call__(
+        self, image: ImageInput, *, time: float | None = None, color: ColorOrder = "bgr"
+    ) -> list[Pose]: ...
+
+    @overload
+    def __call__(
+        self,
+        image: Sequence[ImageInput],
+        *,
+        time: Sequence[float] | None = None,
+        color: ColorOrder = "bgr",
+    ) -> list[list[Pose]]: ...
+
+    def __call__(
+        self,
+        image: ImageInput | Sequence[ImageInput],
+        *,
+        time: float | Sequence[float] | None = None,
+        color: ColorOrder = "bgr",
+    ) -> list[Pose] | list[list[Pose]]:
+        """The poses of a picture, or of each of several.
+
+        A finder that follows people (`load(track=True)`) takes pictures in their order, and steadies and
+        loses people by their times.
+
+        Args:
+            image: (H, W, 3) uint8 BGR, as cv2.imread gives it, or whatever else `core.arrays.as_bgr`
+                makes of it; or a list of such.
+            time: the picture's own time in seconds, later than the one before; or one for each of a list.
+                Without it pictures count as coming at the `rate` that the finder was loaded with
+                (30 a second where it was loaded with none).
+            color: order of an array's colour channels, "bgr" or "rgb".
+
+        Returns:
+            A list of poses, empty for an empty picture; of a list of pictures, a list of those.
+
+        Raises:
+            UsageError: the picture's meaning is not clear, it is None, or the time does not rise.
+        """
+        if isinstance(image, (list, tuple)):
+            times = _times(time, len(image))
+            return [self._one(one, at, color) for one, at in zip(image, times, strict=True)]
+        if time is not None and not isinstance(time, (int, float, np.floating, np.integer)):
+            raise UsageError("A list of times belongs to a list of pictures; give one number of seconds.")
+        return self._one(cast("ImageInput", image), time, color)
+
+    def _one(self, image: ImageInput, time: float | None, color: ColorOrder) -> list[Pose]:
+        pixels = as_bgr(image, color)
+        if time is not None and not (math.isfinite(time) and time > self._called_s):
+            raise UsageError(
+                f"The picture's time is {time:g} s and has to be later than the last one, "
+                f"{self._called_s:g} s; load another finder for another video."
+            )
+        if time is None:
+            time = 0.0 if math.isinf(self._called_s) else self._called_s + 1 / self._rate
+        self._called_s = float(time)
+        index, self._calls = self._calls, self._calls + 1
+        if not pixels.size:
+            return []
+        return list(self.find(Frame(pixels, index=index, timestamp_s=self._called_s)).poses)
 
     def find(self, frame: Frame) -> FrameResult:
         """Everybody in `frame`. Call it in the frames' order."""
@@ -254,3 +319,13 @@ class PoseFinder:
             poses = self._follower.take(self._poses(frame, detections), frame.timestamp_s)
             searched = True
         return (self._follower.forget_lost(poses) if searched else poses), detect_s
+
+
+def _times(time: float | Sequence[float] | None, count: int) -> Sequence[float | None]:
+    """A time for each of `count` pictures."""
+    if time is None:
+        return [None] * count
+    if isinstance(time, (int, float)) or len(time) != count:
+        given = "one" if isinstance(time, (int, float)) else len(time)
+        raise UsageError(f"There are {count} pictures and {given} times; give a time for each picture.")
+    return time

@@ -1,0 +1,138 @@
+"""Pictures as programs hand them over -> the one form that everything here works on.
+
+Whatever has one clear meaning is converted; everything else is refused in a sentence that says what
+came, because a network answers garbage with garbage and nobody notices.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol, TypeAlias
+
+import numpy as np
+
+from shufflecam.core.errors import UsageError
+from shufflecam.core.types import ImageArray
+
+
+class ArrayLikeImage(Protocol):
+    """Anything that numpy can look into without a copy, as Pillow's `Image` does."""
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        """Shape, type and place of the pixels, as numpy defines it."""
+
+
+ImageInput: TypeAlias = "np.ndarray[Any, Any] | ArrayLikeImage | None"
+"""What `as_bgr` takes. None belongs to it because `cv2.imread` returns it for a file that it cannot read."""
+
+ColorOrder = Literal["bgr", "rgb"]
+
+DEPTHS = (8, 10, 12, 14, 16)
+"""Bits that cameras and microscopes use of 16."""
+
+ROUNDING = 1e-2
+"""How far floats may leave 0..1: sharpening and resizing overshoot a little."""
+
+WHITE = 255
+"""Behind what is transparent, as files with transparency are read here."""
+
+
+def as_bgr(image: ImageInput, color: ColorOrder = "bgr") -> ImageArray:
+    """One picture as (H, W, 3) uint8 BGR, contiguous.
+
+    Args:
+        image: (H, W, 3) colour, (H, W, 4) with transparency (laid on white), (H, W) or (H, W, 1) grey; or
+            a Pillow image, whose mode says what its channels are. uint8 is taken as it is; floating point is
+            0..1; uint16 is scaled by the smallest of 8, 10, 12, 14 and 16 bits that holds its largest value;
+            other integers have to be within 0..255.
+        color: the order of colour channels in arrays: "bgr" as OpenCV gives them, or "rgb".
+
+    Returns:
+        (H, W, 3) uint8 BGR. The same memory where nothing had to be changed; it is never written to.
+
+    Raises:
+        UsageError: the meaning is not clear; the message says type, shape and what to pass.
+    """
+    if color not in ("bgr", "rgb"):
+        raise UsageError(f"The colour order {color!r} is unknown; it is 'bgr' or 'rgb'.")
+    if image is None:
+        raise UsageError("The picture is None: it could not be read; cv2.imread returns that for a bad path.")
+    if type(image).__module__.partition(".")[0] == "PIL":
+        image, color = _of_pillow(image)
+    if not isinstance(image, np.ndarray):
+        raise UsageError(
+            f"A picture has to be a numpy array (H, W, 3) or a Pillow image; this is {_kind(image)}."
+        )
+    channels = _channels(image)
+    pixels = _eight_bits(image)
+    if channels == 1:
+        pixels = np.broadcast_to(pixels.reshape(*pixels.shape[:2], 1), (*pixels.shape[:2], 3))
+    elif channels == 4:
+        pixels = _on_white(pixels)
+    if color == "rgb" and channels != 1:
+        pixels = pixels[:, :, ::-1]
+    return np.ascontiguousarray(pixels)
+
+
+def _of_pillow(image: Any) -> tuple[Any, ColorOrder]:
+    """A Pillow image as an RGB array: palettes and CMYK mean colours, transparency is laid on white."""
+    if image.mode in ("I;16", "I;16L", "I;16B", "I", "F", "L"):
+        return np.asarray(image), "rgb"
+    transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
+    return np.asarray(image.convert("RGBA" if transparent else "RGB")), "rgb"
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, (str, bytes)) or hasattr(value, "__fspath__"):
+        return f"the path {value!r}, read it first, as with cv2.imread"
+    shape = getattr(value, "shape", None)
+    return f"a {type(value).__module__}.{type(value).__name__}" + (
+        "" if shape is None else f" {tuple(shape)}"
+    )
+
+
+def _channels(image: np.ndarray[Any, Any]) -> int:
+    """1, 3 or 4, or the error that says why it is none of them."""
+    shape = image.shape
+    if len(shape) == 2:
+        return 1
+    if len(shape) == 3 and shape[2] in (1, 3, 4):
+        return int(shape[2])
+    hint = "pass (H, W, 3), (H, W, 4) or (H, W)"
+    if len(shape) == 4:
+        hint = "pass several pictures as a list: list(batch)"
+    elif len(shape) == 3 and shape[0] in (1, 3, 4):
+        hint = "channels come last: image.transpose(1, 2, 0)"
+    raise UsageError(f"An array of shape {shape} and type {image.dtype} is no picture; {hint}.")
+
+
+def _eight_bits(image: np.ndarray[Any, Any]) -> ImageArray:
+    """The same picture in uint8."""
+    if image.dtype == np.uint8 or not image.size:
+        return image.astype(np.uint8, copy=False)
+    what = f"The picture of shape {image.shape} and type {image.dtype}"
+    if image.dtype.kind not in "uif":
+        raise UsageError(f"{what} has no numbers of light in it; pass uint8, uint16 or floats of 0..1.")
+    low, high = image.min(), image.max()
+    if image.dtype.kind == "f":
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise UsageError(f"{what} holds NaN or infinity; replace them, as with numpy.nan_to_num.")
+        if low < -ROUNDING or high > 1 + ROUNDING:
+            raise UsageError(
+                f"{what} goes from {low:.6g} to {high:.6g}, floats have to be 0..1; divide by its white."
+            )
+        scaled: ImageArray = np.rint(image.astype(np.float32, copy=False).clip(0, 1) * 255).astype(np.uint8)
+        return scaled
+    if image.dtype == np.uint16:
+        bits = next(bits for bits in DEPTHS if int(high) < 1 << bits)
+        return np.rint(image * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
+    if low < 0 or high > 255:
+        raise UsageError(f"{what} goes from {low} to {high}, integers have to be 0..255 or uint16.")
+    return image.astype(np.uint8)
+
+
+def _on_white(pixels: ImageArray) -> ImageArray:
+    """(H, W, 4) -> (H, W, 3), the last channel being how much of the picture there is."""
+    share = pixels[:, :, 3:].astype(np.float32) / 255
+    mixed: ImageArray = np.rint(pixels[:, :, :3] * share + WHITE * (1 - share)).astype(np.uint8)
+    return mixed
