@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,7 @@ def command(
     """
     from shufflecam.cli.outputs import (
         check_record_usage,
+        claimed,
         drawer,
         open_record,
         record_header,
@@ -82,7 +84,7 @@ def command(
         written_to,
     )
     from shufflecam.cli.run import raise_if_not_whole, run_pipeline, stop_on_signals
-    from shufflecam.export.pictures import PictureSink, check_pictures
+    from shufflecam.export.pictures import PictureSink, check_pictures, output_name
     from shufflecam.pipeline import Pipeline
     from shufflecam.sources.image import open_images
     from shufflecam.stats import Stats
@@ -100,7 +102,7 @@ def command(
         _earlier_run(out, json_target, record_format) if skip_existing and not overwrite else (None, None)
     )
 
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, ExitStack() as stack:
         source = open_images(
             paths,
             recursive,
@@ -115,6 +117,8 @@ def command(
             inputs = [(picture.name, Path(picture.path)) for picture in source.pictures]
             for _, path in inputs:
                 refuse_same_file(json_target, str(path), "--json")
+            drawn = [] if out is None else [out / output_name(name) for name, _ in inputs]
+            stack.enter_context(claimed(json_target, *drawn))
             if out is not None:
                 check_pictures(out, inputs, overwrite or skip_existing)
             record = open_record(json_target, record_format, overwrite, earlier)

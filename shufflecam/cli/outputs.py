@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,6 +80,20 @@ def record_header(
         **said_of_angles(angles),
         **extra,
     )
+
+
+@contextmanager
+def claimed(*outputs: Path | str | None) -> Iterator[None]:
+    """These outputs (None and "-" are none) are this run's as long as the block lasts.
+
+    Raises:
+        OutputError: another run is writing one of them.
+    """
+    from shufflecam.export.claims import claim
+    from shufflecam.models.catalogue import cache_dir
+
+    with claim((Path(path) for path in outputs if path is not None and path != "-"), cache_dir() / "runs"):
+        yield
 
 
 def said_of_angles(angles: bool) -> dict[str, Any]:

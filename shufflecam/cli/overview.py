@@ -144,11 +144,13 @@ def run_batch(
         UsageError, OutputError: before anything is written.
         What `batch.finish` makes of the reports.
     """
+    from shufflecam.cli.outputs import claimed
+
     records = None if job.json_target is None else Path(job.json_target)
     items = plan(found, job.out, records, job.record_format, job.codec)
     left, reports = skip_existing(items) if skip and not job.overwrite else (items, [])
-    check_outputs(left, job.overwrite or skip)
-    with _overview(talk, left) as view:
+    with claimed(*(path for item in left for path in item.outputs)), _overview(talk, left) as view:
+        check_outputs(left, job.overwrite or skip)
         for report in run(left, replace(job, overwrite=True), finder_options, view.take):
             view.end(report)
             reports.append(report)

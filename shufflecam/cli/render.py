@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -107,7 +107,7 @@ def draw_again(
     Raises:
         UsageError, SourceError, OutputError: in this order, before anything is written.
     """
-    from shufflecam.cli.outputs import DrawnVideoSink, refuse_same_file, written_to
+    from shufflecam.cli.outputs import DrawnVideoSink, claimed, refuse_same_file, written_to
     from shufflecam.cli.run import run_pipeline, stop_on_signals
     from shufflecam.cli.viewing import look_through
     from shufflecam.export.background import BackgroundSink
@@ -121,11 +121,12 @@ def draw_again(
     check_crf(crf, codec)
     refuse_same_file(out, video, "--out")
     refuse_same_file(out, str(poses), "--out")
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, ExitStack() as stack:
         saved = read_record(poses)
         _check_people(people, saved)
         source = open_recorded(video, saved, max_pixels)
         try:
+            stack.enter_context(claimed(out))
             check_writable(out, overwrite)
             saved_poses = SavedPoses(saved, video)
             stop.writing = True

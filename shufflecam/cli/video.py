@@ -200,6 +200,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
     from shufflecam.cli.memory import note_if_short
     from shufflecam.cli.outputs import (
         DrawnVideoSink,
+        claimed,
         drawer,
         open_record,
         record_header,
@@ -225,6 +226,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             check_crop(job.crop, source)
             note_if_short(source.info.size, job.out is not None, talk)
             hints = source.encoding_hints()
+            stack.enter_context(claimed(job.out, job.json_target))
             if job.out is not None:
                 check_writable(job.out, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)

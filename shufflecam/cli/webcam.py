@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,7 +179,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     import cv2  # noqa: F401
 
     from shufflecam.cli.memory import note_if_short
-    from shufflecam.cli.outputs import check_record_usage, open_record, refuse_same_file, written_to
+    from shufflecam.cli.outputs import check_record_usage, claimed, open_record, refuse_same_file, written_to
     from shufflecam.cli.run import raise_if_not_whole, stop_on_signals
     from shufflecam.cli.serve import open_server
     from shufflecam.export.files import check_writable
@@ -210,10 +210,11 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         talk.note(f"{problem}; going on without a window, Ctrl-C ends")
 
     server: LiveServer | None = None
-    with stop_on_signals() as stop:
+    with stop_on_signals() as stop, ExitStack() as stack:
         source = open_live_source(job, talk)
         try:
             note_if_short(source.info.size, job.recording is not None, talk)
+            stack.enter_context(claimed(job.recording, job.json_target))
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)

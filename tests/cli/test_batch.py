@@ -34,6 +34,7 @@ from shufflecam.cli.batch import (
 from shufflecam.cli.overview import remarks, summary
 from shufflecam.cli.video import is_many
 from shufflecam.core.errors import Interrupted, SourceBrokeOff, SourceError, UsageError, WeightsError
+from shufflecam.export.claims import claim
 from shufflecam.sources.paths import VIDEO, PicturePath, find_files
 from tests.cli.conftest import CLIP_FRAMES, cli_environment
 
@@ -326,3 +327,27 @@ def test_two_inputs_with_one_output_are_refused() -> None:
         plan(found, Path("out"), None, "shufflecam")
     with pytest.raises(UsageError, match="would both become"):
         plan([found[0], PicturePath("x/a.mov", "a.mov")], None, Path("out"), "shufflecam")
+
+
+@pytest.mark.parametrize("more", [[], ["--overwrite"], ["--skip-existing"], ["--jobs", "2"]])
+def test_a_folder_where_another_run_is_at_work(
+    folder: Path, solo: list[str], tmp_path: Path, run_cli: Callable, more: list[str]
+) -> None:
+    out = tmp_path / "out"
+    with claim([out / "c.jsonl"], tmp_path / "cache" / "runs"):
+        second = run_cli("video", folder, "--json", out, *more, *solo)
+    assert second.returncode == 1
+    assert f"process {os.getpid()}, is at work on {out / 'c.jsonl'}; wait" in second.stderr
+    assert not out.exists()
+
+
+def test_one_output_that_another_run_is_writing(
+    clip: Path, solo: list[str], tmp_path: Path, run_cli: Callable
+) -> None:
+    record = tmp_path / "a.jsonl"
+    with claim([record], tmp_path / "cache" / "runs"):
+        for command in (["video", clip], ["webcam", "--replay", clip, "--headless"]):
+            second = run_cli(*command, "--json", record, "--overwrite", *solo[:4])
+            assert second.returncode == 1, second.stderr
+            assert "is at work on" in second.stderr
+    assert not record.exists()
