@@ -15,6 +15,7 @@ from shufflecam.core.missing import Missing
 
 if TYPE_CHECKING:
     from shufflecam.core.types import FrameResult
+    from shufflecam.export.image_ids import ImageIds
     from shufflecam.export.open import RecordSink
     from shufflecam.export.read import SavedRecord
 
@@ -88,7 +89,7 @@ def command(
 
     A record that a killed program left is read up to its last whole line.
     """
-    from shufflecam.cli.outputs import refuse_same_file, said_of_angles, written_to
+    from shufflecam.cli.outputs import frames_as_ids, refuse_same_file, said_of_angles, written_to
     from shufflecam.export.read import read_record
 
     talk = Talk(quiet)
@@ -109,10 +110,13 @@ def command(
     saved = read_record(poses)
     with ExitStack() as stack:
         source = None if video is None else stack.enter_context(_recorded(video, saved))
+        ids = _image_ids(saved, image_ids) if kind == "coco" else None
+        if ids is not None and (said := ids.said()):
+            talk.note(said)
         if kind == "trc" and out is not None:
             sink = _trc_sink(saved, out, pixels_per_metre, overwrite=overwrite)
         else:
-            sink = _sink(kind, out, pictures=video is not None, image_ids=image_ids, overwrite=overwrite)
+            sink = _sink(kind, out, pictures=video is not None, image_ids=ids, overwrite=overwrite)
         sink.begin(saved.header | said_of_angles(angles))
         frames = people = 0
         try:
@@ -127,7 +131,8 @@ def command(
                 dropped=dropped if isinstance(dropped, int) else 0,
                 missing=Missing.from_counts(footer.get("missing")),
             )
-    talk.say(f"{frames} frames, {people} poses{written_to(*getattr(sink, 'paths', [out]))}")
+    numbered = frames_as_ids(kind) if ids is None else ""
+    talk.say(f"{frames} frames, {people} poses{written_to(*getattr(sink, 'paths', [out]))}{numbered}")
 
 
 @contextmanager
@@ -161,7 +166,7 @@ def _trc_sink(
 
 
 def _sink(
-    kind: str, out: Path | None, *, pictures: bool, image_ids: Path | None, overwrite: bool
+    kind: str, out: Path | None, *, pictures: bool, image_ids: ImageIds | None, overwrite: bool
 ) -> RecordSink:
     """The writer, its target checked."""
     if kind == "parquet" and out is not None:
@@ -178,20 +183,27 @@ def _sink(
         return LabelMeSink(out, pictures=pictures, overwrite=overwrite)
     from shufflecam.export.open import open_record_sink
 
-    numbers = None if image_ids is None else _numbers(image_ids)
-    return open_record_sink("-" if out is None else str(out), kind, overwrite=overwrite, image_ids=numbers)
+    return open_record_sink("-" if out is None else str(out), kind, overwrite=overwrite, image_ids=image_ids)
+
+
+def _image_ids(saved: SavedRecord, annotations: Path | None) -> ImageIds | None:
+    """The ids of the record's pictures; None for a video, whose frames are numbered."""
+    from shufflecam.export.image_ids import number_pictures
+
+    annotated = {} if annotations is None else _numbers(annotations)
+    names = [str(entry["file"]) for entry in saved.frames() if entry.get("file") is not None]
+    if annotations is not None and not names:
+        raise UsageError(f"--image-ids numbers pictures, and {saved.path} holds none; leave it out.")
+    return number_pictures(names, annotated) if names else None
 
 
 def _numbers(annotations: Path) -> dict[str, int]:
     """File name -> image_id of a COCO annotation file."""
     from shufflecam.evaluate.annotations import read_json
+    from shufflecam.evaluate.entries import read_pictures
 
     document = read_json(annotations, "annotation file")
     images = document.get("images") if isinstance(document, dict) else None
     if not isinstance(images, list):
         raise UsageError(f"{annotations} has no list 'images'; COCO's annotations are expected.")
-    return {
-        str(entry["file_name"]): int(entry["id"])
-        for entry in images
-        if isinstance(entry, dict) and isinstance(entry.get("id"), int) and "file_name" in entry
-    }
+    return {picture.name: picture.id for picture in read_pictures(images, annotations)}

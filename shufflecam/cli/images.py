@@ -81,9 +81,11 @@ def command(
         open_record,
         record_header,
         refuse_same_file,
+        written_files,
         written_to,
     )
     from shufflecam.cli.run import raise_if_not_whole, run_pipeline, stop_on_signals
+    from shufflecam.export.image_ids import number_pictures
     from shufflecam.export.pictures import PictureSink, check_pictures, output_name
     from shufflecam.pipeline import Pipeline
     from shufflecam.sources.image import open_images
@@ -121,13 +123,18 @@ def command(
             stack.enter_context(claimed(json_target, *drawn))
             if out is not None:
                 check_pictures(out, inputs, overwrite or skip_existing)
-            record = open_record(json_target, record_format, overwrite, earlier)
+            image_ids = None
+            if record_format == "coco":
+                image_ids = number_pictures([picture.name for picture in source.pictures])
+            record = open_record(json_target, record_format, overwrite, earlier, image_ids)
             stats = Stats()
             finder = finder_options.load(given, talk, stats)
             stop.writing = True
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
+                if image_ids is not None and (said := image_ids.said()):
+                    talk.note(said)
                 record.begin(record_header(source.info, finder, angles=angles))
                 sinks.append(record)
             if out is not None:
@@ -141,7 +148,8 @@ def command(
                 outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result)
         finally:
             source.close()
-    talk.say(f"{outcome.frames} pictures, {outcome.people} people{written_to(out, json_target)}")
+    written = written_to(out, *written_files(record, json_target))
+    talk.say(f"{outcome.frames} pictures, {outcome.people} people{written}")
     raise_if_not_whole(outcome)
 
 

@@ -16,6 +16,7 @@ from shufflecam.stats import Stats, stage
 if TYPE_CHECKING:
     from shufflecam.core.skeleton import Skeleton
     from shufflecam.core.types import FrameResult, ImageArray, SourceInfo
+    from shufflecam.export.image_ids import ImageIds
     from shufflecam.export.json import EarlierLines
     from shufflecam.export.open import RecordSink
     from shufflecam.export.record import Record
@@ -124,14 +125,30 @@ def check_record_usage(json_target: str | None, record_format: str, angles: bool
 
 
 def open_record(
-    json_target: str | None, record_format: str, overwrite: bool, earlier: EarlierLines | None = None
+    json_target: str | None,
+    record_format: str,
+    overwrite: bool,
+    earlier: EarlierLines | None = None,
+    image_ids: ImageIds | None = None,
 ) -> RecordSink | None:
     """The record's writer, its target checked, nothing written yet; None without `--json`."""
     from shufflecam.export.open import open_record_sink
 
     if json_target is None:
         return None
-    return open_record_sink(json_target, record_format, overwrite=overwrite, earlier=earlier)
+    return open_record_sink(
+        json_target, record_format, overwrite=overwrite, earlier=earlier, image_ids=image_ids
+    )
+
+
+def frames_as_ids(record_format: str) -> str:
+    """What a summary adds about the ids in COCO results of a video; nothing for other formats."""
+    return "; image_id is the frame's number" if record_format == "coco" else ""
+
+
+def written_files(record: RecordSink | None, json_target: str | None) -> list[Path | str | None]:
+    """What the record's writer wrote, for `written_to`: some write more than one file."""
+    return list(getattr(record, "paths", [json_target]))
 
 
 def refuse_same_file(output: Path | str | None, source: str, option: str) -> None:

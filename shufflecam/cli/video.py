@@ -263,8 +263,9 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
 
 
 def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder, talk: Talk) -> None:
-    from shufflecam.cli.outputs import written_to
+    from shufflecam.cli.outputs import frames_as_ids, written_to
 
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     found = f"people in {outcome.with_people} of them{finder.how_often()}"
-    talk.say(f"{outcome.frames} frames at {rate:.1f} fps, {found}{written_to(job.out, job.json_target)}")
+    written = written_to(job.out, job.json_target) + frames_as_ids(job.record_format)
+    talk.say(f"{outcome.frames} frames at {rate:.1f} fps, {found}{written}")

@@ -179,7 +179,14 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     import cv2  # noqa: F401
 
     from shufflecam.cli.memory import note_if_short
-    from shufflecam.cli.outputs import check_record_usage, claimed, open_record, refuse_same_file, written_to
+    from shufflecam.cli.outputs import (
+        check_record_usage,
+        claimed,
+        frames_as_ids,
+        open_record,
+        refuse_same_file,
+        written_to,
+    )
     from shufflecam.cli.run import raise_if_not_whole, stop_on_signals
     from shufflecam.cli.serve import open_server
     from shufflecam.export.files import check_writable
@@ -236,6 +243,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     talk.say(
         f"{outcome.frames} frames at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
         f"{run.latency()}{finder.how_often()}{written_to(*run.recordings(), job.json_target)}"
+        f"{frames_as_ids(job.record_format)}"
     )
     raise_if_not_whole(outcome)
     return outcome

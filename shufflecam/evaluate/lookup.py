@@ -8,12 +8,11 @@ is meant, as long as no second picture could be.
 from __future__ import annotations
 
 import os
-import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
+
+from shufflecam.core.names import ByEnd, parts_of
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,6 @@ def find_annotated(names: Iterable[str], folder: Path) -> Found:
     return Found(paths | by_end, tuple(by_end))
 
 
-def parts_of(name: str) -> list[str]:
-    """Folders and base name, whatever system or address wrote it."""
-    bare = re.sub(r"^(?:[A-Za-z][\w+.-]*://[^/]*|[A-Za-z]:)", "", name.replace("\\", "/"))
-    return [part for part in bare.split("/") if part not in ("", ".", "..")]
-
-
 def _shortened(name: str, folder: Path) -> Path | None:
     """The longest end of the name that is a path below the folder."""
     parts = parts_of(name)
@@ -81,32 +74,16 @@ def _is_file(path: Path) -> bool:
         return False
 
 
-def _alike(part: str) -> str:
-    return unicodedata.normalize("NFC", part).casefold()
-
-
 class _Tree:
-    """All files below a folder, by base name; looked for only once a name is not where it should be."""
+    """All files below a folder; looked for only once a name is not where it should be."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[str, list[Path]] | None = None
+        self._files: ByEnd[Path] | None = None
 
     def find(self, name: str) -> Path | None:
         """The one file that agrees with the name from the end on for the most parts; case is no matter."""
-        wanted = [_alike(part) for part in reversed(parts_of(name))]
-        if not wanted:
-            return None
         if self._files is None:
-            self._files = {}
-            for below, _, files in os.walk(self._folder):
-                for file in files:
-                    self._files.setdefault(_alike(file), []).append(Path(below, file))
-        ranked: dict[int, list[Path]] = {}
-        for path in self._files.get(wanted[0], []):
-            parts = [_alike(part) for part in reversed(path.relative_to(self._folder).parts)]
-            pairs = zip(parts, wanted, strict=False)
-            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-            ranked.setdefault(same, []).append(path)
-        best = ranked[max(ranked)] if ranked else []
-        return best[0] if len(best) == 1 else None
+            files = (Path(below, file) for below, _, names in os.walk(self._folder) for file in names)
+            self._files = ByEnd((path.relative_to(self._folder).as_posix(), path) for path in files)
+        return self._files.find(name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -12,6 +11,7 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.export.coco import CocoSink
 from shufflecam.export.csv import CsvSink
+from shufflecam.export.image_ids import ImageIds
 from shufflecam.export.json import EarlierLines, JsonDocumentSink, JsonLinesSink
 from shufflecam.export.openpose import OpenPoseSink
 from shufflecam.export.record import Record
@@ -71,7 +71,7 @@ def open_record_sink(
     format: str = "shufflecam",
     *,
     overwrite: bool = False,
-    image_ids: Mapping[str, int] | None = None,
+    image_ids: ImageIds | None = None,
     stdout: TextIO | None = None,
     earlier: EarlierLines | None = None,
 ) -> RecordSink:
@@ -81,7 +81,7 @@ def open_record_sink(
         target: a file, a folder for `openpose`, or `-` for standard output (the other formats).
         format: one of `FORMATS`.
         overwrite: whether what exists already may be replaced.
-        image_ids: for `coco`: file name -> image_id of an annotation file.
+        image_ids: for `coco`: the pictures' ids, see `image_ids.number_pictures`; None: as they come.
         stdout: the stream that `-` means; None is `sys.stdout`.
         earlier: what a `.jsonl` of ours holds that is to be gone on with.
 

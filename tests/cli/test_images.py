@@ -126,6 +126,31 @@ def test_other_formats(format: str, pictures: Path, solo: list[str], tmp_path: P
         assert len(done.stdout.splitlines()) == 1 + 17
 
 
+def test_coco_ids_that_names_do_not_tell_are_numbers_with_a_map(
+    pictures: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    for name in ("a.jpg", "b.png"):
+        (pictures / name).rename(pictures / f"cam{name[0]}_000001{name[1:]}")
+    out, record = tmp_path / "out.json", tmp_path / "poses.jsonl"
+    for done in (
+        run_cli("images", pictures, *solo, "--format", "coco", "--json", out),
+        run_cli("images", pictures, *solo, "--json", record),
+        run_cli("convert", record, "--format", "coco", "--out", tmp_path / "again.json"),
+    ):
+        assert done.returncode in (0, 5), done.stderr
+    assert "image_id is each picture's place" in done.stderr
+    names = json.loads((tmp_path / "out.names.json").read_text())["images"]
+    assert len({entry["id"] for entry in names}) == len(names) >= 2
+    assert json.loads((tmp_path / "again.names.json").read_text())["images"] == names
+    assert json.loads((tmp_path / "again.json").read_text()) == json.loads(out.read_text())
+    # The map is a list of pictures as annotations have it.
+    numbered = ["convert", record, "--format", "coco", "--image-ids", tmp_path / "out.names.json"]
+    done = run_cli(*numbered, "--out", tmp_path / "third.json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "third.json").read_text()) == json.loads(out.read_text())
+    assert not (tmp_path / "third.names.json").exists()
+
+
 def test_a_second_run_goes_on_where_the_first_ended(
     pictures: Path, pose_weights: Path, tmp_path: Path, run_cli
 ) -> None:

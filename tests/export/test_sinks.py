@@ -10,9 +10,10 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,8 @@ from shufflecam.core.protocols import Sink
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FrameResult, Gap, SourceInfo
 from shufflecam.export import record
-from shufflecam.export.coco import image_id
+from shufflecam.export.coco import CocoSink
+from shufflecam.export.image_ids import ImageIds, number_pictures
 from shufflecam.export.json import JsonDocumentSink, JsonLinesSink
 from shufflecam.export.open import RecordSink, check_record_target, open_record_sink
 from shufflecam.export.read import read_record
@@ -522,11 +524,12 @@ def test_csv_of_pictures_says_which_and_without_tracking_has_no_id() -> None:
 
 def test_coco_results_are_flat() -> None:
     stream = io.StringIO()
-    sink = open_record_sink("-", "coco", stdout=stream, image_ids={"sub/x.jpg": 77, "y.jpg": 78})
+    files = ("000000000139.jpg", "sub/COCO_val2014_000000000077.jpg", "deep/y 78.jpg")
+    sink = open_record_sink("-", "coco", stdout=stream, image_ids=number_pictures(files))
     sink.begin(PICTURES)
     joints = figure(20, 45, 40)
     joints[4] = np.nan
-    for file in ("000000000139.jpg", "sub/x.jpg", "deep/y.jpg"):
+    for file in files:
         sink.write(result_of([pose_of(joints)], file=file))
     sink.close(complete=True)
     entries = json.loads(stream.getvalue())
@@ -539,18 +542,59 @@ def test_coco_results_are_flat() -> None:
     assert entries[0]["score"] == pytest.approx(0.81)
 
 
-@pytest.mark.parametrize(
-    ("file", "number"),
-    [
-        ("COCO_val2014_000000000042.jpg", 42),
-        ("2017/000000000139.jpg", 139),
-        ("a7b12.png", 12),
-        ("bus.jpg", 5),
-        (None, 5),
-    ],
+def coco_of(target: Path, files: Sequence[str], **options: Any) -> CocoSink:
+    sink = CocoSink(target, **options)
+    sink.begin(PICTURES)
+    for place, file in enumerate(files):
+        people = [] if place == 1 else [pose_of(figure(20, 45, 40))]
+        sink.write(result_of(people, file=file))
+    sink.close(complete=True)
+    return sink
+
+
+AWKWARD = (
+    "cam1_000001.jpg",
+    "cam2_000001.jpg",
+    "photo (1).jpg",
+    "IMG_20240101_120000.jpg",
+    "IMG_20240102_120000.jpg",
+    "00012345678901234567890.jpg",
 )
-def test_image_ids_come_from_the_name(file: str | None, number: int) -> None:
-    assert image_id(result_of([], 5, file=file).frame) == number
+
+
+@pytest.mark.parametrize("ids", [number_pictures(AWKWARD), None])
+def test_which_picture_an_id_is_stands_beside_coco_results(tmp_path: Path, ids: ImageIds | None) -> None:
+    sink = coco_of(tmp_path / "out.json", AWKWARD, image_ids=ids)
+    assert sink.paths == [tmp_path / "out.json", tmp_path / "out.names.json"]
+    assert {entry["image_id"] for entry in json.loads(sink.paths[0].read_text())} == {1, 3, 4, 5, 6}
+    images = json.loads(sink.paths[1].read_text())["images"]
+    assert [(entry["id"], entry["file_name"]) for entry in images] == list(enumerate(AWKWARD, 1))
+    assert all(entry["width"] > 1 and entry["height"] > 1 for entry in images)
+    with pytest.raises(OutputError, match=r"out\.(names\.)?json exists"):
+        CocoSink(tmp_path / "out.json", image_ids=ids)
+    (tmp_path / "out.json").unlink()
+    with pytest.raises(OutputError, match=r"out\.names\.json exists"):
+        coco_of(tmp_path / "out.json", AWKWARD, image_ids=ids)
+
+
+def test_coco_results_say_the_names_themselves_where_nothing_is_beside() -> None:
+    stream = io.StringIO()
+    coco_of(stream, AWKWARD, image_ids=number_pictures(AWKWARD))  # type: ignore[arg-type]
+    entries = json.loads(stream.getvalue())
+    assert {entry["image_id"]: entry["file_name"] for entry in entries} == {
+        number: name for number, name in enumerate(AWKWARD, 1) if number != 2
+    }
+
+
+def test_annotated_pictures_need_no_map_and_videos_have_none(tmp_path: Path) -> None:
+    ids = number_pictures(["a.jpg", "b.jpg"], {"a.jpg": 5, "b.jpg": 3})
+    assert coco_of(tmp_path / "a.json", ["a.jpg", "b.jpg"], image_ids=ids).paths == [tmp_path / "a.json"]
+    sink = open_record_sink(str(tmp_path / "v.json"), "coco")
+    sink.begin(HEADER)
+    sink.write(result_of([pose_of(figure(20, 45, 40))], 7))
+    sink.close(complete=True)
+    assert json.loads((tmp_path / "v.json").read_text())[0]["image_id"] == 7
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.json", "v.json"]
 
 
 def test_pycocotools_loads_it(tmp_path: Path) -> None:

@@ -1,0 +1,45 @@
+"""File names that were right elsewhere: compared from their ends, whatever system, case or Unicode form."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from itertools import takewhile
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+def parts_of(name: str) -> list[str]:
+    """Folders and base name, whichever system or address wrote them; without drive, host, "." and ".."."""
+    bare = re.sub(r"^(?:[A-Za-z][\w+.-]*://[^/]*|[A-Za-z]:)", "", name.replace("\\", "/"))
+    return [part for part in bare.split("/") if part not in ("", ".", "..")]
+
+
+class ByEnd(Generic[T]):
+    """Named things, found by the end of a name."""
+
+    def __init__(self, named: Iterable[tuple[str, T]]) -> None:
+        self._by_base: dict[str, list[tuple[list[str], T]]] = {}
+        for name, thing in named:
+            if key := _from_end(name):
+                self._by_base.setdefault(key[0], []).append((key, thing))
+
+    def find(self, name: str) -> T | None:
+        """The one thing whose name agrees with this one from the end on for the most parts.
+
+        None where there is none, or where several agree as far.
+        """
+        wanted = _from_end(name)
+        ranked: dict[int, list[T]] = {}
+        for key, thing in self._by_base.get(wanted[0], []) if wanted else []:
+            pairs = zip(key, wanted, strict=False)
+            same = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+            ranked.setdefault(same, []).append(thing)
+        best = ranked[max(ranked)] if ranked else []
+        return best[0] if len(best) == 1 else None
+
+
+def _from_end(name: str) -> list[str]:
+    return [unicodedata.normalize("NFC", part).casefold() for part in reversed(parts_of(name))]
