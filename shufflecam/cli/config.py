@@ -8,10 +8,12 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from shufflecam.cli.grouped import NamedCommands
 from shufflecam.core.errors import UsageError
 
 
 @click.group(
+    cls=NamedCommands,
     short_help="Options of your own, and where each comes from.",
     epilog="""\b
 Examples:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.intent import typed
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import Missing
 
@@ -36,20 +37,28 @@ ENDINGS = {
     short_help="Write a record as CSV, Parquet, TRC, OpenPose, COCO, ...",
     epilog="""\b
 Examples:
-  shufflecam convert poses.jsonl --format csv --out poses.csv --angles
-  shufflecam convert poses.jsonl --format trc --out squat.trc --pixels-per-metre 410
+  shufflecam convert poses.jsonl poses.csv --angles
+  shufflecam convert poses.jsonl --out squat.trc --pixels-per-metre 410
   shufflecam convert poses.jsonl --format labelme --video squat.mp4 --out labels/
   shufflecam convert poses.json --format coco --out results.json --image-ids person_keypoints_val2017.json
 """,
 )
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
-@click.option("--format", "kind", type=click.Choice(list(ENDINGS)), required=True, help="What is written.")
+@click.argument("target", metavar="[FILE|DIR]", required=False, type=click.Path(path_type=Path))
 @click.option(
+    "--format",
+    "kind",
+    type=click.Choice(list(ENDINGS)),
+    show_default="by the ending of the file: .csv, .parquet, .trc, .jsonl",
+    help="What is written.",
+)
+@click.option(
+    "-o",
     "--out",
     metavar="FILE|DIR",
     type=click.Path(path_type=Path),
-    help="Where to; openpose and labelme write a folder. Without it csv, coco and shufflecam (in lines) go "
-    "to standard output.",
+    help="Where to, as FILE|DIR behind POSES; openpose and labelme write a folder. Without it csv, coco and "
+    "shufflecam (in lines) go to standard output.",
 )
 @click.option("--angles", is_flag=True, help="Joint angles, in degrees: in csv and parquet a column each.")
 @click.option(
@@ -75,7 +84,8 @@ Examples:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(
     poses: Path,
-    kind: str,
+    target: Path | None,
+    kind: str | None,
     out: Path | None,
     angles: bool,
     image_ids: Path | None,
@@ -93,6 +103,8 @@ def command(
     from shufflecam.export.read import read_record
 
     talk = Talk(quiet)
+    out = _one_target(poses, target, out)
+    kind = kind or _kind_by_ending(poses, out)
     endings = ENDINGS[kind]
     if out is None and kind not in ("shufflecam", "coco", "csv"):
         raise UsageError(f"--format {kind} cannot go to standard output; add --out.")
@@ -133,6 +145,42 @@ def command(
             )
     numbered = frames_as_ids(kind) if ids is None else ""
     talk.say(f"{frames} frames, {people} poses{written_to(*getattr(sink, 'paths', [out]))}{numbered}")
+
+
+def _one_target(poses: Path, target: Path | None, out: Path | None) -> Path | None:
+    """Where to, of the two ways to say it. Raises UsageError where both were taken, or swapped with POSES."""
+    if target is None:
+        return out
+    if out is not None:
+        raise UsageError(f"{target} and --out {out} both say where to; leave one of them out.")
+    if not poses.exists() and target.is_file() and target.suffix.lower() in (".json", ".jsonl"):
+        raise UsageError(f"The record comes first: `{typed('convert', str(target), str(poses))}`")
+    return target
+
+
+BY_ENDING = {".csv": "csv", ".parquet": "parquet", ".trc": "trc", ".jsonl": "shufflecam"}
+"""What a file is written as where no --format is given."""
+
+
+def _kind_by_ending(poses: Path, out: Path | None) -> str:
+    """The format that a file's name says. Raises UsageError where it says none, or several could be meant."""
+    name = str(poses)
+    if out is None:
+        raise UsageError(
+            f"Say what is to be written: `{typed('convert', name, poses.with_suffix('.csv').name)}` for a "
+            "table, or --format and --out for the others."
+        )
+    kind = BY_ENDING.get(out.suffix.lower())
+    if kind is not None:
+        return kind
+    fitting = [kind for kind, endings in ENDINGS.items() if out.suffix.lower() in endings]
+    if not fitting and not out.suffix:
+        fitting = [kind for kind, endings in ENDINGS.items() if not endings]
+    if not fitting:
+        known = ", ".join(BY_ENDING)
+        raise UsageError(f"{out}: no format ends in {out.suffix}; end it in {known}, or add --format.")
+    first = typed("convert", name, str(out), "--format", fitting[0])
+    raise UsageError(f"{out} can be {' or '.join(fitting)}; say which with --format: `{first}`")
 
 
 @contextmanager

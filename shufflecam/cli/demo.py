@@ -40,6 +40,7 @@ Example:
 """,
 )
 @click.option(
+    "-o",
     "--out",
     "folder",
     metavar="DIR",

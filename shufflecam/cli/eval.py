@@ -18,6 +18,7 @@ from shufflecam.cli.eval_options import (
     results_options,
     write_results,
 )
+from shufflecam.cli.grouped import NamedCommands
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def network_options(command: Any) -> Any:
     return command
 
 
-@click.group()
+@click.group(cls=NamedCommands)
 def command() -> None:
     """Measure a network on annotated pictures."""
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import click
+
+from shufflecam.cli.intent import arguments, nearest, typed
+
+HELP_ALL = "--help-all"
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Source": ("--camera", "--replay", "--loop", "--size", "--fps", "--reconnect"),
@@ -27,7 +33,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
         "--model", "--weights", "--flip-test/--no-flip-test", "--decode", "--smooth/--no-smooth",
     ),
     "How it is computed": ("--backend", "--device"),
-    "Otherwise": ("--max-pixels", "--quiet", "--debug", "--help"),
+    "Otherwise": ("--max-pixels", "--quiet", "--debug", "--help", HELP_ALL),
 }  # fmt: skip
 """Title -> options as they are declared, in the order of the help."""
 
@@ -47,12 +53,70 @@ def grouped(options: list[click.Option]) -> list[tuple[str, list[click.Option]]]
 
 
 class GroupedCommand(click.Command):
-    """A command whose `--help` has a title over each group of options."""
+    """A command whose help has a title over each group of options.
+
+    With `essential` `--help` shows those alone, by the names of `key`, and `--help-all` the rest too.
+    """
+
+    def __init__(self, *args: Any, essential: tuple[str, ...] = (), **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.essential = essential
+        self._help_all = _help_all_option()
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Those of the command, and its ways to ask for help."""
+        return [*super().get_params(ctx), self._help_all]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One list for each group."""
+        """One list for each group, or one of the essential options."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
-        for title, part in grouped([option for option in options if not option.hidden]):
+        options = [option for option in options if not option.hidden]
+        if not self.essential or ctx.meta.get(HELP_ALL):
+            parts = grouped([option for option in options if self.essential or key(option) != HELP_ALL])
+        else:
+            named = {key(option): option for option in options}
+            parts = [("Options", [named[name] for name in (*self.essential, "--help", HELP_ALL)])]
+        for title, part in parts:
             rows = [row for row in (option.get_help_record(ctx) for option in part) if row is not None]
             with formatter.section(title):
                 formatter.write_dl(rows)
+
+
+def _help_all_option() -> click.Option:
+    def show(ctx: click.Context, param: click.Parameter, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            ctx.meta[HELP_ALL] = True
+            click.echo(ctx.get_help(), color=ctx.color)
+            ctx.exit()
+
+    return click.Option(
+        [HELP_ALL], is_flag=True, is_eager=True, expose_value=False, callback=show, help="Show every option."
+    )
+
+
+class NamedCommands(click.Group):
+    """A group that says what was probably meant by a command that it does not have."""
+
+    other_words: ClassVar[dict[str, str]] = {}
+    """What somebody may call a command -> the command."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click, with a sentence of our own. Raises click.UsageError."""
+        name = args[0]
+        known = self.list_commands(ctx)
+        if name in known or name.startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        path = " ".join(ctx.command_path.split())
+        near = nearest(name, known, self.other_words)
+        if near is None:
+            choices = ", ".join(known)
+            raise click.UsageError(f"There is no command {name!r} of `{path}`; choose one of {choices}.", ctx)
+        words = arguments()
+        place = len(words) - len(args)  # what stands before belongs to the groups above
+        right = typed(*words[:place], near, *words[place + 1 :]) if words[place : place + 1] == [name] else ""
+        type_that = f" `{right}`" if right else ""
+        raise click.UsageError(
+            f"There is no command {name!r} of `{path}`; did you mean {near}?{type_that}", ctx
+        )

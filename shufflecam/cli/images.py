@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,6 +13,8 @@ import click
 from shufflecam.cli.console import Talk
 from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.cli.grouped import GroupedCommand
+from shufflecam.cli.intent import FOLDER, arguments, kind_of, retyped, typed
+from shufflecam.cli.intent import record_format as record_format_of
 from shufflecam.cli.options import (
     max_pixels_option,
     model_options,
@@ -19,6 +22,7 @@ from shufflecam.cli.options import (
     take_look,
     tracking_options,
 )
+from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ Examples:
 )
 @click.argument("paths", metavar="PATHS...", nargs=-1, required=True)
 @click.option(
+    "-o",
     "--out",
     metavar="DIR",
     type=click.Path(path_type=Path),
@@ -92,12 +97,20 @@ def command(
     from shufflecam.stats import Stats
 
     talk = Talk(quiet)
+    refuse_json_value(json_target, arguments())
+    refuse_videos(paths)
+    record_format = record_format_of(json_target, record_format)
     finder_options = FinderOptions.take(options).for_pictures()
     look = take_look(options)
     if out is None and json_target is None:
-        raise UsageError("Nothing is asked to be written; add --out DIR, or --json, or both.")
-    if out is not None and out.exists() and not out.is_dir():
-        raise UsageError(f"--out {out} is a file; images needs a folder there.")
+        here = [path for path in paths if os.path.lexists(path)] or paths
+        raise UsageError(
+            "Nothing is asked to be written; add --out DIR, or --json, or both: "
+            f"`{retyped('images', *here, add=['--out', FOLDER])}`"
+        )
+    if out is not None and not out.is_dir() and (out.exists() or kind_of(str(out)) == "picture"):
+        right = typed("images", *paths, "--out", FOLDER)
+        raise UsageError(f"--out {out} is a file; images needs a folder there: `{right}`")
     check_record_usage(json_target, record_format, angles)
     given = finder_options.given_boxes()
     earlier, is_done = (

@@ -12,8 +12,10 @@ import click
 
 from shufflecam import __version__
 from shufflecam.cli.console import print_error
+from shufflecam.cli.grouped import HELP_ALL, NamedCommands
+from shufflecam.cli.mistakes import sentence
 from shufflecam.cli.settings import check_variables, defaults, name_variables, read_files
-from shufflecam.core.errors import ShufflecamError
+from shufflecam.core.errors import ShufflecamError, UsageError
 
 COMMANDS = {
     "webcam": "shufflecam.cli.webcam",
@@ -44,6 +46,15 @@ TITLES = {
 }
 """Above which command the list of commands has a title."""
 
+OTHER_COMMANDS = {
+    "camera": "webcam", "cam": "webcam", "live": "webcam", "stream": "webcam", "record": "webcam",
+    "image": "images", "photo": "images", "photos": "images", "picture": "images", "pictures": "images",
+    "movie": "video", "film": "video", "draw": "render", "overlay": "render", "chart": "plot",
+    "check": "doctor", "test": "doctor", "benchmark": "bench", "settings": "config", "info": "inspect",
+    "show": "inspect", "csv": "convert", "weights": "models", "model": "models", "download": "models",
+    "evaluate": "eval", "example": "demo",
+}  # fmt: skip
+"""What somebody may call a command -> the command."""
 
 REPORTED = (
     "torch", "openvino", "onnxruntime", "ultralytics", "opencv-python", "av", "numpy", "click",
@@ -66,8 +77,10 @@ class Commands(Mapping[str, click.Command]):
         return len(COMMANDS)
 
 
-class CommandList(click.Group):
-    """Imports a command's module only when it is asked for."""
+class CommandList(NamedCommands):
+    """Imports a command's module only when it is asked for; an input alone is taken for its command."""
+
+    other_words = OTHER_COMMANDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of `COMMANDS`."""
@@ -76,6 +89,19 @@ class CommandList(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         """The command, or None where there is none of this name."""
         return Commands()[name] if name in COMMANDS else None
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """`shufflecam in.mp4` is `shufflecam video in.mp4`; else it is said what to type."""
+        if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            from shufflecam.cli.bare import command_for
+
+            name = command_for(args)
+            if name is not None:
+                ctx.ensure_object(dict)["arguments"] = [name, *args]
+                return name, self.get_command(ctx, name), args
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One list for each of `TITLES`."""
@@ -145,13 +171,19 @@ def run(args: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments
     try:
-        asks_help = not {"-h", "--help"}.isdisjoint(arguments)
+        asks_help = not {"-h", "--help", HELP_ALL}.isdisjoint(arguments)
         code = cli.main(
-            args=arguments, prog_name="shufflecam", standalone_mode=False, obj={"help": asks_help}
+            args=arguments,
+            prog_name="shufflecam",
+            standalone_mode=False,
+            obj={"help": asks_help, "arguments": arguments},
         )
         code = code or 0
     except click.ClickException as error:
-        error.show()
+        if type(error).__name__ == "NoArgsIsHelpError":  # since click 8.2: its message is the help
+            error.show()
+        else:
+            print_error(UsageError(sentence(error, arguments)), debug)
         code = error.exit_code
     except click.Abort:
         code = 130

@@ -9,6 +9,7 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.fetching import bytes_bar
+from shufflecam.cli.grouped import NamedCommands
 from shufflecam.core.errors import WeightsError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but error
 
 
 @click.group(
+    cls=NamedCommands,
     name="models",
     epilog="""\b
 Fetched files are kept in SHUFFLECAM_CACHE, else in the system's cache folder.

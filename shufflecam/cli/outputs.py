@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shufflecam import __version__
-from shufflecam.core.errors import UsageError
+from shufflecam.core.errors import OutputError, UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.stats import Stats, stage
 
 if TYPE_CHECKING:
+    from shufflecam.cli.console import Talk
     from shufflecam.core.skeleton import Skeleton
     from shufflecam.core.types import FrameResult, ImageArray, SourceInfo
     from shufflecam.export.image_ids import ImageIds
@@ -149,6 +151,60 @@ def frames_as_ids(record_format: str) -> str:
 def written_files(record: RecordSink | None, json_target: str | None) -> list[Path | str | None]:
     """What the record's writer wrote, for `written_to`: some write more than one file."""
     return list(getattr(record, "paths", [json_target]))
+
+
+def check_save_to(folder: Path, talk: Talk, *, is_given: bool, has_keys: bool) -> None:
+    """Make the folder of `--save-to`, and try to write there: the keys come later, and must not fail then.
+
+    Args:
+        folder: where recordings and snapshots go.
+        talk: where a note goes.
+        is_given: whether the user named it; else it is the current folder, and only noted.
+        has_keys: whether anybody can press a key.
+
+    Raises:
+        OutputError: it cannot be made or written.
+    """
+    from shufflecam.export.files import check_writable, reason
+
+    if not is_given and not has_keys:
+        return
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise OutputError(f"--save-to {folder} is a file; name a folder, which is made if need be.")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(
+                f"--save-to {folder}: the folder cannot be made: {reason(error)}; choose another."
+            ) from error
+        check_writable(folder / f".shufflecam-{os.getpid()}", overwrite=True)
+    except OutputError as error:
+        if is_given:
+            raise
+        talk.note(f"the keys r and s cannot save anything here ({error}); give --save-to DIR")
+        return
+    note_little_room([folder / "x"], talk)
+
+
+LITTLE_ROOM = 100e6
+"""Bytes: about two minutes of video in HD."""
+
+
+def note_little_room(targets: Sequence[Path | str | None], talk: Talk) -> None:
+    """Say it where a disk that is written to is nearly full. What fits stays whole, so it is no error yet."""
+    told = set()
+    for target in targets:
+        if target in (None, "-"):
+            continue
+        folder = Path(str(target)).absolute().parent
+        try:
+            free, disk = shutil.disk_usage(folder).free, os.stat(folder).st_dev
+        except OSError:  # there is none yet: whoever makes it says what is wrong
+            continue
+        if free < LITTLE_ROOM and disk not in told:
+            told.add(disk)
+            talk.note(f"only {free / 1e6:.1f} MB are free in {folder}; what does not fit will be missing")
 
 
 def refuse_same_file(output: Path | str | None, source: str, option: str) -> None:

@@ -45,7 +45,9 @@ Examples:
     show_default="who is in most frames",
     help="Whose; see `shufflecam inspect`.",
 )
-@click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="The plot: .png, .svg or .pdf.")
+@click.option(
+    "-o", "--out", metavar="FILE", type=click.Path(path_type=Path), help="The plot: .png, .svg or .pdf."
+)
 @click.option(
     "--html",
     metavar="FILE",

@@ -12,7 +12,9 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.grouped import GroupedCommand
+from shufflecam.cli.intent import kind_of, typed
 from shufflecam.cli.options import max_pixels_option, take_look, with_look
+from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.cli.viewing import encoding_options
 from shufflecam.core.errors import SourceBrokeOff, UsageError
 
@@ -40,11 +42,13 @@ Examples:
 )
 @click.argument("video", metavar="VIDEO", type=click.Path())
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
+@click.argument("target", metavar="[FILE]", required=False, type=click.Path(path_type=Path))
 @click.option(
+    "-o",
     "--out",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    required=True,
+    show_default="FILE behind POSES, or VIDEO-skeleton.mp4 in the current folder",
     help="The video with skeletons (.mp4, .mov or .mkv).",
 )
 @click.option(
@@ -66,7 +70,8 @@ Examples:
 def command(
     video: str,
     poses: Path,
-    out: Path,
+    target: Path | None,
+    out: Path | None,
     people: tuple[int, ...],
     ids: bool,
     boxes: bool,
@@ -82,9 +87,23 @@ def command(
     """
     from shufflecam.cli.run import raise_if_not_whole
 
+    talk = Talk(quiet)
     look = replace(take_look(options), ids=ids, boxes=boxes)
-    outcome = draw_again(video, poses, out, look, frozenset(people), Talk(quiet), **options)
+    if target is not None and out is not None:
+        raise UsageError(f"{target} and --out {out} both say where to; leave one of them out.")
+    if _is_swapped(video, poses):
+        video, poses = str(poses), Path(video)
+        talk.note(f"taken as `{typed('render', video, str(poses))}`: the video comes first")
+    out = target or out
+    if out is None:
+        out = skeleton_path(video, talk, codec=options["codec"], overwrite=options["overwrite"])
+    outcome = draw_again(video, poses, out, look, frozenset(people), talk, **options)
     raise_if_not_whole(outcome)
+
+
+def _is_swapped(video: str, poses: Path) -> bool:
+    """Whether the record stands where the video should, and something that is no record behind it."""
+    return kind_of(video) == "record" and kind_of(str(poses)) != "record" and poses.is_file()
 
 
 def draw_again(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
+from shufflecam.cli.grouped import NamedCommands
 from shufflecam.cli.train_options import check_export, pictures_below, run_options
 from shufflecam.core.errors import OutputError, UsageError
 
@@ -26,7 +27,7 @@ ELSEWHERE = {"detector": "shufflecam.cli.train_detector"}
 """Subcommands with a file of their own, where it is there."""
 
 
-class TrainCommands(click.Group):
+class TrainCommands(NamedCommands):
     """The commands of this file and those of `ELSEWHERE`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -236,7 +237,12 @@ Example:
 )
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
-    "--out", required=True, metavar="FILE", type=click.Path(path_type=Path), help="COCO-format file to write."
+    "-o",
+    "--out",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="COCO-format file to write.",
 )
 @click.option(
     "--teacher",

@@ -17,7 +17,9 @@ def run_options(command: F) -> F:
     """A run in a folder that goes on where it stopped."""
     path = click.Path(path_type=Path)
     options = [
-        click.option("--out", "folder", required=True, metavar="DIR", type=path, help="The run's folder."),
+        click.option(
+            "-o", "--out", "folder", required=True, metavar="DIR", type=path, help="The run's folder."
+        ),
         click.option(
             "--val-every",
             metavar="STEPS",
@@ -45,9 +47,13 @@ def run_options(command: F) -> F:
 
 
 def check_export(target: Path | None) -> None:
-    """Raise UsageError where `--export` cannot be meant."""
+    """Raise UsageError where `--export` cannot be meant, OutputError where it cannot be written."""
+    from shufflecam.export.files import check_writable
+
     if target is not None and target.suffix != ".safetensors":
         raise UsageError(f"--export {target} must end in .safetensors.")
+    if target is not None:
+        check_writable(target, overwrite=True)  # hours later it would be too late
 
 
 def pictures_below(*folders: Path) -> list[Path]:

@@ -15,6 +15,7 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.finder_options import FinderOptions
+from shufflecam.cli.intent import arguments, record_format
 from shufflecam.cli.option_types import TimeType
 from shufflecam.cli.options import (
     max_pixels_option,
@@ -25,6 +26,7 @@ from shufflecam.cli.options import (
 )
 from shufflecam.cli.overview import ManyOptions, many_options, run_many
 from shufflecam.cli.twice import SmoothCommand, found_beforehand, offline_option
+from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.cli.viewing import (
     AUTO,
     check_crop,
@@ -82,9 +84,24 @@ class VideoJob:
 
 @click.command(
     cls=SmoothCommand,
+    essential=(
+        "--out",
+        "--json",
+        "--angles",
+        "--overwrite",
+        "--start",
+        "--end",
+        "--preset",
+        "--model",
+        "--detector",
+        "--style",
+        "--blur-faces",
+        "--quiet",
+    ),
     epilog="""\b
 Examples:
-  shufflecam video squat.mp4 --out squat-skeleton.mp4
+  shufflecam video squat.mp4
+  shufflecam video squat.mp4 --out drawn.mp4 --json squat.jsonl
   shufflecam video match.mp4 --start 1:30 --end 2:00 --json clip.json
   shufflecam video dance.mp4 --smooth offline --out dance-skeleton.mp4
   shufflecam video ceiling.mp4 --rotate auto --crop 0,0,1280,720 --json ceiling.jsonl
@@ -94,10 +111,12 @@ Examples:
 )
 @click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
 @click.option(
+    "-o",
     "--out",
     metavar="FILE|DIR",
     type=click.Path(),
-    help="The video with skeletons (.mp4, .mov or .mkv); of many inputs a folder.",
+    help="The video with skeletons (.mp4, .mov or .mkv); of many inputs a folder. Without it, and without "
+    "--json, INPUT-skeleton.mp4 in the current folder.",
 )
 @many_options
 @click.option("--start", "start_s", metavar="T", type=TimeType(), help="Begin here: seconds, or [H:]MM:SS.")
@@ -126,7 +145,8 @@ def command(
 ) -> None:
     """Draw skeletons into videos, and write their keypoints.
 
-    INPUT is a video file, or - for an encoded stream on standard input. Either --out or --json suffices.
+    INPUT is a video file, or - for an encoded stream on standard input. Alone it becomes
+    INPUT-skeleton.mp4 in the current folder, or the next number where that is there already.
     Sound, timing and orientation are kept; every frame is processed, unless --step says otherwise.
 
     Several inputs, folders and globs need --out DIR (or --json DIR). NAME.mp4, .mov and .mkv keep their
@@ -134,16 +154,22 @@ def command(
     What has its name there is whole: until then it is called NAME.part.mp4, and plays. A video that fails
     does not stop the others, and the exit code is then 5.
     """
+    talk = Talk(quiet)
+    refuse_json_value(options["json_target"], arguments())
+    sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])
+    options["record_format"] = record_format(options["json_target"], options["record_format"])
     finder_options, many = FinderOptions.take(options), ManyOptions.take(options)
     job = VideoJob(
         source=sources[0], out=Path(out) if out is not None else None, look=take_look(options), **options
     )
     if is_many(sources, out, job.json_target):
-        run_many(sources, job, finder_options, many, Talk(quiet))
+        run_many(sources, job, finder_options, many, talk)
         return
     if many.is_asked_for:
         raise UsageError("--skip-existing, --jobs and --cluster are for many videos; give --out a folder.")
-    run_video(job, finder_options, Talk(quiet))
+    if job.out is None and job.json_target is None:
+        job = replace(job, out=skeleton_path(job.source, talk, codec=job.codec, overwrite=job.overwrite))
+    run_video(job, finder_options, talk)
 
 
 def is_many(sources: Sequence[str], out: str | None, json_target: str | None) -> bool:
@@ -202,6 +228,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
         DrawnVideoSink,
         claimed,
         drawer,
+        note_little_room,
         open_record,
         record_header,
     )
@@ -230,6 +257,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             if job.out is not None:
                 check_writable(job.out, job.overwrite)
             record = open_record(job.json_target, job.record_format, job.overwrite)
+            note_little_room([job.out, job.json_target], talk)
             stats = Stats()
             whole = finder_options.load(given, talk, stats, rate=hints["rate"])
             finder, seen = looking_through(whole, job.crop, job.rotate, opened, finder_options, stop, talk)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -15,8 +17,10 @@ from click.core import ParameterSource
 from shufflecam.cli.console import Talk
 from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.cli.grouped import GroupedCommand
+from shufflecam.cli.intent import FOLDER, arguments, kind_of, record_format, typed
 from shufflecam.cli.option_types import AUTO, SizeType
 from shufflecam.cli.options import live_model_options, output_options, take_look, tracking_options
+from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
@@ -69,6 +73,20 @@ class LiveJob:
 
 @click.command(
     cls=GroupedCommand,
+    essential=(
+        "--camera",
+        "--size",
+        "--mirror",
+        "--record",
+        "--json",
+        "--save-to",
+        "--duration",
+        "--replay",
+        "--headless",
+        "--preview",
+        "--serve",
+        "--overwrite",
+    ),
     epilog="""\b
 Examples:
   shufflecam webcam
@@ -139,7 +157,7 @@ Examples:
     metavar="DIR",
     type=click.Path(path_type=Path),
     default=".",
-    help="Where the keys r (recordings) and s (snapshots) put their files; default: here.",
+    help="Where the keys r (recordings) and s (snapshots) put their files, made if need be; default: here.",
 )
 @click.option(
     "--duration",
@@ -166,10 +184,28 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
       k  skeleton / keypoints / on black                      h  help
       + -  threshold                1-9  one person           0  everybody
     """  # noqa: D301 - click wants the real backspace character
+    talk = Talk(quiet)
+    refuse_json_value(options["json_target"], arguments())
+    _take_file(options, talk)
+    options["record_format"] = record_format(options["json_target"], options["record_format"])
     if options["det_every"] is None and options["preset"] == "balanced":
         options["det_every"] = AUTO
     finder_options = FinderOptions.take(options)
-    run_webcam(LiveJob(look=take_look(options), **options), finder_options, Talk(quiet))
+    run_webcam(LiveJob(look=take_look(options), **options), finder_options, talk)
+
+
+def _take_file(options: dict[str, Any], talk: Talk) -> None:
+    """A file as SOURCE is played as a camera. Raises UsageError where it is no video."""
+    name = options["source"]
+    kind = "" if "://" in name else kind_of(name)
+    if kind == "folder":
+        raise UsageError(f"{name} is a folder, not a camera; type: {typed('video', name, '--out', FOLDER)}")
+    if kind in ("picture", "record"):
+        command = ("images", name, "--out", FOLDER) if kind == "picture" else ("inspect", name)
+        raise UsageError(f"{name} is a {kind}, not a camera; type: {typed(*command)}")
+    if options["replay"] is None and options["camera"] is None and (kind == "video" or os.path.isfile(name)):
+        talk.note(f"{name} is a file: played as a camera, as with --replay {shlex.quote(name)}")
+        options["source"], options["replay"] = "0", Path(name)
 
 
 def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
@@ -181,8 +217,10 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     from shufflecam.cli.memory import note_if_short
     from shufflecam.cli.outputs import (
         check_record_usage,
+        check_save_to,
         claimed,
         frames_as_ids,
+        note_little_room,
         open_record,
         refuse_same_file,
         written_to,
@@ -190,7 +228,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     from shufflecam.cli.run import raise_if_not_whole, stop_on_signals
     from shufflecam.cli.serve import open_server
     from shufflecam.export.files import check_writable
-    from shufflecam.export.video import check_video_name
+    from shufflecam.export.video import VIDEO_EXTENSIONS, check_video_name
     from shufflecam.window import display_problem
 
     if job.loop and job.replay is None:
@@ -201,6 +239,8 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
     if job.recording is not None:
         check_video_name(job.recording)
+    if job.save_to.suffix.lower() in VIDEO_EXTENSIONS and not job.save_to.is_dir():
+        raise UsageError(f"--save-to {job.save_to} is a folder's name; for one video: --record {job.save_to}")
     check_record_usage(job.json_target, job.record_format, job.angles and job.serve is None)
     if job.replay is not None:
         refuse_same_file(job.recording, str(job.replay), "--record")
@@ -224,7 +264,10 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
             stack.enter_context(claimed(job.recording, job.json_target))
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
+            has_keys = job.preview or job.serve is not None or not (job.headless or problem)
+            check_save_to(job.save_to, talk, is_given=_is_given("save_to"), has_keys=has_keys)
             record = open_record(job.json_target, job.record_format, job.overwrite)
+            note_little_room([job.recording, job.json_target], talk)
             server = None if job.serve is None else open_server(job.serve, job.host)
             run = _LiveRun(
                 job, source, record, server, in_window=not job.headless and problem is None, talk=talk

@@ -10,8 +10,9 @@ from types import ModuleType
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from shufflecam.cli.grouped import GroupedCommand, grouped, key
+from shufflecam.cli.grouped import HELP_ALL, GroupedCommand, grouped, key
 from shufflecam.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
@@ -92,10 +93,32 @@ def test_help_of_many_options_is_grouped_and_forgets_none(name: str) -> None:
     parts = grouped(shown)
     assert sorted(key(option) for _, part in parts for option in part) == sorted(map(key, shown))
     assert "Options" not in dict(parts), "put the new option into a group: cli/grouped.py"
-    text = command.get_help(click.Context(command, info_name=name))
+    context = click.Context(command, info_name=name)
+    context.meta[HELP_ALL] = True
+    text = command.get_help(context)
     assert [f"{title}:" for title, _ in parts] == re.findall(
         r"^(?:How|What|Which|Source|Otherwise).*:$", text, re.M
     )
+
+
+@pytest.mark.parametrize("name", ["webcam", "video"])
+def test_help_shows_what_people_need_and_names_the_way_to_the_rest(name: str) -> None:
+    command = cli.get_command(click.Context(cli), name)
+    assert isinstance(command, GroupedCommand)
+    assert len(command.essential) == 12
+    runner = CliRunner()
+    short = runner.invoke(command, ["--help"], prog_name=name).output
+    whole = runner.invoke(command, ["--help-all"], prog_name=name).output
+    every = {key(param) for param in command.params if isinstance(param, click.Option) and not param.hidden}
+    assert set(command.essential) < every
+
+    def shown(text: str) -> set[str]:
+        return set(re.findall(r"^  (?:-\w, )?(--[a-z-]+)", text, re.M)) - {"--help", "--help-all"}
+
+    assert shown(short) == set(command.essential)
+    assert shown(whole) == {name.split("/")[0] for name in every}
+    assert "--help-all" in short
+    assert "Examples:" in short
 
 
 def test_the_list_of_commands_is_whole_and_cuts_no_sentence_short() -> None:

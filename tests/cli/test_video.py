@@ -106,7 +106,7 @@ def test_given_boxes_by_frame_number(clip: Path, pose_weights: Path, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "code", "says"),
     [
-        (["CLIP"], 2, "--out"),
+        (["-"], 2, "--out"),
         (["CLIP", "--out", "x.avi"], 2, ".mp4"),
         (["CLIP", "--out", "CLIP"], 2, "input itself"),
         (["CLIP", "--json", "other.mp4"], 2, "put --json last, or write --json -"),

@@ -1,0 +1,139 @@
+"""What was probably meant: what a name names, and the words to type instead."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import click
+
+Kind = Literal["video", "picture", "record", "folder", "camera", "address", ""]
+
+ADDRESS = "ADDRESS"
+"""Stands for a stream's address in what is to be typed: it may hold a password."""
+
+RECORD_ENDINGS = (".json", ".jsonl")
+FOLDER = "skeletons"
+"""What an outputs' folder is called in what is to be typed."""
+
+
+def kind_of(name: str) -> Kind:
+    """What is there under this name, or what would be, by its ending; "" where nobody can tell."""
+    from shufflecam.sources.paths import VIDEO_EXTENSIONS
+    from shufflecam.sources.picture import PICTURE_EXTENSIONS
+
+    if "://" in name:
+        return "address"
+    if name.isdecimal() or name.startswith("/dev/video"):
+        return "" if os.path.isfile(name) else "camera"
+    if os.path.isdir(name):
+        return "folder"
+    ending = Path(name).suffix.lower()
+    if ending in RECORD_ENDINGS:
+        return "record"
+    if ending in VIDEO_EXTENSIONS:
+        return "video"
+    if ending in PICTURE_EXTENSIONS:
+        return "video" if _is_animated(name) else "picture"
+    return ""
+
+
+def _is_animated(name: str) -> bool:
+    """Whether a picture has several moments (GIF, APNG, WebP): it can be taken for a video too."""
+    if Path(name).suffix.lower() not in (".gif", ".png", ".webp", ".avif"):
+        return False
+    from PIL import Image
+
+    try:
+        with Image.open(name) as picture:
+            return getattr(picture, "n_frames", 1) > 1
+    except Exception:  # whoever opens it next says what is wrong with it
+        return False
+
+
+def holds(folder: str) -> tuple[bool, bool]:
+    """Whether there are videos, and whether there are pictures, right in a folder."""
+    from shufflecam.sources.paths import VIDEO_EXTENSIONS
+    from shufflecam.sources.picture import PICTURE_EXTENSIONS
+
+    try:
+        endings = {os.path.splitext(name)[1].lower() for name in os.listdir(folder)}
+    except OSError:
+        return False, False
+    return bool(endings & set(VIDEO_EXTENSIONS)), bool(endings & PICTURE_EXTENSIONS)
+
+
+def typed(*words: str) -> str:
+    """A command line as it is to be typed: names with spaces in quotes, no address in it."""
+    shown = ["shufflecam", *(ADDRESS if "://" in word else word for word in words)]
+    return subprocess.list2cmdline(shown) if sys.platform == "win32" else shlex.join(shown)
+
+
+def arguments() -> list[str]:
+    """What was typed behind `shufflecam`; empty where a command is called from Python."""
+    context = click.get_current_context(silent=True)
+    given = (context.find_root().obj or {}).get("arguments") if context is not None else None
+    return list(given or [])
+
+
+def retyped(*words: str, leave_out: Sequence[str] = (), add: Sequence[str] = ()) -> str:
+    """The command line as it was typed, options included, put right; for the command that `words` begin with.
+
+    Args:
+        words: what is to be typed where nothing was typed, or an option that this command does not have.
+        leave_out: words that go.
+        add: words that come at the end.
+    """
+    given = [word for word in arguments() if word not in leave_out][1:]
+    from shufflecam.cli.main import Commands
+
+    known = {name for param in Commands()[words[0]].params for name in param.opts + param.secondary_opts}
+    if not given or any(
+        word.startswith("-") and word.split("=", 1)[0] not in {*known, "-"} for word in given
+    ):
+        return typed(*words, *add)
+    return typed(words[0], *given, *add)
+
+
+def is_given(name: str) -> bool:
+    """Whether the user gave this parameter: on the command line, in the settings or in the environment."""
+    context = click.get_current_context(silent=True)
+    source = None if context is None else context.get_parameter_source(name)
+    return source not in (None, click.core.ParameterSource.DEFAULT)
+
+
+def nearest(word: str, known: Iterable[str], other_words: dict[str, str] | None = None) -> str | None:
+    """The known word that was probably meant, or None. `other_words`: what other programs call it."""
+    lower = word.lower()
+    if other_words and lower in other_words:
+        return other_words[lower]
+    names = {name.lower(): name for name in known}
+    found = difflib.get_close_matches(lower, [*names, *(other_words or {})], 1, 0.6)
+    if not found:
+        return None
+    return names.get(found[0]) or (other_words or {})[found[0]]
+
+
+def json_ate(words: Sequence[str]) -> str | None:
+    """The command line with `--json` at its end, where it took an input for its value; else None."""
+    for place, word in enumerate(words[:-1]):
+        value = words[place + 1]
+        if word == "--json" and (kind_of(value) in ("video", "picture") or os.path.isfile(value)):
+            if Path(value).suffix.lower() in (*RECORD_ENDINGS, ".csv"):
+                return None
+            return typed(*words[:place], *words[place + 1 :], "--json")
+    return None
+
+
+def record_format(target: str | None, format: str, *, given: bool | None = None) -> str:
+    """What `--format` comes to: `--json x.csv` means csv where no format was given."""
+    given = is_given("record_format") if given is None else given
+    if target is not None and not given and Path(target).suffix.lower() == ".csv":
+        return "csv"
+    return format

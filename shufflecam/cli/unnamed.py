@@ -1,0 +1,165 @@
+"""Outputs that have no option: `video in.mp4` alone, and a second name that can only be the output's."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from shufflecam.cli.console import Talk
+from shufflecam.cli.intent import FOLDER, RECORD_ENDINGS, holds, is_given, json_ate, kind_of, retyped, typed
+from shufflecam.core.errors import UsageError
+
+SUFFIX = "-skeleton"
+
+LONGEST = 240
+"""Bytes of a name that we choose: file systems take 255, and a number and `.part` must fit as well."""
+
+
+def skeleton_path(
+    source: str, talk: Talk, *, codec: str = "h264", overwrite: bool = False, folder: Path | None = None
+) -> Path:
+    """`in-skeleton.mp4` in the current folder, for a video that was given alone; said.
+
+    Args:
+        source: the video.
+        talk: where the name is said.
+        codec: of the output; .mp4, .mov and .mkv keep their ending where they hold it.
+        overwrite: whether a file of that name may be replaced; else the next free number stands behind it.
+        folder: instead of the current one.
+    """
+    from shufflecam.export.encoding import CODECS
+
+    name = Path(source).name
+    ending = Path(name).suffix.lower() if Path(name).suffix.lower() in CODECS[codec].containers else ".mp4"
+    stem = _fitting(Path(name).stem, LONGEST - len(SUFFIX + ending))
+    first = (folder or Path()) / f"{stem}{SUFFIX}{ending}"
+    path, number = first, 1
+    while os.path.lexists(path) and not overwrite:
+        number += 1
+        path = first.with_name(f"{stem}{SUFFIX}-{number}{ending}")
+    if path != first:
+        talk.note(f"{first} exists already; writing {path} (to replace it: --overwrite)")
+    return path
+
+
+def _fitting(stem: str, most: int) -> str:
+    """As much of a name as fits into so many bytes; no letter is cut in two."""
+    while len(os.fsencode(stem)) > most:
+        stem = stem[:-1]
+    return stem
+
+
+def sort_out(
+    sources: Sequence[str], out: str | None, json_target: str | None
+) -> tuple[tuple[str, ...], str | None, str | None]:
+    """The inputs of `video`, `--out` and `--json`, after a look at what the words can mean.
+
+    Behind an input, a name that is not there yet and ends as a video or a record is an output.
+
+    Raises:
+        UsageError: they can mean several things, or something else; what to type is said.
+    """
+    _refuse_other_kinds(sources)
+    inputs = list(sources)
+    there = [_is_there(name) for name in inputs]
+    for ending, named in (("video", out), ("record", json_target)):
+        new = [name for name, is_there in zip(inputs, there, strict=True) if not is_there]
+        new = [name for name in new if name != inputs[0] and _could_be(name, ending)]
+        if named is None and len(new) == 1 and there[0]:
+            at = inputs.index(new[0])
+            inputs, there = inputs[:at] + inputs[at + 1 :], there[:at] + there[at + 1 :]
+            out, json_target = (new[0], json_target) if ending == "video" else (out, new[0])
+    if len(inputs) > 1 and out is None and json_target is None:
+        _refuse_several(inputs)
+    if out is None and json_target is None:
+        name = inputs[0]
+        if os.path.isdir(name) or (glob.has_magic(name) and not os.path.lexists(name)):
+            raise UsageError(
+                f"Nothing is asked to be written; add --out DIR, or --json DIR, or both: "
+                f"`{retyped('video', name, add=['--out', FOLDER])}`"
+            )
+        if name == "-":
+            raise UsageError(
+                "Nothing is asked to be written; add --out FILE.mp4, or --json, or both: "
+                f"`{retyped('video', '-', add=['--out', 'skeleton.mp4'])}`"
+            )
+    return tuple(inputs), out, json_target
+
+
+def _is_there(name: str) -> bool:
+    return name == "-" or os.path.lexists(name) or bool(glob.has_magic(name) and glob.glob(name))
+
+
+def _could_be(name: str, kind: str) -> bool:
+    """Whether an output of `kind` can have this name: a video that can be written, a record or a table."""
+    from shufflecam.export.encoding import VIDEO_EXTENSIONS
+
+    if glob.has_magic(name):
+        return False
+    endings = VIDEO_EXTENSIONS if kind == "video" else (*RECORD_ENDINGS, ".csv")
+    return Path(name).suffix.lower() in endings
+
+
+def _refuse_several(inputs: Sequence[str]) -> None:
+    """Raise UsageError: several inputs need a folder; the second may have been meant as the output."""
+    sentence = (
+        "Several videos need a folder for what is made of them; give --out DIR: "
+        f"`{retyped('video', *inputs, add=['--out', FOLDER])}`"
+    )
+    if len(inputs) == 2 and os.path.isfile(inputs[1]) and _could_be(inputs[1], "video"):
+        replace = retyped("video", inputs[0], leave_out=[inputs[1]], add=["--out", inputs[1], "--overwrite"])
+        sentence += f"; to replace {inputs[1]} by the first one's skeletons: `{replace}`"
+    raise UsageError(sentence)
+
+
+def _refuse_other_kinds(sources: Sequence[str]) -> None:
+    """Raise UsageError where pictures, a camera or a folder of pictures was given to `video`."""
+    kinds = {kind_of(name) for name in sources}
+    if kinds == {"picture"}:
+        are = f"{sources[0]} is a picture" if len(sources) == 1 else "These are pictures"
+        if any(os.path.lexists(name) for name in sources):
+            here = [name for name in sources if os.path.lexists(name)]
+            raise UsageError(f"{are}, not a video; type: {_as_images(here)}")
+    if len(sources) == 1 and kinds == {"camera"} and not os.path.lexists(sources[0]):
+        raise UsageError(f"{sources[0]} is a camera's number; type: {typed('webcam', sources[0])}")
+    if len(sources) == 1 and kinds == {"folder"} and holds(sources[0]) == (False, True):
+        raise UsageError(
+            f"{sources[0]} is a folder of pictures, without a video; type: "
+            f"{typed('images', sources[0], '--out', FOLDER)}"
+        )
+
+
+def _as_images(paths: Sequence[str]) -> str:
+    """What to type for pictures; an --out that was given is a video's name, and does not do."""
+    if is_given("out") or not is_given("json_target"):
+        return typed("images", *paths, "--out", FOLDER)
+    return retyped("images", *paths)
+
+
+def refuse_videos(paths: Sequence[str]) -> None:
+    """Raise UsageError where `images` was given nothing but videos."""
+    from shufflecam.sources.paths import VIDEO_EXTENSIONS
+
+    kinds = {kind_of(path) for path in paths if os.path.lexists(path)}
+    # Not a picture of several moments, which is a picture first of all.
+    if kinds == {"video"} and all(Path(path).suffix.lower() in VIDEO_EXTENSIONS for path in paths):
+        are = f"{paths[0]} is a video" if len(paths) == 1 else "These are videos"
+        several = ["--out", FOLDER] if len(paths) > 1 and not is_given("out") else []
+        raise UsageError(f"{are}, not a picture; type: {retyped('video', *paths, add=several)}")
+    if len(paths) == 1 and kinds == {"folder"} and holds(paths[0]) == (True, False):
+        raise UsageError(
+            f"{paths[0]} is a folder of videos, without a picture; type: "
+            f"{typed('video', paths[0], '--out', FOLDER)}"
+        )
+
+
+def refuse_json_value(target: str | None, words: Sequence[str]) -> None:
+    """Raise UsageError where `--json` took an input for its value; what to type is said."""
+    moved = json_ate(words) if target is not None else None
+    if moved is not None:
+        raise UsageError(
+            f"--json {target}: a record ends in .json or .jsonl; put --json last, or write --json - "
+            f"(`{moved}`)"
+        )
