@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,6 +58,7 @@ def make_clip(
     hflip: bool = False,
     codec: str = "libx264",
     gop: int = 12,
+    pix_fmt: str = "yuv420p",
     rate: Fraction = Fraction(RATE),
     options: dict[str, str] | None = None,
 ) -> Path:
@@ -64,7 +66,7 @@ def make_clip(
     times = times if times is not None else [round(i / rate / TIME_BASE) for i in range(frames)]
     with av.open(str(path), "w", container_options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate)
-        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.gop_size = gop
         if codec == "libx264":
             stream.options.update({"crf": "12", "threads": "1"})
@@ -109,3 +111,45 @@ def packets_positions(path: Path) -> list[tuple[int, int]]:
     """(position, size) in the file of each video packet."""
     with av.open(str(path)) as container:
         return [(p.pos, p.size) for p in container.demux(container.streams.video[0]) if p.size]
+
+
+def video_last(path: Path, clip: Path, first: str = "sound") -> Path:
+    """`clip` in another container, with another stream before its video: "sound", "cover" or "preview"."""
+    with av.open(str(clip)) as source, av.open(str(path), "w") as container:
+        video = source.streams.video[0]
+        if first == "sound":
+            other = container.add_stream("aac" if path.suffix != ".avi" else "mp3", rate=48000, layout="mono")
+        else:
+            other = container.add_stream("mjpeg", rate=1)
+            other.width, other.height, other.pix_fmt = 48, 32, "yuvj420p"
+            other.codec_context.time_base = Fraction(1, RATE)
+        packets = [packet for packet in source.demux(video) if packet.size]
+        copy = container.add_stream_from_template(video)
+        if first == "cover":
+            other.disposition = av.stream.Disposition.attached_pic
+        if first == "sound":
+            for frame in tone_frames(float(packets[-1].dts * packets[-1].time_base)):
+                container.mux(other.encode(frame))
+        else:
+            frame = av.VideoFrame.from_ndarray(number_picture(1, (48, 32)), format="bgr24")
+            frame.pts, frame.time_base = 0, Fraction(1, RATE)
+            container.mux(other.encode(frame))
+        container.mux(other.encode(None))
+        for packet in packets:
+            packet.stream = copy
+            container.mux(packet)
+    return path
+
+
+def without_chunks(avi: bytes, empty: set[int]) -> bytes:
+    """An AVI file of one stream, some of whose chunks are empty now: "as before", say screen recorders."""
+    movi, index = avi.index(b"movi"), avi.index(b"idx1")
+    chunks, entries = b"movi", b""
+    for number in range(struct.unpack_from("<I", avi, index + 4)[0] // 16):
+        kind, flags, offset, size = struct.unpack_from("<4sIII", avi, index + 8 + 16 * number)
+        data = b"" if number in empty else avi[movi + offset + 8 :][:size]
+        entries += struct.pack("<4sIII", kind, flags if data else 0, len(chunks), len(data))
+        chunks += struct.pack("<4sI", kind, len(data)) + data + b"\0" * (len(data) % 2)
+    lists = [(b"LIST", chunks), (b"idx1", entries)]
+    whole = avi[: movi - 8] + b"".join(name + struct.pack("<I", len(data)) + data for name, data in lists)
+    return whole[:4] + struct.pack("<I", len(whole) - 8) + whole[8:]

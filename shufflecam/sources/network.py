@@ -16,6 +16,7 @@ import av
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources.live import OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.pace import Pace
+from shufflecam.sources.reader import video_stream
 from shufflecam.sources.reconnect import Reconnecting
 from shufflecam.sources.upright import ToBgr
 
@@ -81,9 +82,12 @@ class StreamCapture:
                 timeout=(OPEN_TIMEOUT_S, self._read_timeout_s),
                 metadata_errors="replace",
             )
-            if not self._container.streams.video or self._container.streams.video[0].codec_context is None:
-                raise SourceError(f"{self._shown} gives no pictures that can be decoded; check the address.")
-            self._stream = self._container.streams.video[0]
+            try:
+                self._stream = video_stream(self._container, self._shown)
+            except SourceError:
+                raise SourceError(
+                    f"{self._shown} gives no pictures that can be decoded; check the address."
+                ) from None
             self._stream.thread_type = "SLICE"  # threads that hold frames would be latency
             self._until_s = self._known_end()
             if self._until_s is not None and self._url.lower().startswith("http"):
@@ -148,6 +152,8 @@ class StreamCapture:
 
     def _decode(self) -> Iterator[av.VideoFrame]:
         for packet in self._container.demux(self._stream):
+            if not packet.size and packet.dts is not None:
+                continue  # "as before": the decoder would take it for the end
             try:
                 yield from packet.decode()
             except av.error.InvalidDataError:

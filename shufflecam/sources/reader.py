@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 _PLAYLISTS = {"concat", "hls", "dash", "sdp", "rtsp", "tty", "webvtt", "srt", "ass", "subviewer", "lrc"}
 """Demuxers that open further files, or make pictures out of text: none of them is a video file."""
 
+_COVERS = int(av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
+
 _EXACT_INDEX = {"mov", "avi"}
 """Containers whose header counts the pictures of a stream."""
 
@@ -78,7 +80,7 @@ class VideoReader:
         self.container = _open_container(file, name)
         self._formats = set(self.container.format.name.split(","))
         try:
-            self.stream = _video_stream(self.container, name)
+            self.stream = video_stream(self.container, name)
         except SourceError:
             self.container.close()
             raise
@@ -220,6 +222,7 @@ class VideoReader:
             try:
                 packet = next(packets)
             except StopIteration:
+                yield from self._flush()
                 return
             except av.error.InvalidDataError as error:
                 errors += 1
@@ -234,17 +237,19 @@ class VideoReader:
                 yield from self._flush()
                 return
             errors = 0
-            if packet.size:
-                self._mark(packet)
+            if not packet.size:  # "as before" (Theora, AVI), or PyAV's end, which names no stream
+                continue
+            self._mark(packet)
             if packet.stream_index == self.stream.index:
                 yield packet
-            elif self._with_sound and packet.size:
+            elif self._with_sound:
                 self.sound_packets.append(packet)
 
     def _flush(self) -> Iterator[av.Packet]:
         """An empty packet of the stream, without reading: it makes the decoder give what it still holds."""
         packet = av.Packet(0)
         packet.stream = self.stream
+        packet.time_base = self.stream.time_base  # the pictures' times are told in it
         yield packet
 
     def _mark(self, packet: av.Packet) -> None:
@@ -269,6 +274,8 @@ class VideoReader:
                 return None
             start = (self.stream.start_time or 0) * self.stream.time_base
             missing = start + self.stream.duration * self.stream.time_base - self._reached
+            if self._whole and self._read:  # AVI may count in shorter steps than it has pictures
+                frame_s = max(frame_s, (self._reached - start) / self._read)
             return missing if missing > 2 * frame_s else None
         if self._formats & _TRUE_DURATION and self.container.duration:
             missing = self.start + Fraction(self.container.duration, av.time_base) - self._reached
@@ -345,17 +352,21 @@ def _why_not_open(file: BinaryIO, name: str, error: Exception) -> str:
     return f"{name} is not a video that can be read ({reason}); give an .mp4, .mov, .mkv, .avi or .webm file."
 
 
-def _video_stream(container: Any, name: str) -> Any:
-    real = [
-        s for s in container.streams.video if not int(s.disposition) & int(av.stream.Disposition.attached_pic)
-    ]
+def video_stream(container: Any, name: str) -> Any:
+    """The stream that is the video: no cover, and no preview where there is something that moves.
+
+    Raises:
+        SourceError: there is none, or none that can be decoded.
+    """
+    real = [s for s in container.streams.video if not int(s.disposition) & _COVERS]
     if not real:
         inside = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise SourceError(f"{name} has no video in it (only {inside}); give a file with pictures.")
-    best = container.streams.best("video")
-    stream = best if best in real else real[0]
-    if stream.codec_context is None:
+    known = [s for s in real if s.codec_context is not None]
+    if not known:
         raise SourceError(
             f"{name} uses a video codec that cannot be decoded here; convert it to H.264 first."
         )
-    return stream
+    moving = [s for s in known if s.frames != 1] or known
+    best = container.streams.best("video")
+    return best if best in moving else max(moving, key=lambda s: s.codec_context.width)

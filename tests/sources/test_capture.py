@@ -18,7 +18,17 @@ import pytest
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
 from shufflecam.sources import open_video
 from shufflecam.sources.stdin import SecondReader, index_comes_last
-from tests.clips import RATE, corners, make_clip, packets_positions, read_number, tone_frames, video_times
+from tests.clips import (
+    RATE,
+    corners,
+    make_clip,
+    packets_positions,
+    read_number,
+    tone_frames,
+    video_last,
+    video_times,
+    without_chunks,
+)
 
 CONTAINERS = ["plain.mp4", "index_last.mp4", "vfr.mp4", "plain.mkv", "plain.avi", "plain.ts", "plain.webm"]
 
@@ -36,6 +46,41 @@ def test_every_picture_once_in_order_with_its_own_time(small_clips: Path, name: 
     assert source.info.size == (96, 64)
     if name != "vfr.mp4":
         assert source.info.fps == RATE
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])
+@pytest.mark.parametrize("first", ["sound", "cover", "preview"])
+def test_the_video_may_be_any_stream(tmp_path: Path, suffix: str, first: str) -> None:
+    if suffix == "avi" and first == "cover":
+        pytest.skip("AVI has no covers")
+    clip = make_clip(tmp_path / "video.mp4", codec="mpeg4" if suffix == "avi" else "libx264")
+    path = video_last(tmp_path / f"{first}.{suffix}", clip, first)
+    source = open_video(path)
+    assert [read_number(frame.image) for frame in source.frames()] == list(range(40))
+    assert source.info.size == (96, 64)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts"])
+def test_one_picture_behind_the_sound_is_given(tmp_path: Path, suffix: str) -> None:
+    path = video_last(tmp_path / f"one.{suffix}", make_clip(tmp_path / "video.mp4", 1))
+    assert len(list(open_video(path).frames())) == 1
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "ts", "mkv"])
+def test_the_sound_may_come_first_on_standard_input(tmp_path: Path, plain_clip: Path, suffix: str) -> None:
+    path = video_last(tmp_path / f"sound.{suffix}", plain_clip)
+    out = subprocess.run(
+        [sys.executable, "-c", READ_STDIN], capture_output=True, check=True, input=path.read_bytes()
+    ).stdout
+    assert out.split()[0] == b"40"
+
+
+def test_packets_that_say_as_before_are_no_damage(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.avi", codec="mjpeg", pix_fmt="yuvj420p")
+    whole = without_chunks(clip.read_bytes(), {7, 20, 21})
+    (tmp_path / "still.avi").write_bytes(whole)
+    numbers = [read_number(frame.image) for frame in open_video(tmp_path / "still.avi").frames()]
+    assert numbers == [number for number in range(40) if number not in (7, 20, 21)]
 
 
 def test_first_time_may_be_other_than_zero(vfr_clip: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import socket
 import threading
@@ -15,7 +16,7 @@ from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources import open_live, open_stream
 from shufflecam.sources.live import LatestFrames
 from shufflecam.sources.network import StreamCapture, is_url, without_secrets
-from tests.clips import read_number
+from tests.clips import read_number, video_last
 from tests.sources.mjpeg_server import serve
 from tests.sources.rtsp_server import serve_rtsp
 
@@ -130,6 +131,19 @@ def test_a_file_on_a_server_plays_at_its_own_pace_to_its_end(small_clips: Path) 
     assert time.monotonic() - began > 39 / 30 - 0.05
     server.shutdown()
     server.server_close()
+
+
+@pytest.mark.parametrize(("suffix", "first"), [("mp4", "sound"), ("mp4", "preview"), ("ts", "sound")])
+def test_the_video_may_be_any_stream(tmp_path: Path, plain_clip: Path, suffix: str, first: str) -> None:
+    path = video_last(tmp_path / f"{first}.{suffix}", plain_clip, first)
+    capture = StreamCapture(str(path))
+    capture.open()
+    numbers = []
+    with contextlib.suppress(SourceBrokeOff):  # a transport stream has no end
+        while (grabbed := capture.grab()) is not None:
+            numbers.append(read_number(grabbed.to_image()))
+    capture.close()
+    assert numbers == list(range(40))
 
 
 def test_rtsp_pictures_come_through_and_the_end_is_said() -> None:

@@ -12,7 +12,7 @@ from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources import ReplaySource
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.replay import ReplayCapture
-from tests.clips import corners, make_clip, read_number
+from tests.clips import corners, make_clip, read_number, video_last
 
 
 class Ahead(threading.Event):
@@ -88,6 +88,17 @@ def test_it_begins_where_it_is_told(plain_clip: Path) -> None:
         numbers.append(read_number(grabbed.to_image()))
     capture.close()
     assert numbers == list(range(30, 40))
+
+
+@pytest.mark.parametrize("first", ["sound", "preview"])
+def test_the_video_may_be_any_stream(tmp_path: Path, plain_clip: Path, first: str) -> None:
+    capture = ReplayCapture(str(video_last(tmp_path / "last.mp4", plain_clip, first)))
+    capture.open()
+    numbers = []
+    while (grabbed := capture.grab()) is not None:
+        numbers.append(read_number(grabbed.to_image()))
+    capture.close()
+    assert numbers == list(range(40))
 
 
 def test_scaled_and_upright(rotated_clip: Path) -> None:
