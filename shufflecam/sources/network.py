@@ -14,8 +14,9 @@ from urllib.parse import urlsplit
 import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
-from shufflecam.sources.live import OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
+from shufflecam.sources.live import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.pace import Pace
+from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch
 from shufflecam.sources.reader import video_stream
 from shufflecam.sources.reconnect import Reconnecting
 from shufflecam.sources.upright import ToBgr
@@ -32,6 +33,12 @@ _SILENT_CONNECTION_S = 5.0
 
 _END_SLACK_S = 2.0
 """A recording may end so long before its server says: times are rounded, and sound lasts longer."""
+
+_SEGMENTED = {"hls", "dash"}
+"""Containers that arrive a segment at a time."""
+
+_SEGMENT_TIMEOUT_S = 30.0
+"""Silence between two segments is no trouble: six seconds of it are usual, ten not rare."""
 
 _SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"})
 
@@ -52,8 +59,14 @@ def without_secrets(url: str) -> str:
 class StreamCapture:
     """A `Capture` over PyAV."""
 
-    def __init__(self, url: str, read_timeout_s: float = STALL_TIMEOUT_S) -> None:
+    def __init__(
+        self,
+        url: str,
+        read_timeout_s: float = STALL_TIMEOUT_S,
+        on_notice: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._url, self._shown = url, without_secrets(url)
+        self._on_notice = on_notice
         self._read_timeout_s = read_timeout_s
         self._container: Any = None
         self._stream: Any = None
@@ -61,6 +74,8 @@ class StreamCapture:
         self._first: av.VideoFrame | None = None
         self._stopped = threading.Event()
         self._pace: Pace | None = None
+        self._watch: BurstWatch | None = None
+        self._buffered: BufferedPackets | None = None
         self._until_s: float | None = None
         self._last_s = 0.0
         self.size = (0, 0)
@@ -76,12 +91,11 @@ class StreamCapture:
         if self._url.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # UDP loses packets, and pictures with them
         try:
-            self._container = av.open(
-                self._url,
-                options=options,
-                timeout=(OPEN_TIMEOUT_S, self._read_timeout_s),
-                metadata_errors="replace",
-            )
+            self._container = self._connect(options, self._read_timeout_s)
+            segmented = bool(set(self._container.format.name.split(",")) & _SEGMENTED)
+            if segmented and self._read_timeout_s < _SEGMENT_TIMEOUT_S:
+                self._container.close()
+                self._container = self._connect(options, _SEGMENT_TIMEOUT_S)
             try:
                 self._stream = video_stream(self._container, self._shown)
             except SourceError:
@@ -92,7 +106,11 @@ class StreamCapture:
             self._until_s = self._known_end()
             if self._until_s is not None and self._url.lower().startswith("http"):
                 self._pace = Pace(self._stopped)  # comes as fast as the network; RTSP has a pace of its own
-            self._frames = self._decode()
+            if segmented and self._pace is None:
+                self._play_buffered()
+            else:
+                self._frames = self._decode(self._container.demux(self._stream))
+                self._watch = BurstWatch() if self._has_times() else None
             self._first = next(self._frames, None)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             raise SourceError(
@@ -106,6 +124,14 @@ class StreamCapture:
         # Multipart MJPEG has no rate: ffmpeg then says 25.
         told = rate and 0 < rate <= 240 and self._container.format.name != "mpjpeg"
         self.fps = Fraction(rate) if told else None
+
+    def _connect(self, options: dict[str, str], read_timeout_s: float) -> Any:
+        return av.open(
+            self._url,
+            options=options,
+            timeout=(OPEN_TIMEOUT_S, read_timeout_s),
+            metadata_errors="replace",
+        )
 
     def grab(self) -> Grabbed | None:
         """The next picture, as it comes; None at the end of a file on a server.
@@ -128,19 +154,48 @@ class StreamCapture:
             raise SourceBrokeOff(self._ended())
         if picture.pts is not None:
             self._last_s = float(picture.pts * picture.time_base)
-            if self._pace is not None:
-                self._pace.wait(self._last_s)
+            self._wait_for(self._last_s)
         to_bgr = self._to_bgr
         return Grabbed(lambda: to_bgr(picture), time.monotonic())
 
     def close(self) -> None:
         """Disconnect."""
-        if self._container is not None:
+        if self._buffered is not None:
+            self._buffered.stop()
+            self._buffered.join(JOIN_S)
+        elif self._container is not None:
             self._container.close()
 
     def interrupt(self) -> None:
         """End a wait for a picture's time; a read ends at its own timeout."""
         self._stopped.set()
+        if self._buffered is not None:
+            self._buffered.stop()
+
+    def _has_times(self) -> bool:
+        """Whether the pictures' times are the sender's: the reader makes those of multipart MJPEG up."""
+        return self._pace is None and self._container.format.name != "mpjpeg"
+
+    def _wait_for(self, moment_s: float) -> None:
+        """Return when the picture of this moment is to be shown."""
+        if self._pace is not None:
+            self._pace.wait(moment_s)
+        elif self._buffered is not None:
+            self._buffered.wait_for(moment_s, self._stopped, self._say_delay)
+        elif self._watch is not None and self._watch.update(time.monotonic(), moment_s):
+            self._watch = None
+            self._play_buffered()
+
+    def _say_delay(self, delay_s: float) -> None:
+        self._on_notice(
+            f"The stream {self._shown} comes in bursts; it is played at its own pace, {delay_s:.1f} s behind"
+        )
+
+    def _play_buffered(self) -> None:
+        """From now on read ahead in another thread, and play at the stream's own pace."""
+        assert self._container is not None
+        self._buffered = BufferedPackets(self._container.demux(self._stream), self._container.close)
+        self._frames = self._decode(self._buffered.packets(self._read_timeout_s + MAX_DELAY_S))
 
     def _ended(self) -> str:
         return f"The stream {self._shown} ended: the other side closed the connection."
@@ -150,8 +205,8 @@ class StreamCapture:
         whole = self._container
         return float((whole.start_time or 0) + whole.duration) / av.time_base if whole.duration else None
 
-    def _decode(self) -> Iterator[av.VideoFrame]:
-        for packet in self._container.demux(self._stream):
+    def _decode(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
+        for packet in packets:
             if not packet.size and packet.dts is not None:
                 continue  # "as before": the decoder would take it for the end
             try:
@@ -175,7 +230,9 @@ def open_stream(
     """
     read_timeout_s = min(STALL_TIMEOUT_S, _SILENT_CONNECTION_S) if reconnect_s else STALL_TIMEOUT_S
     return LatestFrames(
-        Reconnecting(lambda: StreamCapture(url, read_timeout_s), reconnect_s),
+        Reconnecting(
+            lambda: StreamCapture(url, read_timeout_s, on_notice or (lambda text: None)), reconnect_s
+        ),
         without_secrets(url),
         "stream",
         on_notice=on_notice,
