@@ -108,6 +108,11 @@ class PoseFinder:
         self.identity = identity
 
     @property
+    def smooths(self) -> bool:
+        """Whether poses come with smoothed keypoints."""
+        return self._smoother is not None
+
+    @property
     def skeleton(self) -> Skeleton:
         """Which keypoints, in which order."""
         return self._estimator.skeleton

@@ -75,6 +75,11 @@ class ViewFinder:
         self._view = view
 
     @property
+    def smooths(self) -> bool:
+        """As the finder's."""
+        return self._finder.smooths
+
+    @property
     def skeleton(self) -> Skeleton:
         """As the finder's."""
         return self._finder.skeleton

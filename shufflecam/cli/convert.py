@@ -62,6 +62,13 @@ Examples:
 )
 @click.option("--angles", is_flag=True, help="Joint angles, in degrees: in csv and parquet a column each.")
 @click.option(
+    "--smoothed/--raw",
+    "smoothed",
+    default=None,
+    help="Keypoints and angles as they were drawn, or as they were found. Without it csv, parquet and trc "
+    "have them as drawn, the formats that are for scoring and labelling as found; shufflecam keeps both.",
+)
+@click.option(
     "--image-ids",
     metavar="FILE",
     type=click.Path(path_type=Path),
@@ -88,6 +95,7 @@ def command(
     kind: str | None,
     out: Path | None,
     angles: bool,
+    smoothed: bool | None,
     image_ids: Path | None,
     video: str | None,
     pixels_per_metre: float | None,
@@ -100,6 +108,7 @@ def command(
     A record that a killed program left is read up to its last whole line.
     """
     from shufflecam.cli.outputs import frames_as_ids, refuse_same_file, said_of_angles, written_to
+    from shufflecam.export.choice import KeypointChoice
     from shufflecam.export.read import read_record
 
     talk = Talk(quiet)
@@ -129,11 +138,13 @@ def command(
             sink = _trc_sink(saved, out, pixels_per_metre, overwrite=overwrite)
         else:
             sink = _sink(kind, out, pictures=video is not None, image_ids=ids, overwrite=overwrite)
-        sink.begin(saved.header | said_of_angles(angles))
+        choice = KeypointChoice.of(saved, kind, smoothed)
+        angles = angles or bool(saved.header.get("angles"))
+        sink.begin(saved.header | choice.said | said_of_angles(angles, choice.drawn))
         frames = people = 0
         try:
             for result in saved.results(on_cut=talk.note) if source is None else source:
-                sink.write(result)
+                sink.write(choice.of_result(result))
                 frames, people = frames + 1, people + len(result.poses)
         finally:
             footer = saved.footer() or {}
@@ -143,8 +154,8 @@ def command(
                 dropped=dropped if isinstance(dropped, int) else 0,
                 missing=Missing.from_counts(footer.get("missing")),
             )
-    numbered = frames_as_ids(kind) if ids is None else ""
-    talk.say(f"{frames} frames, {people} poses{written_to(*getattr(sink, 'paths', [out]))}{numbered}")
+    written = written_to(*getattr(sink, "paths", [out])) + (frames_as_ids(kind) if ids is None else "")
+    talk.say(f"{frames} frames, {people} poses, {choice.words}{written}")
 
 
 def _one_target(poses: Path, target: Path | None, out: Path | None) -> Path | None:

@@ -39,18 +39,31 @@ def command(poses: Path, as_json: bool, debug: bool) -> None:
 
 
 def _plain(saved: SavedRecord, found: RecordSummary) -> dict[str, Any]:
+    from shufflecam.export.choice import has_smoothed
+    from shufflecam.export.coverage import goes_on
+
     people = [
-        {"id": number, **asdict(person), "mean_score": round(person.mean_score, 4)}
+        {
+            "id": number,
+            **asdict(person),
+            "mean_score": round(person.mean_score, 4),
+            "share": round(found.share(number), 4),
+            "then": goes_on(found, number),
+        }
         for number, person in found.people.items()
     ]
+    plotted = {"plotted": found.chosen} if people else {}
     header = {key: saved.header.get(key) for key in ("source", "model", "detector", "version")}
-    return {**header, **asdict(found), "missing": found.missing.counts(), "people": people}
+    totals = {**asdict(found), "missing": found.missing.counts(), "smoothed": has_smoothed(saved)}
+    return {**header, **totals, **plotted, "people": people}
 
 
 def _print(saved: SavedRecord, found: RecordSummary) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from shufflecam.export.choice import has_smoothed
+    from shufflecam.export.coverage import coverage, untracked
     from shufflecam.export.summary import SURE
 
     console = Console(highlight=False, soft_wrap=True)
@@ -80,7 +93,7 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
             f"{person.first_s:.2f} s",
             f"{person.last_s:.2f} s",
             str(person.frames),
-            f"{person.frames / found.frames:.0%}",
+            f"{found.share(number):.0%}",
             f"{person.sure / max(person.keypoints, 1):.0%}",
             f"{person.mean_score:.2f}",
             str(person.gaps),
@@ -88,6 +101,11 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         )
     if found.people:
         console.print(table)
+        console.print(f"{coverage(found, found.chosen)}; it is who `shufflecam plot` takes", markup=False)
+        if warning := untracked(found):
+            console.print(warning, style="yellow", markup=False)
+        which = "smoothed keypoints (raw ones beside them)" if has_smoothed(saved) else "raw keypoints"
+        console.print(f"drawn, plotted and in tables: {which}", style="dim", markup=False)
         console.print(f"sure: keypoints of {SURE} and more; score: the mean over all keypoints", style="dim")
     else:
         console.print("nobody was found in any frame")

@@ -69,18 +69,25 @@ class DrawnVideoSink:
 
 
 def record_header(
-    source: SourceInfo, finder: PoseFinder | ViewFinder, *, angles: bool = False, **extra: Any
+    source: SourceInfo,
+    finder: PoseFinder | ViewFinder,
+    *,
+    angles: bool = False,
+    smoothed: bool = False,
+    **extra: Any,
 ) -> Record:
-    """The record's first line."""
+    """The record's first line; `smoothed`: somebody else than the finder smooths."""
     from shufflecam.export import record
 
+    smoothed = smoothed or finder.smooths
     return record.header(
         source,
         model=finder.identity.model,
         detector=finder.identity.detector,
         skeleton=finder.skeleton,
         version=__version__,
-        **said_of_angles(angles),
+        smoothed=smoothed,
+        **said_of_angles(angles, smoothed),
         **extra,
     )
 
@@ -99,11 +106,12 @@ def claimed(*outputs: Path | str | None) -> Iterator[None]:
         yield
 
 
-def said_of_angles(angles: bool) -> dict[str, Any]:
+def said_of_angles(angles: bool, smoothed: bool) -> dict[str, Any]:
     """What the record's header says where `--angles` is given; writers then add them to each person."""
     from shufflecam.angles import ANGLES
 
-    return {"angles": list(ANGLES)} if angles else {}
+    of = "keypoints_smoothed" if smoothed else "keypoints"
+    return {"angles": list(ANGLES), "angles_of": of} if angles else {}
 
 
 def check_angles(json_target: str | None, record_format: str) -> None:

@@ -69,7 +69,13 @@ Examples:
     show_default=True,
     help="Keypoints less sure than this are left out.",
 )
-@click.option("--raw", is_flag=True, help="The keypoints as they were found, not the smoothed ones.")
+@click.option(
+    "--smoothed/--raw",
+    "smoothed",
+    default=None,
+    show_default="smoothed, where the record has it",
+    help="The keypoints as they were drawn, or as they were found.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -82,7 +88,7 @@ def command(
     html: Path | None,
     video: Path | None,
     kpt_thr: float,
-    raw: bool,
+    smoothed: bool | None,
     overwrite: bool,
     quiet: bool,
     debug: bool,
@@ -93,6 +99,8 @@ def command(
     --angle in degrees. With neither, the wrists and the knees.
     """
     from shufflecam.cli.outputs import refuse_same_file, written_to
+    from shufflecam.export.choice import KeypointChoice, has_smoothed
+    from shufflecam.export.coverage import coverage, untracked
     from shufflecam.export.files import check_writable
     from shufflecam.export.read import read_record
     from shufflecam.plot.charts import check_plot_name, draw_plot
@@ -115,6 +123,8 @@ def command(
     if not joints and not angles:
         known = saved.skeleton.keypoints
         joints, angles = tuple(name for name in JOINTS if name in known), ANGLES
+    choice = KeypointChoice.of(saved, "plot", has_smoothed(saved) if smoothed is None else smoothed)
+    raw = not choice.drawn
     series = collect(saved, joints, angles, person, kpt_thr=kpt_thr, raw=raw, on_cut=talk.note)
     who = "" if series.person is None else f", person {series.person}"
     # The name alone: a page is passed on, and the folders are nobody's business.
@@ -127,7 +137,10 @@ def command(
         note = write_page(saved, series, html, title, clip, kpt_thr=kpt_thr, raw=raw)
         if note:
             talk.note(note)
-    talk.say(f"{len(series.times)} frames{who}{written_to(out, html)}")
+    if warning := untracked(series.summary):
+        talk.note(warning)
+    talk.say(coverage(series.summary, series.person))
+    talk.say(f"{len(series.times)} frames{who}, {choice.words}{written_to(out, html)}")
 
 
 def find_video(saved: SavedRecord, given: Path | None, talk: Talk) -> Path | None:

@@ -268,7 +268,8 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
-                record.begin(record_header(source.info, finder, angles=job.angles, **seen, **job.cut))
+                said = {"angles": job.angles, "smoothed": job.smooth_offline, **seen, **job.cut}
+                record.begin(record_header(source.info, finder, **said))
                 sinks.append(record)
             if job.out is not None:
                 sound = None if job.no_audio else source.open_sound()

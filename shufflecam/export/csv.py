@@ -15,14 +15,17 @@ from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable
 
 COLUMNS = ("frame", "time", "id", "keypoint", "x", "y", "score")
+SMOOTHED = "smoothed"
+"""The last column, of records with smoothed keypoints: whether these are."""
 
 
 class CsvSink:
     """CSV as RFC 4180 has it, but lines end in a line feed alone, as everything here.
 
-    A missing keypoint has its row, with x, y and score empty; without tracking the id is empty. Raw
-    keypoints, not smoothed ones. Of pictures an eighth column, `file`, says which. Where the header promises
-    joint angles, each has a column after these, the same in all rows of a person.
+    A missing keypoint has its row, with x, y and score empty; without tracking the id is empty. The
+    keypoints are those that are drawn: smoothed where there are such, and then the header says so by a last
+    column `smoothed`, true or false. Of pictures an eighth column, `file`, says which. Where the record's
+    header promises joint angles, each has a column after these, the same in all rows of a person.
     """
 
     def __init__(self, target: Path | TextIO, *, overwrite: bool = False) -> None:
@@ -32,7 +35,7 @@ class CsvSink:
         self._text: TextFile | None = None
         self._names: list[str] = []
         self._joints: list[str] | None = None
-        self._pictures = False
+        self._pictures = self._smoothed = False
 
     def begin(self, header: record.Record) -> None:
         """Open the target and write the line with the columns' names."""
@@ -41,7 +44,10 @@ class CsvSink:
         self._text = TextFile(self._target)
         self._joints = record.angle_joints(header)
         angles = () if self._joints is None else ANGLES
-        self._text.append(_lines([(*COLUMNS, *(("file",) if self._pictures else ()), *angles)]))
+        self._smoothed = bool(header.get("smoothed"))
+        file = ("file",) if self._pictures else ()
+        smoothed = (SMOOTHED,) if self._smoothed else ()
+        self._text.append(_lines([(*COLUMNS, *file, *angles, *smoothed)]))
 
     def write(self, result: FrameResult) -> None:
         """The rows of one frame; none when it shows nobody. Raises OutputError, BrokenPipeError."""
@@ -51,10 +57,12 @@ class CsvSink:
         entry = record.frame(result, self._joints)
         last = (result.frame.file or "",) if self._pictures else ()
         for person in entry["people"]:
-            angles = tuple(person.get("angles", {}).values())
-            for name, triple in zip(self._names, person["keypoints"], strict=True):
+            more = (*last, *person.get("angles", {}).values())
+            if self._smoothed:
+                more += (str("keypoints_smoothed" in person).lower(),)
+            for name, triple in zip(self._names, record.drawn_triples(person), strict=True):
                 values = triple or (None, None, None)
-                rows.append((entry["frame"], entry["time"], person["id"], name, *values, *last, *angles))
+                rows.append((entry["frame"], entry["time"], person["id"], name, *values, *more))
         if rows:
             self._text.append(_lines(rows))
 

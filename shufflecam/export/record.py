@@ -129,6 +129,12 @@ def footer(frames: int, dropped: int | None, complete: bool, missing: Missing = 
     return line | {"complete": False, "missing": missing.counts()} if missing else line
 
 
+def drawn_triples(person: Record) -> list[list[float | None] | None]:
+    """What a table has of a person of `frame`'s: K of [x, y, score], None where a joint is missing."""
+    triples: list[list[float | None] | None] = person["keypoints"]
+    return person.get("keypoints_smoothed") or triples
+
+
 def angle_joints(header: Mapping[str, Any]) -> list[str] | None:
     """The keypoints' names where the header promises `angles` (see `shufflecam.angles`), else None."""
     return header["skeleton"]["keypoints"] if header.get("angles") else None
@@ -143,8 +149,8 @@ def picture_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
 def person(pose: Pose, joints: Sequence[str] | None = None) -> Record:
     """One person of a frame; with the names of its K keypoints, joint angles too.
 
-    The angles are those of the keypoints as they stand there, rounded, so that a record that is read and
-    written again stays the same.
+    The angles are those of the keypoints that are drawn - the smoothed ones where there are any - as they
+    stand there, rounded, so that a record that is read and written again stays the same.
     """
     record: Record = {
         "id": pose.track_id,
@@ -156,7 +162,7 @@ def person(pose: Pose, joints: Sequence[str] | None = None) -> Record:
     if pose.keypoints_smoothed is not None:
         record["keypoints_smoothed"] = _triples(pose.keypoints_smoothed, pose.scores)
     if joints is not None:
-        places = [(math.nan, math.nan) if t is None else (t[0], t[1]) for t in record["keypoints"]]
+        places = [(math.nan, math.nan) if t is None else (t[0], t[1]) for t in drawn_triples(record)]
         angles = joint_angles(np.array(places, np.float32).reshape(-1, 2), joints)
         record["angles"] = {name: _number(value, ANGLE_DECIMALS) for name, value in angles.items()}
     return record

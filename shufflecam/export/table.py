@@ -12,7 +12,7 @@ from shufflecam.core.errors import OutputError, UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
-from shufflecam.export.csv import COLUMNS
+from shufflecam.export.csv import COLUMNS, SMOOTHED
 from shufflecam.export.files import check_writable
 
 BATCH_ROWS = 17 * 500
@@ -20,7 +20,11 @@ BATCH_ROWS = 17 * 500
 
 
 class TableSink:
-    """Rows as `csv.CsvSink` has them, `file` always among the columns; written some thousands at a time."""
+    """Rows as `csv.CsvSink` has them, some thousands at a time.
+
+    `file` and `smoothed` are always among the columns, and the schema's metadata says `keypoints`: smoothed
+    or raw.
+    """
 
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
         """Check the target.
@@ -41,7 +45,8 @@ class TableSink:
         self._names = list(header["skeleton"]["keypoints"])
         self._joints = record.angle_joints(header)
         angles = () if self._joints is None else ANGLES
-        self._writer = _Parquet(self._target, (*COLUMNS, "file", *angles))
+        which = "smoothed" if header.get("smoothed") else "raw"
+        self._writer = _Parquet(self._target, (*COLUMNS, "file", *angles, SMOOTHED), {"keypoints": which})
 
     def write(self, result: FrameResult) -> None:
         """The rows of one frame. Raises OutputError."""
@@ -59,22 +64,24 @@ class TableSink:
     def _rows(self, result: FrameResult) -> Iterator[tuple[Any, ...]]:
         entry = record.frame(result, self._joints)
         for person in entry["people"]:
-            last = (result.frame.file, *person.get("angles", {}).values())
-            for name, triple in zip(self._names, person["keypoints"], strict=True):
+            smoothed = "keypoints_smoothed" in person
+            last = (result.frame.file, *person.get("angles", {}).values(), smoothed)
+            for name, triple in zip(self._names, record.drawn_triples(person), strict=True):
                 yield (entry["frame"], entry["time"], person["id"], name, *(triple or (None,) * 3), *last)
 
 
 class _Parquet:
-    def __init__(self, target: Path, columns: tuple[str, ...]) -> None:
+    def __init__(self, target: Path, columns: tuple[str, ...], said: dict[str, str]) -> None:
         arrow, parquet = _pyarrow()
         kinds = {
             "frame": arrow.int64(),
             "id": arrow.int64(),
             "keypoint": arrow.string(),
             "file": arrow.string(),
+            SMOOTHED: arrow.bool_(),
         }
         self._arrow = arrow
-        self._schema = arrow.schema([(name, kinds.get(name, arrow.float64())) for name in columns])
+        self._schema = arrow.schema([(name, kinds.get(name, arrow.float64())) for name in columns], said)
         self._rows: list[tuple[Any, ...]] = []
         self._target = target
         try:

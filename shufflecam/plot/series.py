@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -33,6 +33,8 @@ class Series:
     """(width, height) of the picture where the record says it."""
     person: int | None
     """The id; None where nobody is tracked."""
+    summary: RecordSummary = field(default_factory=RecordSummary)
+    """Who else is in the record, and when."""
 
     def speed(self, joint: str) -> Doubles:
         """(N,) pixels a second, by differences to the frames before and after; NaN beside a gap."""
@@ -58,7 +60,7 @@ def collect(
     raw: bool = False,
     on_cut: Notice | None = None,
 ) -> Series:
-    """Read the record once (twice where the person is not given).
+    """Read the record twice.
 
     Args:
         saved: the record.
@@ -78,7 +80,8 @@ def collect(
         for name in wanted:
             if name not in known:
                 raise UsageError(_unknown(name, known, kind))
-    whom = _person(summarize(saved), person, saved)
+    found = summarize(saved)
+    whom = _person(found, person, saved)
     indices = [names.index(name) for name in joints]
     times = array("d")
     places = array("d")
@@ -90,8 +93,8 @@ def collect(
         times.append(result.frame.timestamp_s)
         places.extend(points[indices].ravel().tolist())
         if angles:
-            found = joint_angles(points, names)
-            degrees.extend(found[name] for name in angles)
+            measured = joint_angles(points, names)
+            degrees.extend(measured[name] for name in angles)
     where = np.array(places).reshape(len(times), len(joints), 2)
     table = np.array(degrees).reshape(len(times), len(angles))
     return Series(
@@ -100,6 +103,7 @@ def collect(
         angles={name: table[:, i] for i, name in enumerate(angles)},
         size=saved.size,
         person=whom,
+        summary=found,
     )
 
 
@@ -112,7 +116,7 @@ def _person(found: RecordSummary, wanted: int | None, saved: SavedRecord) -> int
     if not found.people:
         raise SourceError(f"{saved.path} shows nobody in any of its {found.frames} frames.")
     if wanted is None:
-        return max(found.people, key=lambda number: found.people[number].frames)
+        return found.chosen
     if wanted not in found.people:
         ids = sorted(number for number in found.people if number is not None)
         there = f"it has {', '.join(map(str, ids))}" if ids else "nobody in it is tracked"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ import numpy as np
 import pytest
 
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.core.types import SourceInfo
+from shufflecam.core.types import FloatArray, SourceInfo
 from shufflecam.export import record
 from shufflecam.export.json import JsonLinesSink
 from shufflecam.export.read import read_record
@@ -294,3 +296,111 @@ def poses_of_another(tmp_path: Path) -> Path:
     sink.write(result_of([pose_of(figure(100, 200, 150))]))
     sink.close(complete=True)
     return path
+
+
+@pytest.fixture
+def steadied(poses: Path, tmp_path: Path) -> Path:
+    """The record with smoothed keypoints, whose knee is bent where the raw one is nearly straight."""
+    path = tmp_path / "steadied.jsonl"
+    saved = read_record(poses)
+    sink = JsonLinesSink(path)
+    sink.begin(saved.header | {"smoothed": True})
+    for result in saved.results():
+        people = [replace(pose, keypoints_smoothed=bent(pose.keypoints)) for pose in result.poses]
+        sink.write(replace(result, poses=tuple(people)))
+    sink.close(complete=True)
+    return path
+
+
+def bent(keypoints: FloatArray) -> FloatArray:
+    moved = keypoints.copy()
+    moved[KNEE] += (25, -10)
+    return moved
+
+
+KNEE = COCO_17.keypoints.index("left_knee")
+
+
+def test_tables_have_what_was_drawn_and_say_so(steadied: Path, tmp_path: Path, run_cli) -> None:
+    from shufflecam.plot.series import collect
+
+    found = {}
+    for option in ([], ["--smoothed"], ["--raw"]):
+        out = tmp_path / "out.csv"
+        done = run_cli(
+            "convert", steadied, "--format", "csv", "--angles", "--out", out, "--overwrite", *option
+        )
+        assert done.returncode == 0, done.stderr
+        which = "raw" if option == ["--raw"] else "smoothed"
+        assert f"poses, {which} keypoints" in done.stderr
+        with out.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+        knee = rows[3 * 17 + 17 + KNEE]  # frame 2 has two people
+        assert (knee["frame"], knee["keypoint"], knee["id"]) == ("3", "left_knee", "1")
+        assert knee.get("smoothed") == (None if option == ["--raw"] else "true")
+        found[" ".join(option)] = float(knee["x"]), float(knee["left_knee"])
+    assert found[""] == found["--smoothed"]
+    assert found[""][0] == pytest.approx(found["--raw"][0] + 25)
+    saved = read_record(steadied)
+    for option, raw in (("", False), ("--raw", True)):
+        plotted = collect(saved, [], ["left_knee"], 1, raw=raw).angles["left_knee"][3]
+        assert found[option][1] == pytest.approx(plotted, abs=0.05)
+    assert found[""][1] < found["--raw"][1] - 20
+
+
+def test_records_say_what_their_angles_are_of(steadied: Path, poses: Path, tmp_path: Path, run_cli) -> None:
+    knees = {}
+    for path, option, of in (
+        (steadied, [], "keypoints_smoothed"),
+        (steadied, ["--raw"], "keypoints"),
+        (poses, [], "keypoints"),
+    ):
+        out = tmp_path / "out.jsonl"
+        done = run_cli(
+            "convert", path, "--format", "shufflecam", "--angles", "--out", out, "--overwrite", *option
+        )
+        assert done.returncode == 0, done.stderr
+        header, first, *_ = entries(out)
+        assert header["angles_of"] == of
+        assert ("keypoints_smoothed" in first["people"][0]) == (of == "keypoints_smoothed")
+        knees[path, of] = first["people"][0]["angles"]["left_knee"]
+        again = run_cli("convert", out, "--format", "shufflecam").stdout.splitlines()
+        assert [json.loads(line) for line in again] == entries(out)
+    assert (
+        knees[steadied, "keypoints"] == knees[poses, "keypoints"] > knees[steadied, "keypoints_smoothed"] + 20
+    )
+    done = run_cli("convert", poses, "--format", "csv", "--smoothed")
+    assert done.returncode == 2
+    assert "no smoothed keypoints" in done.stderr
+
+
+def test_formats_for_scoring_have_the_raw_ones_unless_asked(steadied: Path, run_cli) -> None:
+    knees = [
+        json.loads(run_cli("convert", steadied, "--format", "coco", *option).stdout)[0]["keypoints"][3 * KNEE]
+        for option in ([], ["--raw"], ["--smoothed"])
+    ]
+    assert knees[0] == knees[1] == pytest.approx(knees[2] - 25)
+
+
+def test_parquet_says_which_keypoints(steadied: Path, tmp_path: Path, run_cli) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    for option, which in ((), b"smoothed"), (("--raw",), b"raw"):
+        out = tmp_path / "a.parquet"
+        assert (
+            run_cli(
+                "convert", steadied, "--format", "parquet", "--out", out, "--overwrite", *option
+            ).returncode
+            == 0
+        )
+        table = parquet.read_table(out)
+        assert table.schema.metadata[b"keypoints"] == which
+        assert set(table["smoothed"].to_pylist()) == {which == b"smoothed"}
+
+
+def test_inspect_says_how_much_the_plotted_person_covers(poses: Path, run_cli) -> None:
+    done = run_cli("inspect", poses)
+    assert "person 1 covers 100% of the record, 1.2 of 1.2 s" in done.stdout
+    told = json.loads(run_cli("inspect", poses, "--json").stdout)
+    assert (told["plotted"], told["smoothed"]) == (1, False)
+    assert [one["share"] for one in told["people"]] == pytest.approx([1, 5 / 12], abs=1e-4)
+    assert [one["then"] for one in told["people"]] == [None, None]
