@@ -164,6 +164,8 @@ def draw_again(
             source.close()
     if outcome.complete:
         outcome.broke_off = saved_poses.what_is_left()
+    if source.mended is not None:
+        talk.note(source.mended)
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(f"{outcome.frames} frames at {rate:.1f} fps{written_to(out)}")
     return outcome

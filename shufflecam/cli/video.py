@@ -287,6 +287,8 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
                 outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result)
         finally:
             source.close()
+    if source.mended is not None:
+        talk.note(source.mended)
     _summarise(outcome, job, finder, talk)
     return outcome
 

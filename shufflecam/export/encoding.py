@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -63,8 +64,33 @@ _FRAGMENT_S = 0.4
 LIVE_TIME_BASE = Fraction(1, 90_000)
 """Fine enough for any clock; the time base of MPEG."""
 
+LONGEST_STEP = 1 << 30
+"""Ticks from one picture to the next: the durations in an mp4 are signed numbers of 32 bits."""
+
+_LEAST_TICKS, _MOST_TICKS = 10_000, 200_000
+"""A second, in a file that is written. Fewer are too coarse for times that were mended between two others;
+of more, a pause of three hours has no room in `LONGEST_STEP`."""
+
 HD_HEIGHT = 720
 """From here on players take BT.709 for granted, below it BT.601."""
+
+
+def fitting_time_base(source: Fraction | None, rate: Fraction | None) -> Fraction:
+    """The duration of a tick, in seconds, in which the times of a source stay exact where they can.
+
+    A whole part of the source's own; where that is too fine, one in which frames of `rate` (pictures a
+    second) last whole ticks; else `LIVE_TIME_BASE`.
+    """
+    if source is None or source <= 0:
+        return LIVE_TIME_BASE
+    if source * _LEAST_TICKS > 1:
+        return source / math.ceil(source / LIVE_TIME_BASE)
+    if source * _MOST_TICKS >= 1:
+        return source
+    if rate is not None and rate.numerator <= _MOST_TICKS:
+        whole = Fraction(1, rate.numerator)
+        return whole / math.ceil(whole / LIVE_TIME_BASE)
+    return LIVE_TIME_BASE
 
 
 def container_options(extension: str) -> dict[str, str]:

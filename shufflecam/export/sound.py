@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any, Protocol
@@ -58,6 +59,8 @@ class SoundTrack:
         self._context = feed.stream.codec_context
         self._shift = round(Fraction(origin_s) / feed.stream.time_base)
         self._last_dts: int | None = None
+        # Of two packets: what every container can tell apart (Matroska counts in milliseconds).
+        self._least_step = max(1, math.ceil(Fraction(1, 1000) / feed.stream.time_base))
         self._encoder: _AacEncoder | None = None
         self.copied = _may_copy(self._context, extension)
         # An encoder's run-in before zero has a place in an edit list, or in Matroska as Opus' pre-skip;
@@ -97,8 +100,13 @@ class SoundTrack:
         if packet.pts is None or packet.dts is None:
             return
         pts, dts = packet.pts - self._shift, packet.dts - self._shift
-        if (pts < 0 and not self._before_zero) or (self._last_dts is not None and dts <= self._last_dts):
+        if pts < 0 and not self._before_zero:
             return
+        if self._last_dts is not None and dts <= self._last_dts:
+            # Where two recordings are joined, the sound of the first may reach into the second: its packets
+            # are all kept, close together until they are in step again.
+            dts = self._last_dts + self._least_step
+            pts = max(pts, dts)
         self._last_dts = dts
         packet.pts, packet.dts = pts, dts
         for out in [packet] if self._unpack is None else self._unpack.filter(packet):
@@ -132,6 +140,7 @@ class _AacEncoder:
             before.link_to(after)
         graph.configure()
         self._graph = graph
+        self._end = -(1 << 62)
 
     def take(self, packet: Any) -> None:
         """Decode a packet and write what comes out; what cannot be decoded becomes silence."""
@@ -157,6 +166,11 @@ class _AacEncoder:
                 frame = self._graph.pull()
             except (BlockingIOError, EOFError):
                 return
+            if frame.pts is not None and frame.time_base:
+                # Where sound overlaps (two recordings joined), the filter evens that out over the seconds
+                # that follow, but its own times may fall back once.
+                frame.pts = max(frame.pts, self._end)
+                self._end = frame.pts + round(Fraction(frame.samples, frame.sample_rate) / frame.time_base)
             for packet in self._stream.encode(frame):
                 self._container.mux_one(packet)
 

@@ -26,12 +26,13 @@ from shufflecam.export.encoding import (
     DEFAULT_CRF,
     DEFAULT_PRESET,
     HD_HEIGHT,
-    LIVE_TIME_BASE,
+    LONGEST_STEP,
     MUXERS,
     PRESETS,
     VIDEO_EXTENSIONS,
     container_options,
     encoder_options,
+    fitting_time_base,
     held_back,
     padded,
 )
@@ -107,7 +108,7 @@ class VideoWriter:
             path: where to; the extension chooses the container.
             size: (width, height) of the pictures; None: the first one's.
             rate: nominal pictures a second, for the encoder's planning only.
-            time_base: the source's, so that its times stay exact; None: 1/90000 s.
+            time_base: the source's, so that its times stay exact (see `fitting_time_base`); None: 1/90000 s.
             color: (matrix, primaries, transfer) of the source, kept; None: BT.709 or BT.601 by size.
             sample_aspect: width / height of one pixel where they are not square.
             origin_s: the source time that becomes 0.
@@ -130,7 +131,7 @@ class VideoWriter:
         self.frames = 0
         self._extension = Path(self.path).suffix.lower()
         self._rate = rate if rate and 0 < rate <= 1000 else None
-        self._time_base = time_base or LIVE_TIME_BASE
+        self._time_base = fitting_time_base(time_base, self._rate)
         self._color = color
         self._aspect = sample_aspect
         self._origin_s, self._end_s = origin_s, end_s
@@ -146,6 +147,7 @@ class VideoWriter:
         self._failed = False
         self._whole_bytes = 0
         self._held: deque[av.VideoFrame] = deque()
+        self._last_frame: av.VideoFrame | None = None
         self._hold = 0
         self._file = _create(self.path, overwrite)
         self._container: Any = None
@@ -170,15 +172,18 @@ class VideoWriter:
         if self._last_pts is not None and pts <= self._last_pts:
             pts = self._last_pts + 1
         with self._telling():
+            if self._last_frame is not None and self._last_pts is not None:
+                # No mp4 can hold a longer step: a picture that stays for hours is shown again.
+                while pts - self._last_pts > LONGEST_STEP:
+                    again = av.VideoFrame.from_ndarray(self._last_frame.to_ndarray(), format="yuv420p")
+                    self._encode(again, self._last_pts + LONGEST_STEP, step)
+                    self._last_pts += LONGEST_STEP
+                    self.frames += 1
             frame = to_yuv420(padded(fitted(image, self._size)), self._matrix)
-            frame.colorspace, frame.color_range = self._matrix, ColorRange.MPEG
-            frame.pts, frame.time_base = pts, self._time_base
-            frame.duration = self._duration(step)
             if self._sound is not None:
                 self._sound.mux_until(timestamp_s)
-            self._held.append(frame)
-            if len(self._held) > self._hold:
-                self._mux(self._stream.encode(self._held.popleft()))
+            self._encode(frame, pts, step)
+            self._last_frame = frame
             if self._file.failure is not None:  # the muxer may go on without a word
                 raise self._file.failure
         self._last_pts, self._last_s = pts, timestamp_s
@@ -189,6 +194,14 @@ class VideoWriter:
         if not status.st_nlink:  # the system would let us write on, into nothing
             self._failed = True
             raise OutputError(gone(self.path))
+
+    def _encode(self, frame: av.VideoFrame, pts: int, step: int | None) -> None:
+        frame.colorspace, frame.color_range = self._matrix, ColorRange.MPEG
+        frame.pts, frame.time_base = pts, self._time_base
+        frame.duration = self._duration(step)
+        self._held.append(frame)
+        if len(self._held) > self._hold:
+            self._mux(self._stream.encode(self._held.popleft()))
 
     def close(self, *, complete: bool = True, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish the file; where the run was cut short the sound ends with the last picture."""

@@ -129,7 +129,12 @@ class VideoSource:
             file: BinaryIO = SecondReader(self._reader.file.fileno())  # type: ignore[assignment]
         else:
             file = open_file(self._path)
-        return FileSound(file, self._name, self._from_s if self._cut else -math.inf)
+        return FileSound(file, self._name, self._from_s if self._cut else -math.inf, self._reader)
+
+    @property
+    def mended(self) -> str | None:
+        """One sentence on what was wrong with the times so far, and mended; None where they were right."""
+        return self._reader.mended()
 
     def frames(self) -> Iterator[Frame]:
         """Every frame once, in order.
@@ -199,6 +204,8 @@ class VideoSource:
             return int(stream.frames)
         if length is None or rate is None:
             return None
+        if self._reader.is_longer_than_it_can_be() or (self._cut and not self._reader.sought):
+            return None  # a clock that has to be mended, whose end the header cannot know
         seconds = min(float(length), end_s if end_s is not None else math.inf) - (start_s or 0.0)
         return max(1, round(seconds * float(rate)))
 

@@ -7,6 +7,7 @@ once everything has been given.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
@@ -19,6 +20,7 @@ import av
 
 from shufflecam.core.errors import SourceError
 from shufflecam.core.picture import WAITING_BYTES, holds
+from shufflecam.sources.clock import StreamClock, is_one_run, must_be_counted, nominal_rate
 from shufflecam.sources.limits import MAX_PIXELS, too_large
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,9 @@ _DECODED_BYTES = 1.5
 
 _MOST_THREADS = 16
 """ffmpeg takes no more by itself."""
+
+_TS_PACKET_BYTES = 188
+"""Of a transport stream: the least that a picture takes."""
 
 _MAX_ERRORS_IN_A_ROW = 100
 """Reading errors without one packet between them before the rest counts as lost."""
@@ -106,25 +111,30 @@ class VideoReader:
         self._reached = Fraction(-1)
         self._stopped_by: str | None = None
         self._whole = True
-        self.rate = _believable_rate(self.stream)
+        self.rate = nominal_rate(self.container, self.stream)
         """Pictures a second, exact, where the container tells a believable one."""
         self.start = Fraction(self.container.start_time or 0, av.time_base)
         """The time in seconds that a player shows as 0:00."""
         self.duration = _told_duration(self.container, self.stream)
         """Seconds of the video, as far as the header tells."""
         self._last_s: float | None = None
+        self.clock = StreamClock(self.container, self.stream, self.rate)
+        """What makes times that rise of those that the packets have."""
+        self.sought = False
+        """Whether reading began in the middle."""
 
     def seek(self, seconds: Fraction) -> None:
         """Go to the last key frame at or before `seconds` (container time)."""
         target = int(seconds / self.stream.time_base)
         self.container.seek(target, stream=self.stream, backward=True)
-        self._whole = False
+        self._whole, self.sought = False, True
+        self.clock = StreamClock(self.container, self.stream, self.rate)
 
     def pictures(self) -> Iterator[tuple[av.VideoFrame, float]]:
         """(decoded frame, PTS in seconds) in order of presentation; damage is skipped and counted."""
-        for packet in self._video_packets():
+        for packet in self.clock.lead_in(self._video_packets()):
             try:
-                frames = packet.decode()
+                frames = self.clock.decode(packet)
             except EOFError:
                 return
             except av.error.FFmpegError as error:
@@ -137,24 +147,41 @@ class VideoReader:
 
     def pictures_from(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
         """As `pictures`, at or after `from_s` (container time), found by seeking where the file can."""
-        everything = math.isinf(from_s) or not self.seekable
+        everything = math.isinf(from_s) or not self.seekable or not self._finds(from_s)
         pictures = self.pictures() if everything else self._sought(from_s)
         for item in pictures:
             if item[1] >= from_s - EPS_S:
                 yield item
 
+    def _finds(self, seconds: float) -> bool:
+        """Whether a seek finds this time: not in a stream whose clock was mended, or that has none."""
+        if not must_be_counted(self.container, seconds):
+            return True
+        position = self.file.tell()
+        try:
+            second = _open_container(self.file, self.name)
+        except SourceError:
+            return True
+        try:
+            wanted = [self.stream, *([self.sound_stream] if self.sound_stream is not None else [])]
+            return is_one_run(second, [second.streams[stream.index] for stream in wanted], seconds)
+        finally:
+            second.close()
+            self.file.seek(position)
+
     def _sought(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
         """Pictures from a key frame before `from_s`; a container that seeks too far is asked again."""
-        for back_s in (0, 10, None):
-            # The last try is from well before the first picture: decoding times begin earlier still.
-            target = self.start - 10 if back_s is None else Fraction(from_s) - back_s
+        # The last tries are from well before the first picture, as decoding times begin earlier still; and
+        # from the first, as some formats (FLV) refuse what is before it.
+        wanted = Fraction(from_s)
+        for target in (wanted, wanted - 10, self.start - 10, self.start):
             try:
                 self.seek(target)
             except (OSError, av.error.FFmpegError):
                 continue
             pictures = self.pictures()
             first = next(pictures, None)
-            if first is not None and (first[1] <= from_s + EPS_S or back_s is None):
+            if first is not None and (first[1] <= from_s + EPS_S or target <= self.start):
                 yield first
                 yield from pictures
                 return
@@ -188,13 +215,21 @@ class VideoReader:
         return f"{max(float(self._reached), 0.0):.2f} s"
 
     def _seconds(self, frame: av.VideoFrame) -> float:
-        if frame.pts is not None:
-            self._last_s = float(frame.pts * frame.time_base)
-        elif self._last_s is None:
-            self._last_s = 0.0
-        else:  # a container without times: evenly, at its rate
-            self._last_s += float(1 / (self.rate or 25))
+        self._last_s = self.clock.seconds(frame)
         return self._last_s
+
+    def is_longer_than_it_can_be(self) -> bool:
+        """Whether what the header tells, or the clock at the end, would be more pictures than have room."""
+        if "mpegts" not in self._formats or not self.seekable or not (self.duration and self.rate):
+            return False
+        with contextlib.suppress(OSError):
+            return self.duration * self.rate > os.fstat(self.file.fileno()).st_size / _TS_PACKET_BYTES
+        return False
+
+    def mended(self) -> str | None:
+        """One sentence on what was wrong with the times so far; None where they were right."""
+        what = self.clock.mended()
+        return f"{self.name}: {what}." if what else None
 
     def _video_packets(self) -> Iterator[av.Packet]:
         """The stream's packets; one that the end of the file cut in half is dropped, not decoded."""
@@ -214,7 +249,7 @@ class VideoReader:
     def _packets(self) -> Iterator[av.Packet]:
         """Packets of the video, going on behind reading errors; the last one is empty: it flushes."""
         wanted = [self.stream]
-        if self.sound_stream is not None and (self._with_sound or self._formats & _TRUE_DURATION):
+        if self.sound_stream is not None:  # its clock tells pauses from leaps
             wanted.append(self.sound_stream)
         errors = 0
         packets = self.container.demux(wanted)
@@ -239,6 +274,7 @@ class VideoReader:
             errors = 0
             if not packet.size:  # "as before" (Theora, AVI), or PyAV's end, which names no stream
                 continue
+            self.clock.met(packet)
             self._mark(packet)
             if packet.stream_index == self.stream.index:
                 yield packet
@@ -290,7 +326,7 @@ class VideoReader:
         self.file.seek(0)
         again = VideoReader(self.file, self.name, threads=False, max_pixels=self._max_pixels)
         try:
-            if after is not None:
+            if after is not None and self.clock.runs.count == 1:
                 again.seek(Fraction(after))
             for frame, seconds in again.pictures():
                 if after is None or seconds > after:
@@ -300,15 +336,6 @@ class VideoReader:
             log.debug("%s: second reading of the end: %s", self.name, error)
         finally:
             again.container.close()
-
-
-def _believable_rate(stream: Any) -> Fraction | None:
-    rates = [
-        Fraction(rate) for rate in (stream.average_rate, stream.guessed_rate) if rate and 0 < rate <= 1000
-    ]
-    if len(rates) == 2 and abs(rates[0] - rates[1]) * 1000 < rates[1]:
-        return rates[1]  # the nominal one: averages are often a hair off (30.003)
-    return rates[0] if rates else None
 
 
 def _told_duration(container: Any, stream: Any) -> Fraction | None:
