@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from shufflecam.cli.console import Talk
     from shufflecam.core.protocols import PersonDetector
+    from shufflecam.detect.given import GivenBoxes
     from shufflecam.finder import PoseFinder
     from shufflecam.stats import Stats
 
@@ -79,7 +80,7 @@ class FinderOptions:
         if self.detector not in ("auto", "none") and not looks_like_file(self.detector):
             person_entry(self.detector)
 
-    def given_boxes(self) -> PersonDetector | None:
+    def given_boxes(self) -> GivenBoxes | None:
         """The detector that reads `--boxes`, or None. Its file is a matter of usage: read it first."""
         if self.boxes is None:
             return None

@@ -24,11 +24,13 @@ from shufflecam.cli.options import (
 )
 from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
 from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
     from shufflecam.core.types import FrameResult
     from shufflecam.export.json import EarlierLines
+    from shufflecam.sources.image import ImageSource
     from shufflecam.sources.paths import PicturePath
 
 
@@ -79,6 +81,7 @@ def command(
     PATHS are files, folders, globs, or - for a list of paths on standard input. Either --out or --json
     suffices. A broken picture is said and left out, and the exit code is then 5.
     """
+    from shufflecam.cli.boxes import note_unmatched
     from shufflecam.cli.outputs import (
         check_record_usage,
         claimed,
@@ -121,7 +124,7 @@ def command(
         source = open_images(
             paths,
             recursive,
-            on_broken=lambda broken: talk.note(broken.reason),
+            on_broken=None if quiet else lambda broken: talk.note(broken.reason),
             max_pixels=max_pixels,
             leave_out=is_done,
         )
@@ -129,6 +132,7 @@ def command(
             if not source.pictures:
                 talk.say("every picture is there already")
                 return
+            _say_left_out(source, talk)
             inputs = [(picture.name, Path(picture.path)) for picture in source.pictures]
             for _, path in inputs:
                 refuse_same_file(json_target, str(path), "--json")
@@ -154,16 +158,39 @@ def command(
                 sinks.append(PictureSink(out, drawer(finder.skeleton, look)))
             with talk.progress("pictures", source.info.frames) as meter:
 
+                def unmatched() -> Missing:
+                    if not source.ended:
+                        return NOTHING_MISSING
+                    besides = [broken.file for broken in source.broken]
+                    besides += [picture.name for picture in source.done_before]
+                    return note_unmatched(given, talk, besides)
+
                 def on_result(result: FrameResult) -> None:
                     meter.advance(f"{len(result.poses)} people")
 
                 pipeline = Pipeline(source, finder.find, stats)
-                outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result)
+                outcome = run_pipeline(
+                    pipeline, sinks, stop, on_result=on_result, missing=lambda: source.missing + unmatched()
+                )
         finally:
             source.close()
+    for remark in source.remarks():
+        talk.note(remark)
     written = written_to(out, *written_files(record, json_target))
     talk.say(f"{outcome.frames} pictures, {outcome.people} people{written}")
     raise_if_not_whole(outcome)
+
+
+def _say_left_out(source: ImageSource, talk: Talk) -> None:
+    """At the beginning, when there is still time to do something about it."""
+    from shufflecam.sources.paths import unsupported_in
+
+    sentence = unsupported_in(source.left_out)
+    if sentence is not None:
+        talk.note(sentence)
+    for item in source.left_out:
+        if item.reason:
+            talk.note(item.reason)
 
 
 def _earlier_run(
@@ -176,6 +203,7 @@ def _earlier_run(
     Raises:
         UsageError: the record is of a kind that cannot be gone on with.
     """
+    from shufflecam.core.text import same_form
     from shufflecam.export.json import read_earlier_lines
     from shufflecam.export.pictures import output_name
 
@@ -186,7 +214,7 @@ def _earlier_run(
         earlier = read_earlier_lines(Path(json_target))
 
     def is_done(picture: PicturePath) -> bool:
-        recorded = json_target is None or (earlier is not None and picture.name in earlier.files)
+        recorded = json_target is None or (earlier is not None and same_form(picture.name) in earlier.files)
         return recorded and (out is None or (out / output_name(picture.name)).is_file())
 
     return earlier, is_done

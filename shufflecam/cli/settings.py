@@ -17,6 +17,7 @@ from typing import Any
 import click
 
 from shufflecam.core.errors import UsageError
+from shufflecam.core.text import decode
 
 NAME = "shufflecam.toml"
 PREFIX = "SHUFFLECAM"
@@ -63,7 +64,7 @@ def read_file(path: Path) -> dict[str, Any]:
         data = path.read_bytes()[: LARGEST + 1]
         if len(data) > LARGEST:
             raise UsageError(f"{path} is larger than settings can be; is it another file?")
-        return tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(decode(data))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
     except (ValueError, RecursionError) as error:

@@ -36,12 +36,14 @@ from shufflecam.cli.viewing import (
     view_options,
 )
 from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import Missing
 from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import Outcome
-    from shufflecam.core.protocols import PersonDetector, Sink
+    from shufflecam.core.protocols import Sink
     from shufflecam.core.types import Frame, FrameResult
+    from shufflecam.detect.given import GivenBoxes
     from shufflecam.finder import PoseFinder
     from shufflecam.render import Look
     from shufflecam.view import ViewFinder
@@ -195,7 +197,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
     return outcome
 
 
-def check_usage(job: VideoJob, finder_options: FinderOptions) -> PersonDetector | None:
+def check_usage(job: VideoJob, finder_options: FinderOptions) -> GivenBoxes | None:
     """Raise UsageError where the job cannot be meant. The detector that reads --boxes, or None."""
     from shufflecam.cli.outputs import check_record_usage, refuse_same_file
     from shufflecam.export.video import check_crf, check_video_name
@@ -223,6 +225,7 @@ def check_usage(job: VideoJob, finder_options: FinderOptions) -> PersonDetector 
 
 def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
     """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
+    from shufflecam.cli.boxes import note_unmatched
     from shufflecam.cli.memory import note_if_short
     from shufflecam.cli.outputs import (
         DrawnVideoSink,
@@ -280,11 +283,14 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
                 sinks.append(BackgroundSink(DrawnVideoSink(writer, draw)))
             with talk.progress(Path(job.source).name, source.info.frames) as meter:
 
+                def unmatched() -> Missing:
+                    return note_unmatched(given, talk, whole=job.end_s is None and not stop)
+
                 def on_result(result: FrameResult) -> None:
                     meter.advance(f"{len(result.poses)} people")
 
                 pipeline = Pipeline(source, infer, stats)
-                outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result)
+                outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result, missing=unmatched)
         finally:
             source.close()
     if source.mended is not None:

@@ -1,20 +1,21 @@
 """Boxes from a file instead of a detector: `{"<key>": [[x1, y1, x2, y2], ...], ...}`.
 
-A key is the picture's `file` as the record writes it, or its base name; for videos the frame's number as
-a string. Boxes are used exactly as written and in their order: no clipping, no suppression, no threshold.
+A key is the picture's `file` as the record writes it, or its base name, in either Unicode form; for videos
+the frame's number as a string. Boxes are used exactly as written and in their order: no clipping, no
+suppression, no threshold. Keys that matched nothing are told at the end.
 """
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from shufflecam.core.errors import UsageError
+from shufflecam.core.text import parse_json, same_form
 from shufflecam.core.types import Detections, FloatArray, Frame
 
 EXAMPLE = '{"photo.jpg": [[x1, y1, x2, y2], ...]}'
@@ -30,8 +31,11 @@ class GivenBoxes:
             boxes: key -> (N, 4) float32 xyxy, pixels of the upright picture.
             path: the file, for errors.
         """
-        self._boxes = boxes
+        self._boxes = {same_form(key): value for key, value in boxes.items()}
+        self._names = {same_form(key): key for key in boxes}
         self._path = path
+        self._matched: set[str] = set()
+        self._last = -1
 
     @classmethod
     def read(cls, path: Path) -> GivenBoxes:
@@ -41,7 +45,7 @@ class GivenBoxes:
             UsageError: no such file, not the format, or a box that cannot be meant; names entry and index.
         """
         try:
-            content = json.loads(Path(path).read_text(encoding="utf-8-sig"), object_pairs_hook=_unique)
+            content = parse_json(Path(path).read_bytes(), object_pairs_hook=_unique)
         except OSError as error:
             raise UsageError(f"boxes file {path} cannot be read: {error.strerror or error}") from error
         except (ValueError, RecursionError) as error:  # also malformed JSON and malformed UTF-8
@@ -56,34 +60,76 @@ class GivenBoxes:
         Raises:
             UsageError: a box that lies wholly outside the picture.
         """
-        key = next((key for key in _keys(frame) if key in self._boxes), None)
-        if key is None:
+        keys = [key for key in _keys(frame) if key in self._boxes]
+        if frame.file is None:
+            self._last = max(self._last, frame.index)
+        if not keys:
             return Detections.empty()
-        boxes = self._boxes[key]
+        self._matched.update(keys)
+        boxes = self._boxes[keys[0]]
         width, height = frame.size
         for index, (x1, y1, x2, y2) in enumerate(boxes):
             if x2 <= 0 or y2 <= 0 or x1 >= width or y1 >= height:
                 raise UsageError(
-                    f"boxes file {self._path}, entry {key!r}, box {index}: it lies wholly outside the "
-                    f"picture of {width}x{height}"
+                    f"boxes file {self._path}, entry {self._names[keys[0]]!r}, box {index}: it lies wholly "
+                    f"outside the picture of {width}x{height}"
                 )
         return Detections(boxes.copy(), np.full(len(boxes), np.nan, np.float32))
+
+    def unmatched(self, besides: Iterable[str] = (), *, whole: bool = True) -> tuple[str, ...]:
+        """The keys that no picture and no frame asked for so far has had, in the file's order.
+
+        Numbers of frames that were left out on purpose, between others, count as met.
+
+        Args:
+            besides: names of pictures that were known but not asked for: broken, or done earlier.
+            whole: whether the source was gone through to its end; if not, numbers behind the last frame
+                count as met too.
+        """
+        known = {key for file in besides for key in _keys_of(file)}
+        return tuple(
+            name
+            for key, name in self._names.items()
+            if key not in self._matched
+            and key not in known
+            and not (self._last >= 0 and self._left_out(key, whole))
+        )
+
+    def _left_out(self, key: str, whole: bool) -> bool:
+        return key.isdecimal() and str(int(key)) == key and (not whole or int(key) <= self._last)
+
+    def complaint(self, unmatched: Sequence[str]) -> str:
+        """One sentence about keys that match nothing."""
+        some = ", ".join(repr(key) for key in unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
+        what = "frame of this video (keys are their numbers)" if self._last >= 0 else "picture read"
+        if len(unmatched) == 1:
+            return f"boxes file {self._path}: the key {some} is of no {what}."
+        return (
+            f"boxes file {self._path}: {len(unmatched)} of its {len(self._names)} keys are of no {what}: "
+            f"{some}."
+        )
 
 
 def _keys(frame: Frame) -> tuple[str, ...]:
     """What an entry for this frame may be called, the most exact first."""
     if frame.file is None:
         return (str(frame.index),)
-    return frame.file, PurePosixPath(frame.file).name
+    return _keys_of(frame.file)
+
+
+def _keys_of(file: str) -> tuple[str, ...]:
+    file = same_form(file)
+    return file, PurePosixPath(file).name
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A JSON object without names that stand twice: the first of them would be lost in silence."""
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        twice = next(key for i, (key, _) in enumerate(pairs) if key in dict(pairs[:i]))
-        raise ValueError(f"entry {twice!r} stands there twice")
-    return content
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if same_form(key) in seen:
+            raise ValueError(f"entry {key!r} stands there twice")
+        seen.add(same_form(key))
+    return dict(pairs)
 
 
 def _boxes(path: Path, key: str, value: Any) -> FloatArray:

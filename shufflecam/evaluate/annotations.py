@@ -6,7 +6,6 @@ x, y, visibility (0 not annotated, 1 hidden, 2 visible).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.core.text import parse_json
 from shufflecam.core.types import Detections
 from shufflecam.evaluate.entries import (
     AREA_OF_BOX,
@@ -95,13 +95,13 @@ def read_json(path: Path, what: str) -> Any:
         UsageError: it is not JSON.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        data = path.read_bytes()
     except OSError as error:
         raise SourceError(f"Cannot read the {what} {path}: {error.strerror}.") from error
+    try:
+        return parse_json(data)
     except UnicodeDecodeError as error:
         raise UsageError(f"The {what} {path} is not text; a JSON file is expected.") from error
-    try:
-        return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UsageError(f"The {what} {path} is not JSON: {error}.") from error
 

@@ -9,7 +9,6 @@ Source: the OpenMMLab evaluation of MPII, after the MPII authors' own script.
 from __future__ import annotations
 
 import gzip
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import import_module
@@ -20,6 +19,7 @@ import numpy as np
 
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.skeleton import MPII_16
+from shufflecam.core.text import parse_json
 from shufflecam.core.types import CropBatch, FloatArray
 from shufflecam.evaluate.lookup import find_annotated
 from shufflecam.pose.crops import normalize, warp_crop
@@ -122,7 +122,7 @@ def read_mpii(file: Path) -> MpiiPeople:
         if file.suffix == ".h5":
             return _read_h5(file)
         data = file.read_bytes()
-        entries = json.loads(gzip.decompress(data) if file.suffix == ".gz" else data)
+        entries = parse_json(gzip.decompress(data) if file.suffix == ".gz" else data)
         if not isinstance(entries, list) or not entries or not isinstance(entries[0], dict):
             raise UsageError(f"The annotation file {file} is not a list of people.")
         if "joint_self" in entries[0]:

@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from shufflecam.core.errors import OutputError, SourceError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.text import encoding_of, same_form
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable, reason
@@ -83,7 +84,7 @@ class EarlierLines:
 
     header: record.Record
     files: frozenset[str]
-    """Of the pictures that it has whole lines of."""
+    """Of the pictures that it has whole lines of, in the composed Unicode form (`core.text.same_form`)."""
     frames: int
     end: int
     """Byte behind the last whole line of a frame."""
@@ -111,7 +112,7 @@ def read_earlier_lines(path: Path) -> EarlierLines | None:
                         break
                     header = entry
                 elif kind == "frame" and line.endswith(b"\n"):
-                    files.add(str(entry.get("file")))
+                    files.add(same_form(str(entry.get("file"))))
                     frames += 1
                 else:
                     break
@@ -121,6 +122,13 @@ def read_earlier_lines(path: Path) -> EarlierLines | None:
     if header is None:
         if path.stat().st_size == 0:
             return None
+        with path.open("rb") as lines:
+            encoding, _ = encoding_of(lines.read(64))
+        if encoding != "utf-8":
+            raise SourceError(
+                f"{path} is text in {encoding.upper()}, which cannot be gone on with; save it as UTF-8, or "
+                "give another --json."
+            )
         raise SourceError(f"{path} is no record of shufflecam's that could be gone on with; remove it first.")
     return EarlierLines(header, frozenset(files), frames, end)
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from shufflecam.core.errors import SourceError
 from shufflecam.core.skeleton import Skeleton
+from shufflecam.core.text import open_text
 from shufflecam.core.types import Frame, FrameResult, Gap
 from shufflecam.export import record
 from shufflecam.export.files import reason
@@ -164,8 +165,7 @@ def _entries(path: Path) -> Iterator[record.Record]:
 
 
 def _open(path: Path) -> TextIO:
-    # File names may be no UTF-8; Windows' editors begin with a mark.
-    return path.open(encoding="utf-8-sig", errors="surrogateescape")
+    return open_text(path, errors="surrogateescape")  # file names may be no UTF-8
 
 
 def _is_document(path: Path) -> bool:

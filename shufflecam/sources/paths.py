@@ -6,11 +6,13 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from shufflecam.core.errors import SourceError
-from shufflecam.sources.picture import PICTURE_EXTENSIONS
+from shufflecam.core.text import as_meant, in_any_form, list_of_paths
+from shufflecam.sources.kinds import PICTURE_EXTENSIONS, UNSUPPORTED_EXTENSIONS, advice, has_known_head
 
 VIDEO_EXTENSIONS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv",
@@ -25,9 +27,11 @@ class Kind:
 
     noun: str
     extensions: Collection[str]
+    unsupported: Collection[str] = ()
+    """Of that kind too, but not to be read here; told where a folder is searched."""
 
 
-PICTURE = Kind("picture", PICTURE_EXTENSIONS)
+PICTURE = Kind("picture", PICTURE_EXTENSIONS, UNSUPPORTED_EXTENSIONS)
 VIDEO = Kind("video", VIDEO_EXTENSIONS)
 
 
@@ -41,12 +45,28 @@ class PicturePath:
     """What records call it: relative to the folder given, forward slashes; the base name of a file given."""
 
 
-def find_pictures(arguments: Sequence[str | os.PathLike[str]], recursive: bool = False) -> list[PicturePath]:
+@dataclass(frozen=True)
+class LeftOut:
+    """Something in a folder that was searched which is wanted and cannot be used."""
+
+    path: str
+    reason: str | None = None
+    """Why it cannot even be looked at (a folder below); None: a picture of a kind that is not read here."""
+
+
+OnLeftOut = Callable[[LeftOut], None]
+
+
+def find_pictures(
+    arguments: Sequence[str | os.PathLike[str]],
+    recursive: bool = False,
+    on_left_out: OnLeftOut | None = None,
+) -> list[PicturePath]:
     """Every picture that `arguments` mean: `find_files`, and "-" for paths on standard input.
 
-    Those are one a line or NUL-separated.
+    Those are one a line or NUL-separated, in any of the encodings that `core.text` knows.
     """
-    return find_files(arguments, recursive, PICTURE)
+    return find_files(arguments, recursive, PICTURE, on_left_out=on_left_out)
 
 
 def find_files(
@@ -54,6 +74,7 @@ def find_files(
     recursive: bool = False,
     kind: Kind = PICTURE,
     besides: str | os.PathLike[str] | None = None,
+    on_left_out: OnLeftOut | None = None,
 ) -> list[PicturePath]:
     """Every file that `arguments` mean, in the order given, folders in natural order; each file once.
 
@@ -65,21 +86,26 @@ def find_files(
         recursive: whether folders in folders are searched.
         kind: what is looked for in folders.
         besides: a folder whose files do not count where they are found in another one: the outputs'.
+        on_left_out: told of what is in a folder and cannot be used.
 
     Raises:
         SourceError: an argument that is not there, a pattern or folder without such a file.
     """
     found: list[PicturePath] = []
+    searched = _Search(recursive, kind, besides)
     for argument in arguments:
         text = os.fspath(argument)
         if text == "-" and kind is PICTURE:
             found += _from_stdin()
         else:
-            found += _from_argument(text, recursive, kind, besides)
+            found += searched.named(text)
     first = {os.path.abspath(item.path): item for item in reversed(found)}
     files = [item for item in found if first[os.path.abspath(item.path)] is item]
     if not files:
-        raise SourceError(f"There is no {kind.noun} to read: no path was given.")
+        raise SourceError(searched.why_nothing())
+    for left_out in searched.left_out:
+        if on_left_out is not None:
+            on_left_out(left_out)
     return _told_apart(files)
 
 
@@ -89,63 +115,125 @@ def natural_key(text: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
-def _from_argument(
-    text: str, recursive: bool, kind: Kind, besides: str | os.PathLike[str] | None
-) -> list[PicturePath]:
-    if os.path.isdir(text):
-        left_out = os.path.realpath(besides) if besides is not None else None
-        if left_out == os.path.realpath(text):
-            left_out = None  # meant: outputs that would replace their inputs are refused elsewhere
+class _Search:
+    """What the arguments of one call mean, and what was met on the way."""
+
+    def __init__(self, recursive: bool, kind: Kind, besides: str | os.PathLike[str] | None) -> None:
+        self._recursive = recursive
+        self._kind = kind
+        self._besides = os.path.realpath(besides) if besides is not None else None
+        self.left_out: list[LeftOut] = []
+        self._folders: list[str] = []
+        self._others: Counter[str] = Counter()
+
+    def named(self, text: str) -> list[PicturePath]:
+        """The files that one argument means. Raises SourceError where there are none."""
+        if os.path.isdir(text):
+            return self._in_folder(text)
+        if os.path.lexists(text):
+            return [PicturePath(text, os.path.basename(text))]
+        if glob.has_magic(text):
+            matches = [path for path in glob.glob(text, recursive=True) if os.path.isfile(path)]
+            if not matches:
+                raise SourceError(f"No file matches {text}; check the pattern.")
+            return [PicturePath(path, os.path.basename(path)) for path in sorted(matches, key=natural_key)]
+        there = in_any_form(text)
+        if there is not None:
+            return self.named(there)
+        raise SourceError(f"There is no file or folder {text}; check the path.")
+
+    def why_nothing(self) -> str:
+        """The sentence for folders without one file that can be used: what is in them instead."""
+        if not self._folders:
+            return f"There is no {self._kind.noun} to read: no path was given."
+        noun, where = self._kind.noun, ", ".join(self._folders[:3])
+        folder = "the folder" if len(self._folders) == 1 else "the folders"
+        closed = next((item for item in self.left_out if item.reason), None)
+        kinds = Counter(_extension(item.path) for item in self.left_out if not item.reason)
+        if kinds:
+            what = f"{_counted(kinds)}: {advice(kinds)}"
+            return f"There is no {noun} in {folder} {where} that can be read, only {what}."
+        if closed is not None:
+            return f"There is no {noun} in {folder} {where} that can be read: {closed.reason}"
+        inside = f"; it holds {_counted(self._others)}" if self._others else ""
+        deeper = "" if self._recursive else " (folders in it are searched with --recursive)"
+        return f"There is no {noun} in {folder} {where}{deeper}{inside}."
+
+    def _in_folder(self, text: str) -> list[PicturePath]:
+        self._folders.append(text)
+        besides = None if self._besides == os.path.realpath(text) else self._besides  # else refused elsewhere
         names = sorted(
-            _walk(text, recursive, kind, left_out),
-            key=lambda name: [natural_key(part) for part in name.split("/")],
+            self._walk(text, besides), key=lambda name: [natural_key(part) for part in name.split("/")]
         )
-        if not names:
-            deeper = "" if recursive else " (folders in it are searched with --recursive)"
-            raise SourceError(f"There is no {kind.noun} in the folder {text}{deeper}.")
+        if not names and not self.left_out:
+            raise SourceError(self.why_nothing())
         return [PicturePath(os.path.join(text, *name.split("/")), name) for name in names]
-    if os.path.lexists(text):
-        return [PicturePath(text, os.path.basename(text))]
-    if glob.has_magic(text):
-        matches = [path for path in glob.glob(text, recursive=True) if os.path.isfile(path)]
-        if not matches:
-            raise SourceError(f"No file matches {text}; check the pattern.")
-        return [PicturePath(path, os.path.basename(path)) for path in sorted(matches, key=natural_key)]
-    raise SourceError(f"There is no file or folder {text}; check the path.")
 
-
-def _walk(folder: str, recursive: bool, kind: Kind, left_out: str | None) -> Iterable[str]:
-    """Names of the files in `folder`, relative, with forward slashes; hidden ones are left out."""
-    seen: set[str] = {left_out} if left_out is not None else set()
-    waiting = [""]
-    while waiting:
-        below = waiting.pop()
-        here = os.path.join(folder, *below.split("/")) if below else folder
-        real = os.path.realpath(here)
-        if real in seen:  # a link that leads back up
-            continue
-        seen.add(real)
-        try:
-            entries = list(os.scandir(here))
-        except OSError as error:
-            if not below:
-                raise SourceError(f"The folder {folder} cannot be read: {error.strerror}.") from error
-            continue
-        for entry in entries:
-            if entry.name.startswith("."):
+    def _walk(self, folder: str, besides: str | None) -> Iterator[str]:
+        """Names of the files in `folder`, relative, with forward slashes; hidden ones are left out."""
+        seen: set[str] = {besides} if besides is not None else set()
+        waiting = [""]
+        while waiting:
+            below = waiting.pop()
+            here = os.path.join(folder, *below.split("/")) if below else folder
+            real = os.path.realpath(here)
+            if real in seen:  # a link that leads back up
                 continue
-            name = f"{below}/{entry.name}" if below else entry.name
-            if entry.is_dir():
-                if recursive:
-                    waiting.append(name)
-            elif os.path.splitext(entry.name)[1].lower() in kind.extensions:
-                yield name
+            seen.add(real)
+            try:
+                entries = list(os.scandir(here))
+            except OSError as error:
+                closed = f"The folder {here} cannot be read: {error.strerror}."
+                if not below:
+                    raise SourceError(closed) from error
+                self.left_out.append(LeftOut(here, closed))
+                continue
+            for entry in entries:
+                if entry.name.startswith("."):
+                    continue
+                name = f"{below}/{entry.name}" if below else entry.name
+                if entry.is_dir():
+                    if self._recursive:
+                        waiting.append(name)
+                elif self._is_wanted(entry.path):
+                    yield name
+
+    def _is_wanted(self, path: str) -> bool:
+        extension = _extension(path)
+        if extension in self._kind.extensions:
+            return True
+        if extension in self._kind.unsupported:
+            if has_known_head(path):  # a JPEG under a wrong name
+                return True
+            self.left_out.append(LeftOut(path))
+        else:
+            self._others[extension] += 1
+        return False
+
+
+def _extension(path: str) -> str:
+    return os.path.splitext(path)[1].lower()
+
+
+def _counted(kinds: Counter[str]) -> str:
+    said = [f"{count} {extension or 'without an extension'}" for extension, count in kinds.most_common(4)]
+    more = sum(kinds.values()) - sum(count for _, count in kinds.most_common(4))
+    return ", ".join([*said, *([f"{more} others"] if more else [])])
+
+
+def unsupported_in(left_out: Sequence[LeftOut]) -> str | None:
+    """One sentence on the pictures that are of kinds which are not read here; None where there are none."""
+    kinds = Counter(_extension(item.path) for item in left_out if not item.reason)
+    if not kinds:
+        return None
+    count = sum(kinds.values())
+    which = "1 picture is" if count == 1 else f"{count} pictures are"
+    return f"{which} left out ({_counted(kinds)}): {advice(kinds)}."
 
 
 def _from_stdin() -> list[PicturePath]:
     data = sys.stdin.buffer.read()
-    lines = data.split(b"\0") if b"\0" in data else data.splitlines()
-    paths = [os.fsdecode(line) for line in lines if line.strip()]
+    paths = [as_meant(line) for line in list_of_paths(data)]
     if not paths:
         raise SourceError("Standard input gave no path; pipe in one a line, as find does.")
     return [PicturePath(path, os.path.basename(path)) for path in paths]

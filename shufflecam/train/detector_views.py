@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
+from shufflecam.core.text import read_text
 from shufflecam.core.types import FloatArray, ImageArray
 from shufflecam.detect.decode import NMS_IOU, non_max_suppression
 from shufflecam.sources.picture import read_picture
@@ -42,7 +43,7 @@ class Views:
         """
         self.folder = folder
         try:
-            self.size = int(json.loads((folder / "views.json").read_text(encoding="utf-8"))["size"])
+            self.size = int(json.loads(read_text(folder / "views.json"))["size"])
             self._shards = [
                 {name: np.load(path / f"{name}.npy", mmap_mode="r") for name in _names()}
                 for path in sorted(folder.glob("shard-*"))
@@ -161,7 +162,7 @@ def _claim(folder: Path, size: int, seed: int, cut: float) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         if not mark.exists():
             mark.write_text(json.dumps(wanted), encoding="utf-8")
-        found = {"cut": 0.0, **json.loads(mark.read_text(encoding="utf-8"))}  # earlier ones did not say
+        found = {"cut": 0.0, **json.loads(read_text(mark))}  # earlier ones did not say
     except (OSError, ValueError, TypeError) as error:
         raise OutputError(f"Cannot use the folder {folder}: {error}.") from error
     if found != wanted:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shufflecam.core.errors import OutputError
+from shufflecam.core.text import read_text
 
 
 class History:
@@ -33,9 +34,7 @@ class History:
         """Everything so far; a line cut short by a crash is left out."""
         if not self.path.exists():
             return []
-        return [
-            line for text in self.path.read_text(encoding="utf-8").splitlines() if (line := _parsed(text))
-        ]
+        return [line for text in read_text(self.path).splitlines() if (line := _parsed(text))]
 
     def cut(self, step: int) -> None:
         """Forget what came after `step`: a resumed run writes it again."""

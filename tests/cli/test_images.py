@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 
@@ -199,3 +200,91 @@ def test_another_models_record_is_not_gone_on_with(
         done = run_cli(*command[:3], tmp_path / target, *command[4:], "--skip-existing")
         assert done.returncode == code, done.stderr
         assert says in done.stderr
+
+
+def test_what_a_folder_holds_and_cannot_be_used_is_counted_and_said(
+    pictures: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    (pictures / "x.DNG").write_bytes(b"II*\0" + bytes(100))
+    (pictures / "x.cr3").write_bytes(b"\0\0\0\x18ftypcrx " + bytes(100))
+    (pictures / "y.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    (pictures / "z.nef").write_bytes((pictures / "a.jpg").read_bytes())  # a JPEG by another name
+    (pictures / "notes.txt").write_text("no picture, and nobody misses it")
+    done = run_cli("images", pictures, "--out", tmp_path / "out", "--json", *solo)
+    assert done.returncode == 5
+    entries = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [entry["file"] for entry in entries[1:-1]] == ["a.jpg", "b.png", "z.nef"]
+    assert entries[-1]["missing"] == {"unsupported": 2, "unreadable": 1}
+    assert entries[-1]["complete"] is False
+    assert "2 pictures are left out (" in done.stderr
+    assert "1 .cr3" in done.stderr
+    assert "1 .dng" in done.stderr
+    assert "3 of 6 pictures are not in the result (2 unsupported, 1 unreadable)" in done.stderr
+    assert done.stderr.count("y.heic") == 1
+
+
+def test_a_folder_of_nothing_that_can_be_read_says_what_is_in_it(
+    solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    for name in ("a.CR2", "b.dng", "c.DNG", "notes.txt"):
+        (tmp_path / name).write_bytes(b"II*\0" + bytes(50))
+    done = run_cli("images", tmp_path, "--json", *solo)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "only 2 .dng, 1 .cr2: camera RAW" in done.stderr
+    for name in ("a.CR2", "b.dng", "c.DNG"):
+        (tmp_path / name).unlink()
+    done = run_cli("images", tmp_path, "--json", *solo)
+    assert done.returncode == 3
+    assert "it holds 1 .txt" in done.stderr
+    done = run_cli("images", tmp_path / "notes.txt", "--json", *solo)
+    assert done.returncode == 3
+    assert len(done.stderr.strip().splitlines()) == 1, "said once"
+
+
+def test_one_bad_picture_is_said_once(pictures: Path, solo: list[str], run_cli) -> None:
+    (pictures / "aa.jpg").write_bytes(b"not a picture at all")
+    done = run_cli("images", pictures, *solo, "--json")
+    assert done.stderr.count("aa.jpg") == 1
+    assert "1 of 3 pictures is not in the result" in done.stderr
+    done = run_cli("images", pictures, *solo, "--json", "--quiet")
+    assert done.returncode == 5
+    assert done.stderr.count("aa.jpg") == 1
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_boxes_that_match_nothing_are_said(
+    pictures: Path, pose_weights: Path, tmp_path: Path, run_cli
+) -> None:
+    boxes, weights = tmp_path / "boxes.json", ["--weights", pose_weights]
+    (pictures / "broken.jpg").write_bytes(b"no")
+    content = {"a.jpg": [[0, 0, 50, 50]], "typo.jpg": [[0, 0, 50, 50]], "broken.jpg": [], "b.png": []}
+    boxes.write_bytes(b"\xff\xfe" + json.dumps(content).encode("utf-16-le"))
+    done = run_cli("images", pictures, *weights, "--boxes", boxes, "--json")
+    assert done.returncode == 5
+    footer = json.loads(done.stdout.splitlines()[-1])
+    assert footer["missing"] == {"unreadable": 1, "unmatched_boxes": 1}
+    assert "the key 'typo.jpg' is of no picture" in done.stderr
+    boxes.write_text(json.dumps({"a.jpg": [[0, 0, 50, 50]], "b.png": []}))
+    (pictures / "broken.jpg").unlink()
+    done = run_cli("images", pictures, *weights, "--boxes", boxes, "--json")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
+def test_lists_from_windows(encoding: str, pictures: Path, solo: list[str], run_process) -> None:
+    (pictures / "a.jpg").rename(pictures / "ü ö.jpg")
+    listed = f'"{pictures / "ü ö.jpg"}"\r\n{pictures / "b.png"}  \r\n'.encode(encoding)
+    done = run_process("images", "-", *solo, "--json", "-", stdin=listed)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["file"] for line in done.stdout.splitlines()[1:-1]] == ["ü ö.jpg", "b.png"]
+
+
+def test_guesses_are_said_once_with_their_number(
+    pictures: Path, solo: list[str], tmp_path: Path, run_cli
+) -> None:
+    for name in ("a.png", "b.png", "c.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((60, 40), 3000, np.uint16))
+    done = run_cli("images", tmp_path, *solo, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "3 pictures do not say what is white, and it was guessed" in done.stderr
+    assert done.stderr.count("12 of 16 bits") == 1

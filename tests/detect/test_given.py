@@ -136,3 +136,29 @@ def test_the_whole_frame(tmp_path: Path) -> None:
     assert found.boxes_xyxy.tolist() == [[0, 0, 64, 48]]
     assert np.isnan(found.scores).all()
     assert isinstance(WholeFrame(), PersonDetector)
+
+
+def test_keys_in_either_unicode_form(tmp_path: Path) -> None:
+    composed, apart = "\u00dcbung.jpg", "U\u0308bung.jpg"
+    for key, file in ((composed, apart), (apart, composed)):
+        detector = GivenBoxes.read(write(tmp_path, {key: [[0, 0, 1, 1]]}))
+        assert len(detector.detect(frame(file=f"in/{file}"))) == 1
+        assert not detector.unmatched()
+    with pytest.raises(UsageError, match="stands there twice"):
+        GivenBoxes.read(write(tmp_path, {composed: [], apart: []}))
+
+
+def test_keys_that_match_nothing(tmp_path: Path) -> None:
+    keys = ("in/a.jpg", "a.jpg", "b.jpg", "typo.jpg", "5")
+    detector = GivenBoxes.read(write(tmp_path, {key: [] for key in keys}))
+    detector.detect(frame(file="in/a.jpg"))
+    assert detector.unmatched() == ("b.jpg", "typo.jpg", "5")
+    assert detector.unmatched(["there/b.jpg"]) == ("typo.jpg", "5"), "known, but broken or done before"
+    assert "2 of its 5 keys are of no picture" in detector.complaint(("typo.jpg", "5"))
+
+    keys = ("0", "3", "7", "8", "07", "frame_1")
+    detector = GivenBoxes.read(write(tmp_path, {key: [] for key in keys}))
+    for index in (0, 2, 4, 6):
+        detector.detect(frame(index))
+    assert detector.unmatched() == ("7", "8", "07", "frame_1"), "3 was left out by --step"
+    assert detector.unmatched(whole=False) == ("07", "frame_1"), "7 and 8 may come behind the cut"
