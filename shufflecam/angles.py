@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from shufflecam.core.pixels import to_square
 from shufflecam.core.types import FloatArray
 
 Doubles = npt.NDArray[np.float64]
@@ -36,17 +37,19 @@ ANGLES = (*INNER, *LEANS)
 """The names, in the order of every table."""
 
 
-def joint_angles(keypoints: FloatArray, names: Sequence[str]) -> dict[str, float]:
+def joint_angles(keypoints: FloatArray, names: Sequence[str], pixel_aspect: float = 1.0) -> dict[str, float]:
     """All `ANGLES` in degrees; NaN where a keypoint is missing or two of them coincide.
 
     Args:
         keypoints: (K, 2) pixels, NaN where missing.
         names: of the K keypoints.
+        pixel_aspect: width / height of one of the pixels when the picture is shown.
 
     Returns:
         Inner angles in 0..180; leans in -180..180, positive towards the right of the picture.
     """
-    place = {name: keypoints[index].astype(np.float64) for index, name in enumerate(names)}
+    points = to_square(keypoints, pixel_aspect).astype(np.float64)
+    place = {name: points[index] for index, name in enumerate(names)}
     unknown = np.full(2, np.nan)
 
     def at(name: str) -> Doubles:

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from shufflecam.core.pixels import poses_to_square
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import ImageArray, Pose
 
@@ -63,7 +64,7 @@ class Area:
     """What has to be hidden: a disc around each centre, or a rectangle."""
 
     centers: Doubles
-    """(N, 2) image pixels; empty where `box_xyxy` is meant."""
+    """(N, 2) square pixels; empty where `box_xyxy` is meant."""
     radius: float
     box_xyxy: tuple[float, float, float, float]
     """Around all of it."""
@@ -72,6 +73,7 @@ class Area:
 def face_areas(pose: Pose, skeleton: Skeleton, upright: int = 0) -> list[Area]:
     """Where this person's face is or may be; empty where neither joints nor box are numbers.
 
+    The pose is in square pixels, and so are the areas.
     The raw keypoints count, not the smoothed ones: they are where the face is in this very picture. Where
     they are unsure, or outside the person's own box (somebody else's face), both places are given.
     `upright` is by how many degrees clockwise the picture has to be turned for people to stand.
@@ -103,11 +105,20 @@ def face_areas(pose: Pose, skeleton: Skeleton, upright: int = 0) -> list[Area]:
     return areas
 
 
-def hide_faces(canvas: ImageArray, poses: Iterable[Pose], skeleton: Skeleton, upright: int = 0) -> None:
-    """Pixelate everybody's face in (H, W, 3) uint8, in place; nothing of it can be computed back."""
-    for pose in poses:
+def hide_faces(
+    canvas: ImageArray,
+    poses: Iterable[Pose],
+    skeleton: Skeleton,
+    upright: int = 0,
+    pixel_aspect: float = 1.0,
+) -> None:
+    """Pixelate everybody's face in (H, W, 3) uint8, in place; nothing of it can be computed back.
+
+    `pixel_aspect` is width / height of one of its pixels when the picture is shown.
+    """
+    for pose in poses_to_square(poses, pixel_aspect):
         for area in face_areas(pose, skeleton, upright):
-            _pixelate(canvas, area)
+            _pixelate(canvas, area, pixel_aspect)
 
 
 class FaceMemory:
@@ -171,16 +182,17 @@ def _upper_part(box: Doubles, head_up: tuple[int, int]) -> Area:
     return Area(np.zeros((0, 2)), 0.5 * min(part, wide), (left, top, right, bottom))
 
 
-def _pixelate(canvas: ImageArray, area: Area) -> None:
+def _pixelate(canvas: ImageArray, area: Area, pixel_aspect: float) -> None:
     height, width = canvas.shape[:2]
-    x1, y1 = (max(0, math.floor(min(value, 1e9))) for value in area.box_xyxy[:2])
-    x2 = min(width, math.ceil(max(-1.0, area.box_xyxy[2])) + 1)
-    y2 = min(height, math.ceil(max(-1.0, area.box_xyxy[3])) + 1)
+    left, top, right, bottom = area.box_xyxy
+    x1, y1 = (max(0, math.floor(min(value, 1e9))) for value in (left / pixel_aspect, top))
+    x2 = min(width, math.ceil(max(-1.0, right / pixel_aspect)) + 1)
+    y2 = min(height, math.ceil(max(-1.0, bottom)) + 1)
     if x2 <= x1 or y2 <= y1:
         return
     patch = canvas[y1:y2, x1:x2]
     cell = max(_SMALLEST_CELL, math.ceil(2 * min(area.radius, 1e6) / CELLS))
-    few = (max(1, round((x2 - x1) / cell)), max(1, round((y2 - y1) / cell)))
+    few = (max(1, round((x2 - x1) * pixel_aspect / cell)), max(1, round((y2 - y1) / cell)))
     step = 256 // _LEVELS
     small = cv2.resize(patch, few, interpolation=cv2.INTER_AREA) // step * step + step // 2
     coarse = cv2.resize(small, (x2 - x1, y2 - y1), interpolation=cv2.INTER_NEAREST)
@@ -190,5 +202,5 @@ def _pixelate(canvas: ImageArray, area: Area) -> None:
     rows, columns = np.ogrid[y1:y2, x1:x2]
     inside = np.zeros(patch.shape[:2], bool)
     for x, y in area.centers.tolist():
-        inside |= (columns - x) ** 2 + (rows - y) ** 2 <= area.radius**2
+        inside |= (columns * pixel_aspect - x) ** 2 + (rows - y) ** 2 <= area.radius**2
     patch[inside] = coarse[inside]

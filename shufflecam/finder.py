@@ -1,4 +1,8 @@
-"""Frame -> FrameResult: detector, estimator, tracker and smoother joined. `assemble.py` opens them."""
+"""Frame -> FrameResult: detector, estimator, tracker and smoother joined. `assemble.py` opens them.
+
+Detector and estimator see the frame's picture and speak of its pixels, and so does the result. In between,
+who is where, and who that is, is reckoned in square pixels (`core.pixels`): there distances mean something.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +19,14 @@ from shufflecam.admission import Admission
 from shufflecam.cadence import Cadence, SceneWatch
 from shufflecam.core.arrays import ColorOrder, ImageInput, as_bgr
 from shufflecam.core.errors import UsageError
+from shufflecam.core.pixels import (
+    boxes_to_square,
+    boxes_to_stored,
+    poses_to_square,
+    poses_to_stored,
+    square_size,
+    to_stored,
+)
 from shufflecam.core.protocols import PersonDetector, PoseEstimator, Smoother, Tracker
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import Detections, Frame, FrameResult, Pose
@@ -180,7 +192,7 @@ class PoseFinder:
         return list(self.find(Frame(pixels, index=index, timestamp_s=self._called_s)).poses)
 
     def find(self, frame: Frame) -> FrameResult:
-        """Everybody in `frame`. Call it in the frames' order."""
+        """Everybody in `frame`, in the pixels of its picture. Call it in the frames' order."""
         self.frames += 1
         began = self._clock()
         with stage(self._stats, "detect"):
@@ -199,19 +211,20 @@ class PoseFinder:
                 poses = self._smoother.update(poses, frame.timestamp_s)
         waited_s = 0.0 if self._background is not None else detect_s or 0.0
         self._cadence.observe(detect_s, self._clock() - began - waited_s)
-        return FrameResult(frame, tuple(poses))
+        return FrameResult(frame, tuple(poses_to_stored(poses, frame.pixel_aspect)))
 
-    def warm_up(self, size: tuple[int, int]) -> None:
+    def warm_up(self, size: tuple[int, int], pixel_aspect: float = 1.0) -> None:
         """Run every network once on an empty picture of (width, height): the first run is always slow.
 
         Leaves no trace in tracks or statistics.
         """
         width, height = size
-        frame = Frame(np.zeros((height, width, 3), np.uint8), index=0, timestamp_s=0.0)
+        picture = np.zeros((height, width, 3), np.uint8)
+        frame = Frame(picture, index=0, timestamp_s=0.0, pixel_aspect=pixel_aspect)
         box = np.array([[0, 0, width, height]], np.float32)
         with nullcontext() if self._stats is None else self._stats.paused():
             self._detector.detect(frame)
-            self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)))
+            self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)), pixel_aspect)
 
     def close(self) -> None:
         """End the detector's own thread, where it has one."""
@@ -248,7 +261,7 @@ class PoseFinder:
         late = self._background.take()
         if late is not None and late.timestamp_s >= self._valid_from_s:
             found = self._admitted(late.found, frame, late.timestamp_s)
-            self._follower.join(found, frame.timestamp_s, frame.size, then=late.timestamp_s)
+            self._follower.join(found, frame.timestamp_s, _size(frame), then=late.timestamp_s)
         followed = self._followed(frame)
         if due:
             self._ask(frame, followed)
@@ -261,7 +274,7 @@ class PoseFinder:
             self.detections += 1
             self._since_detection = 0
             self._searched_s = frame.timestamp_s
-            self._watch.mark(known.boxes_xyxy)
+            self._watch.mark(to_stored(known.boxes_xyxy, frame.pixel_aspect))
 
     def _is_due(self, frame: Frame, every: int) -> bool:
         """Whether the detector has to look at this frame."""
@@ -278,7 +291,8 @@ class PoseFinder:
         # A camera on the move changes everything all the time: half of the usual wait stays.
         if len(self._follower) and since < max(2, every // 2):
             return False
-        return self._watch.moved_elsewhere(self._follower.boxes(frame.timestamp_s, frame.size).boxes_xyxy)
+        known = self._followed(frame).boxes_xyxy
+        return self._watch.moved_elsewhere(to_stored(known, frame.pixel_aspect))
 
     def _search(self, frame: Frame, every: int) -> Detections:
         """The detector's boxes; where it does not run on every frame, people it only blinked at stay."""
@@ -291,20 +305,28 @@ class PoseFinder:
             return found
         if self._follower.is_stale(frame.timestamp_s):
             self._follower.clear()
-        joined = self._follower.join(found, frame.timestamp_s, frame.size)
-        self._watch.mark(joined.boxes_xyxy)
+        joined = self._follower.join(found, frame.timestamp_s, _size(frame))
+        self._watch.mark(to_stored(joined.boxes_xyxy, frame.pixel_aspect))
         return joined
 
     def _admitted(self, found: Detections, frame: Frame, searched_s: float) -> Detections:
+        """What a detector found in this frame's pixels, as far as it counts, in square ones."""
+        found = boxes_to_square(found, frame.pixel_aspect)
         if self._admission is None:
             return found
         return self._admission.admit(found, self._followed(frame).boxes_xyxy, searched_s)
 
     def _followed(self, frame: Frame) -> Detections:
-        return self._follower.boxes(frame.timestamp_s, frame.size)
+        return self._follower.boxes(frame.timestamp_s, _size(frame))
 
     def _poses(self, frame: Frame, detections: Detections) -> list[Pose]:
-        return self._estimator.estimate(frame.image, detections) if len(detections) else []
+        if not len(detections):
+            return []
+        aspect = frame.pixel_aspect
+        if aspect == 1.0:
+            return self._estimator.estimate(frame.image, detections)
+        poses = self._estimator.estimate(frame.image, boxes_to_stored(detections, aspect), aspect)
+        return poses_to_square(poses, aspect)
 
     def _check(
         self, frame: Frame, poses: list[Pose], searched: bool, every: int
@@ -334,3 +356,8 @@ def _times(time: float | Sequence[float] | None, count: int) -> Sequence[float |
         given = "one" if isinstance(time, (int, float)) else len(time)
         raise UsageError(f"There are {count} pictures and {given} times; give a time for each picture.")
     return time
+
+
+def _size(frame: Frame) -> tuple[float, float]:
+    """(width, height) of a frame's picture in square pixels."""
+    return square_size(frame.size, frame.pixel_aspect)

@@ -5,7 +5,7 @@ detector gave it, so that the network sees the same cut-out as after a detection
 over the joints that are trusted both then and now: one that is hidden must not shrink the box, and with
 it the cut-out, and with that stay hidden.
 
-Legend: N people in the order of the boxes given out, K keypoints; pixels and seconds throughout.
+Legend: N people in the order of the boxes given out, K keypoints; square pixels and seconds throughout.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ class Follower:
         """Whether too much time has passed, or time ran back, since somebody was seen."""
         return any(not 0.0 <= now - person.time <= STALE_S for person in self._people)
 
-    def boxes(self, now: float, size: tuple[int, int]) -> Detections:
+    def boxes(self, now: float, size: tuple[float, float]) -> Detections:
         """One box a person; those who went out of the picture are forgotten.
 
         Args:
@@ -160,7 +160,7 @@ class Follower:
         return Detections(clipped[inside], scores)
 
     def join(
-        self, found: Detections, now: float, size: tuple[int, int], then: float | None = None
+        self, found: Detections, now: float, size: tuple[float, float], then: float | None = None
     ) -> Detections:
         """A detector's boxes, and those of people it missed whose keypoints are well.
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from shufflecam.core.errors import OutputError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.pixels import poses_to_square, poses_to_stored
 from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
 from shufflecam.smooth import OneEuroSmoother
 
@@ -66,7 +67,8 @@ class OfflineSmoother:
     def write(self, result: FrameResult) -> None:
         """Take one result's poses; its picture is let go. Raises OutputError where the disk is full."""
         rows = np.zeros(len(result.poses), self._row)
-        for row, pose in zip(rows, result.poses, strict=True):
+        square = poses_to_square(result.poses, result.frame.pixel_aspect)
+        for row, pose in zip(rows, square, strict=True):
             row["id"] = NOBODY if pose.track_id is None else pose.track_id
             row["box"], row["box_score"], row["score"] = pose.box_xyxy, pose.box_score, pose.score
             row["keypoints"], row["scores"] = pose.keypoints, pose.scores
@@ -111,7 +113,7 @@ class OfflineSmoother:
             else replace(pose, keypoints_smoothed=(pose.keypoints_smoothed + other) / 2)
             for pose, other in zip(forwards, backwards, strict=True)
         ]
-        return FrameResult(frame, tuple(poses))
+        return FrameResult(frame, tuple(poses_to_stored(poses, frame.pixel_aspect)))
 
     def delete(self) -> None:
         """Let the temporary files go."""

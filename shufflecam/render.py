@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from shufflecam.core.geometry import clip_segment
+from shufflecam.core.pixels import square_size
 from shufflecam.core.skeleton import LEFT, MIDDLE, RIGHT, Skeleton
 from shufflecam.core.types import FloatArray, ImageArray, Pose
 from shufflecam.faces import hide_faces
@@ -95,7 +96,7 @@ class Look:
     """Of links, in pixels; None: by the picture's size."""
 
 
-def line_thickness(size: tuple[int, int]) -> float:
+def line_thickness(size: tuple[float, float]) -> float:
     """The thickness of links in pixels for a picture of (width, height): 2 at 480 lines, 4 at 1080."""
     return max(1.0, 0.0037 * min(size))
 
@@ -107,6 +108,7 @@ def draw(
     look: Look | None = None,
     *,
     in_place: bool = False,
+    pixel_aspect: float = 1.0,
 ) -> ImageArray:
     """Draw people into a picture.
 
@@ -117,6 +119,8 @@ def draw(
         look: how it looks; None is `Look()`.
         in_place: draw into `image` itself (it must be writable and contiguous) and return it;
             otherwise `image` stays as it is and a copy is returned.
+        pixel_aspect: width / height of one pixel when the picture is shown: then dots are round and lines
+            as thick in every direction.
 
     Returns:
         (H, W, 3) uint8 BGR.
@@ -127,11 +131,11 @@ def draw(
     if look.skeleton_only:
         canvas[:] = 0
     elif look.blur_faces:
-        hide_faces(canvas, poses, skeleton, look.upright)
-    unit = line_thickness((canvas.shape[1], canvas.shape[0]))
+        hide_faces(canvas, poses, skeleton, look.upright, pixel_aspect)
+    unit = line_thickness(square_size((canvas.shape[1], canvas.shape[0]), pixel_aspect))
     if look.thickness is not None:
         unit = look.thickness / STYLES[look.style].line
-    brush = _Brush(canvas, skeleton, look, unit)
+    brush = _Brush(canvas, skeleton, look, unit, pixel_aspect)
     for pose in poses:
         if look.boxes:
             brush.box(pose.box_xyxy)
@@ -139,7 +143,7 @@ def draw(
     # All labels last: one person's arm must not hide another's number.
     if look.ids:
         for pose in poses:
-            _draw_id(canvas, pose, look.kpt_thr)
+            _draw_id(canvas, pose, look.kpt_thr, pixel_aspect)
     return canvas
 
 
@@ -192,8 +196,11 @@ def _part(name: str) -> str:
 class _Brush:
     """One look on one picture."""
 
-    def __init__(self, canvas: ImageArray, skeleton: Skeleton, look: Look, unit: float) -> None:
+    def __init__(
+        self, canvas: ImageArray, skeleton: Skeleton, look: Look, unit: float, pixel_aspect: float
+    ) -> None:
         self._canvas, self._skeleton, self._look, self._unit = canvas, skeleton, look, unit
+        self._aspect = pixel_aspect
         self._manner = STYLES[look.style]
         self._sides = {side: rgb[::-1] for side, rgb in PALETTES[look.palette].items()}
         self._has_neck = self._manner.colors == "rainbow" and {"left_shoulder", "right_shoulder"} <= set(
@@ -242,26 +249,52 @@ class _Brush:
 
     def _line(self, a: FloatArray, b: FloatArray, color: RGB, thickness: float) -> None:
         canvas = self._canvas
-        cut = clip_segment(a, b, (canvas.shape[1], canvas.shape[0]), margin=thickness + 2)
-        if cut is not None:
-            ends = [[round(value * (1 << _SHIFT)) for value in end.tolist()] for end in cut]
-            cv2.line(canvas, ends[0], ends[1], color, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+        margin = (thickness + 2) * max(1.0, 1.0 / self._aspect)
+        cut = clip_segment(a, b, (canvas.shape[1], canvas.shape[0]), margin=margin)
+        if cut is None:
+            return
+        if self._aspect != 1.0:
+            start, end = (np.asarray(place, np.float64) for place in cut)
+            outline = np.rint(_stroke(start, end, max(1, round(thickness)), self._aspect) * (1 << _SHIFT))
+            cv2.fillConvexPoly(canvas, outline.astype(np.int32), color, cv2.LINE_AA, _SHIFT)
+            return
+        ends = [[round(value * (1 << _SHIFT)) for value in end.tolist()] for end in cut]
+        cv2.line(canvas, ends[0], ends[1], color, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
 
     def _dot(self, point: FloatArray, color: RGB, thickness: float) -> None:
         radius = max(2.0, self._unit * self._manner.joint)
         width, height = self._canvas.shape[1], self._canvas.shape[0]
         x, y = float(point[0]), float(point[1])
-        reach = radius + 2
+        reach = (radius + 2) * max(1.0, 1.0 / self._aspect)
         if not (-reach <= x <= width + reach and -reach <= y <= height + reach):
             return
         center = (round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT)))
         # A dark rim keeps a joint visible on its own link and on a background of its colour.
         if self._manner.rim and thickness >= 1.5:
-            rim = round((radius + max(1.0, thickness * 0.35)) * (1 << _SHIFT))
-            cv2.circle(self._canvas, center, rim, _DARK, cv2.FILLED, cv2.LINE_AA, _SHIFT)
-        cv2.circle(
-            self._canvas, center, round(radius * (1 << _SHIFT)), color, cv2.FILLED, cv2.LINE_AA, _SHIFT
-        )
+            self._disc(center, radius + max(1.0, thickness * 0.35), _DARK)
+        self._disc(center, radius, color)
+
+    def _disc(self, center: tuple[int, int], radius: float, color: RGB) -> None:
+        """Round when it is shown; `center` in sixteenths of a pixel."""
+        across, down = (round(r * (1 << _SHIFT)) for r in (radius / self._aspect, radius))
+        if across == down:
+            cv2.circle(self._canvas, center, down, color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+        else:
+            axes = (across, down)
+            cv2.ellipse(self._canvas, center, axes, 0, 0, 360, color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+
+
+def _stroke(a: Doubles, b: Doubles, thickness: float, pixel_aspect: float) -> Doubles:
+    """(M, 2) outline of a line with round ends that looks `thickness` thick when the picture is shown."""
+    shape = np.array([pixel_aspect, 1.0])
+    along = (b - a) * shape
+    angle = math.atan2(along[1], along[0])
+    half_turn = np.linspace(-np.pi / 2, np.pi / 2, 9)
+    turns = angle + np.concatenate([half_turn, half_turn + np.pi])
+    rim = np.stack([np.cos(turns), np.sin(turns)], axis=1) * (thickness / 2) / shape
+    # OpenCV's polygons reach half a pixel beyond their outline.
+    rim = np.copysign(np.maximum(np.abs(rim) - 0.5, 0.0), rim)
+    return np.asarray(np.repeat([b, a], 9, axis=0) + rim)
 
 
 def with_neck(
@@ -292,7 +325,7 @@ def _hue(turn: float, brightness: float) -> RGB:
     return round(blue * 255), round(green * 255), round(red * 255)
 
 
-def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float) -> None:
+def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float, pixel_aspect: float) -> None:
     if pose.track_id is None:
         return
     points = np.asarray(pose.drawn_keypoints, np.float64)
@@ -303,18 +336,26 @@ def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float) -> None:
     if visible[:, 0].max() < 0 or visible[:, 0].min() > width or visible[:, 1].max() < 0:
         return
     text = str(pose.track_id)
-    scale = _text_scale((width, height))
+    scale = _text_scale(square_size((width, height), pixel_aspect))
     weight = _text_weight(scale)
     (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, weight)
     pad = max(2, text_height // 3)
+    label_width, label_height = text_width + 2 * pad, text_height + 2 * pad
+    across = max(1, round(label_width / pixel_aspect))
     top = visible[visible[:, 1].argmin()]
     # Above the highest joint by a head's room, and wholly within the picture.
-    left = _within(top[0] - text_width / 2 - pad, width - text_width - 2 * pad)
-    upper = _within(top[1] - 3.2 * text_height - pad, height - text_height - 2 * pad)
-    patch = canvas[upper : upper + text_height + 2 * pad, left : left + text_width + 2 * pad]
+    left = _within(top[0] - across / 2, width - across)
+    upper = _within(top[1] - 3.2 * text_height - pad, height - label_height)
+    patch = canvas[upper : upper + label_height, left : left + across]
     np.multiply(patch, 0.35, out=patch, casting="unsafe")
-    at = (left + pad, upper + pad + text_height)
-    cv2.putText(canvas, text, at, _FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
+    if pixel_aspect == 1.0:
+        at = (left + pad, upper + pad + text_height)
+        cv2.putText(canvas, text, at, _FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
+        return
+    letters = np.zeros((label_height, label_width), np.uint8)
+    cv2.putText(letters, text, (pad, pad + text_height), _FONT, scale, 255, weight, cv2.LINE_AA)
+    narrow = cv2.resize(letters, (across, label_height), interpolation=cv2.INTER_AREA)
+    np.maximum(patch, narrow[: patch.shape[0], : patch.shape[1], None], out=patch)
 
 
 def _within(value: float, most: float) -> int:
@@ -322,7 +363,7 @@ def _within(value: float, most: float) -> int:
     return int(max(0.0, min(value, most)))
 
 
-def _text_scale(size: tuple[int, int]) -> float:
+def _text_scale(size: tuple[float, float]) -> float:
     """OpenCV's font scale: capitals of about 11 px at 480 lines, 22 px at 1080."""
     return max(0.35, 0.5 * min(size) / 480)
 

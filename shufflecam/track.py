@@ -7,7 +7,7 @@ predicted on, so that a missed detection or a person in front costs nobody the i
 
 All times come from the frames, so a variable frame rate and a slow camera are the same to it.
 
-Legend: T tracks, N poses of the new frame, K keypoints; pixels and seconds throughout.
+Legend: T tracks, N poses of the new frame, K keypoints; square pixels and seconds throughout.
 """
 
 from __future__ import annotations

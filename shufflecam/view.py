@@ -38,6 +38,11 @@ class View:
             image = cv2.rotate(image, _CV_CODES[self.rotate])
         return np.ascontiguousarray(image)
 
+    def frame_of(self, frame: Frame) -> Frame:
+        """The frame with what is looked at as its picture; a quarter turn lays its pixels on their sides."""
+        aspect = 1.0 / frame.pixel_aspect if self.rotate in (90, 270) else frame.pixel_aspect
+        return replace(frame, image=self.of(frame.image), pixel_aspect=aspect)
+
     def back(self, pose: Pose, size: tuple[int, int]) -> Pose:
         """A pose that was found in `of` a picture of (width, height), in that picture's own pixels."""
         x, y, width, height = self.crop if self.crop is not None else (0, 0, *size)
@@ -91,7 +96,7 @@ class ViewFinder:
 
     def find(self, frame: Frame) -> FrameResult:
         """Everybody in the view of `frame`. Call it in the frames' order."""
-        seen = self._finder.find(replace(frame, image=self._view.of(frame.image)))
+        seen = self._finder.find(self._view.frame_of(frame))
         return FrameResult(frame, tuple(self._view.back(pose, frame.size) for pose in seen.poses))
 
     def how_often(self) -> str:

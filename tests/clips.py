@@ -61,13 +61,19 @@ def make_clip(
     pix_fmt: str = "yuv420p",
     rate: Fraction = Fraction(RATE),
     options: dict[str, str] | None = None,
+    sample_aspect: Fraction | None = None,
 ) -> Path:
-    """Write a clip; `times` are PTS in `TIME_BASE`; `sound` names a codec of a 440 Hz tone as long as it."""
+    """Write a clip; `times` are PTS in `TIME_BASE`; `sound` names a codec of a 440 Hz tone as long as it.
+
+    `sample_aspect` is width / height of a stored pixel.
+    """
     times = times if times is not None else [round(i / rate / TIME_BASE) for i in range(frames)]
     with av.open(str(path), "w", container_options=options or {}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = *size, pix_fmt
         stream.codec_context.gop_size = gop
+        if sample_aspect is not None:
+            stream.codec_context.sample_aspect_ratio = sample_aspect
         if codec == "libx264":
             stream.options.update({"crf": "12", "threads": "1"})
         if path.suffix != ".avi":

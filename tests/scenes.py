@@ -74,7 +74,7 @@ class SeeingEstimator:
         self.index = 0
         self.runs = 0
 
-    def estimate(self, image: ImageArray, detections: Detections) -> list[Pose]:
+    def estimate(self, image: ImageArray, detections: Detections, pixel_aspect: float = 1.0) -> list[Pose]:
         self.runs += 1
         people = self._world(self.index)
         own = np.array([pose_of(joints).box_xyxy for joints in people], np.float32).reshape(-1, 4)

@@ -65,3 +65,14 @@ def test_turning_scaling_and_mirroring_change_no_inner_angle(turn: float, scale:
         again = joint_angles(other, COCO_17.keypoints)
         for name in INNER:
             assert again[name] == pytest.approx(plain[name], abs=1e-3)
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5, 4 / 3, 10 / 11, 64 / 45])
+def test_angles_are_those_of_the_picture_as_shown(aspect: float) -> None:
+    places = np.random.default_rng(3).uniform(0, 500, (17, 2)).astype(np.float32)
+    stored = (places / np.array([aspect, 1])).astype(np.float32)
+    shown = joint_angles(places, COCO_17.keypoints)
+    told = joint_angles(stored, COCO_17.keypoints, aspect)
+    for name, degrees in shown.items():
+        assert told[name] == pytest.approx(degrees, abs=0.01)
+    assert joint_angles(stored, COCO_17.keypoints)["left_knee"] != pytest.approx(shown["left_knee"], abs=1)

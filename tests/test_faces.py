@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shufflecam.cli.outputs import drawer
+from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.faces import CELLS, FaceMemory, face_areas, hide_faces
@@ -185,3 +187,16 @@ def test_any_numbers_at_all(keypoints: np.ndarray, box: np.ndarray, scores: np.n
     image = noise(64, 48)
     hide_faces(image, [person(keypoints=keypoints, box_xyxy=box, scores=scores)], COCO_17)
     assert image.shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5])
+def test_in_an_anamorphic_picture_what_is_hidden_looks_the_same(aspect: float) -> None:
+    square = hidden(person())
+    stored = poses_to_stored([person()], aspect)
+    before = noise(round(480 / aspect))
+    after = before.copy()
+    hide_faces(after, stored, COCO_17, pixel_aspect=aspect)
+    narrow = (before != after).any(axis=2)
+    shown = cv2.resize(narrow.astype(np.uint8), (480, 420), interpolation=cv2.INTER_NEAREST).astype(bool)
+    assert (shown & square).sum() > 0.95 * (shown | square).sum()
+    assert shown[CHIN_TO_TOP, 240 - 24 : 240 + 24].mean() > 0.97

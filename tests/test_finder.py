@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import pytest
 
 from shufflecam.admission import Admission
 from shufflecam.cadence import Cadence
-from shufflecam.core.types import Detections, Pose
+from shufflecam.core.pixels import boxes_to_square, boxes_to_stored, poses_to_square, poses_to_stored
+from shufflecam.core.skeleton import COCO_17
+from shufflecam.core.types import Detections, Frame, Pose
+from shufflecam.finder import Identity, PoseFinder
+from shufflecam.smooth import OneEuroSmoother
+from shufflecam.track import PoseTracker
 from tests.people import figure, pose_of
-from tests.scenes import SIZE, Figures, Scene, nearest
+from tests.scenes import SIZE, Figures, Scene, SeeingDetector, SeeingEstimator, nearest, picture
 
 N = 10
 
@@ -222,3 +228,58 @@ def test_a_cut_closes_the_door() -> None:
     scene.detector.score = 0.3
     assert len(scene.step(1)) == 1
     assert scene.step(2, seed=5) == []
+
+
+class Anamorphic:
+    """A seeing network whose picture is stored with pixels `ASPECT` times as wide as high."""
+
+    ASPECT = 64 / 45
+    skeleton = COCO_17
+
+    def __init__(self, world: Callable[[int], Figures]) -> None:
+        self.detector, self.estimator = SeeingDetector(world), SeeingEstimator(world)
+
+    def detect(self, frame: Frame) -> Detections:
+        assert frame.pixel_aspect == self.ASPECT
+        return boxes_to_stored(self.detector.detect(frame), self.ASPECT)
+
+    def estimate(self, image: np.ndarray, detections: Detections, pixel_aspect: float = 1.0) -> list[Pose]:
+        assert pixel_aspect == self.ASPECT
+        seen = boxes_to_square(detections, pixel_aspect)
+        return poses_to_stored(self.estimator.estimate(image, seen), pixel_aspect)
+
+
+@pytest.mark.parametrize("every", [1, N])
+def test_who_is_who_and_where_is_as_in_the_picture_that_is_shown(every: int) -> None:
+    def crossing(index: int) -> Figures:
+        return [figure(120 + 9 * index, 330, 240, index / 3), figure(520 - 9 * index, 335, 230, index / 2)]
+
+    square = PoseFinder(
+        SeeingDetector(crossing),
+        estimator := SeeingEstimator(crossing),
+        Identity({}, {}),
+        tracker=PoseTracker(COCO_17),
+        smoother=OneEuroSmoother(),
+        cadence=Cadence(every),
+    )
+    seeing = Anamorphic(crossing)
+    stored = PoseFinder(
+        seeing,
+        seeing,
+        Identity({}, {}),
+        tracker=PoseTracker(COCO_17),
+        smoother=OneEuroSmoother(),
+        cadence=Cadence(every),
+    )
+    for index in range(40):
+        estimator.index = seeing.estimator.index = index
+        image = picture(crossing(index))
+        narrow = cv2.resize(image, (round(SIZE[0] / Anamorphic.ASPECT), SIZE[1]))
+        expected = square.find(Frame(image, index, index / 30)).poses
+        frame = Frame(narrow, index, index / 30, pixel_aspect=Anamorphic.ASPECT)
+        found = stored.find(frame).poses
+        assert [pose.track_id for pose in found] == [pose.track_id for pose in expected]
+        for one, other in zip(poses_to_square(found, Anamorphic.ASPECT), expected, strict=True):
+            np.testing.assert_allclose(one.box_xyxy, other.box_xyxy, atol=0.01)
+            np.testing.assert_allclose(one.keypoints, other.keypoints, atol=0.01)
+            np.testing.assert_allclose(one.keypoints_smoothed, other.keypoints_smoothed, atol=0.01)

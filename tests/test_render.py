@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from shufflecam.core.geometry import clip_segment
+from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.render import (
     PALETTES,
@@ -299,3 +300,38 @@ def test_the_line_width_that_is_given_is_the_lines_width(style: str) -> None:
     drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, look)
     row = drawn[round(float(pose.keypoints[[13, 15], 1].mean()))]
     assert abs(int((row.max(axis=1) > 100).sum()) - 12) <= 2
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5, 64 / 45])
+@pytest.mark.parametrize("style", ["shufflecam", "openpose", "minimal"])
+def test_on_an_anamorphic_picture_people_look_as_on_a_square_one(style: str, aspect: float) -> None:
+    look = Look(style=style, boxes=True, thickness=10)
+    pose = pose_of(figure(240, 440, 400), track_id=8)
+    square = draw(picture(480, 480, 0), [pose], COCO_17, look)
+    stored = picture(round(480 / aspect), 480, 0)
+    drawn = draw(stored, poses_to_stored([pose], aspect), COCO_17, look, pixel_aspect=aspect)
+    shown = cv2.resize(drawn, (480, 480), interpolation=cv2.INTER_AREA if aspect < 1 else cv2.INTER_LINEAR)
+    plain = draw(stored, poses_to_stored([pose], aspect), COCO_17, look)
+    stretched = cv2.resize(plain, (480, 480), interpolation=cv2.INTER_LINEAR)
+    off = np.abs(shown.astype(int) - square).mean()
+    assert off < 0.6 * np.abs(stretched.astype(int) - square).mean()
+    lit, wanted = (one.max(axis=2) > 100 for one in (shown, square))
+    assert lit.sum() == pytest.approx(wanted.sum(), rel=0.12)
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5, 10 / 11])
+def test_dots_are_round_and_lines_even_when_they_are_shown(aspect: float) -> None:
+    nose_only = np.array([0.9] + [0.0] * 16, np.float32)
+    pose = replace(pose_of(np.full((17, 2), 100.0) / [aspect, 1]), scores=nose_only)
+    drawn = draw(
+        picture(round(200 / aspect), 200, 0), [pose], COCO_17, Look(thickness=16), pixel_aspect=aspect
+    )
+    rows, columns = (drawn.max(axis=2) > 100).nonzero()
+    across, down = (np.ptp(columns) + 1) * aspect, np.ptp(rows) + 1
+    assert across == pytest.approx(down, abs=1.5 + 2 * aspect)
+    assert 45 < down < 56
+
+
+def test_strokes_far_outside_do_no_harm() -> None:
+    pose = pose_of(np.array([[(-1) ** i * 10.0**9, i * 10.0**8] for i in range(17)]))
+    draw(picture(), [pose], COCO_17, Look(boxes=True), pixel_aspect=0.2)

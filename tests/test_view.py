@@ -111,3 +111,12 @@ def test_auto_gives_up_after_a_minute_and_says_so(capfd: pytest.CaptureFixture[s
     assert best_rotation(source, View(), options, StopRequest(), Talk()) == 0
     assert source.given < 620
     assert "nobody" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("rotate", "aspect"), [(0, 2.0), (90, 0.5), (180, 2.0), (270, 0.5)])
+def test_a_quarter_turn_lays_the_pixels_on_their_sides(rotate: int, aspect: float) -> None:
+    frame = Frame(np.zeros((SIZE[1], SIZE[0], 3), np.uint8), 3, 0.5, pixel_aspect=2.0)
+    seen = View((10, 4, 30, 20), rotate).frame_of(frame)
+    assert seen.pixel_aspect == aspect
+    assert seen.size == ((30, 20) if rotate in (0, 180) else (20, 30))
+    assert (seen.index, seen.timestamp_s) == (3, 0.5)

@@ -14,6 +14,7 @@ from rich.markup import escape
 
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.picture import as_shown
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.export.record import Record
 from shufflecam.faces import FaceMemory, hide_faces
@@ -54,8 +55,8 @@ class Face(Protocol):
         """Show it; the key that was pressed meanwhile, or None.
 
         Args:
-            picture: (H, W, 3) uint8 BGR, drawn, without the HUD; changed by the last face only. Empty
-                where `wants_picture` was False.
+            picture: (H, W, 3) uint8 BGR, drawn, in square pixels, without the HUD; changed by the last face
+                only. Empty where `wants_picture` was False.
             result: the newest, or the one that stands still.
             figures: for the HUD.
             state: of the keys.
@@ -147,7 +148,8 @@ class Show:
         if not lost:
             return result
         image = np.ascontiguousarray(result.frame.image).copy()  # the frame is the source's
-        hide_faces(image, lost, self._scene.skeleton, self._scene.look.upright)
+        aspect = result.frame.pixel_aspect
+        hide_faces(image, lost, self._scene.skeleton, self._scene.look.upright, aspect)
         return replace(result, frame=replace(result.frame, image=image))
 
     def _draw_wanted(self) -> ImageArray | None:
@@ -175,8 +177,12 @@ class Show:
             self.state = replace(self.state, message="")
         figures = self._figures.at(self._last, self._savings.recorder.recorded_s)
         self._tell_trouble(figures.trouble)
+        if picture is None or self._frozen is None:
+            picture = _NO_PICTURE
+        else:
+            picture = as_shown(picture, self._frozen.frame.pixel_aspect)
         for face in self._faces:
-            key = face.show(_NO_PICTURE if picture is None else picture, self._frozen, figures, self.state)
+            key = face.show(picture, self._frozen, figures, self.state)
             self._take(key)
 
     def _tell_trouble(self, trouble: str) -> None:

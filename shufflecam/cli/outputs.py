@@ -39,8 +39,10 @@ def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResul
     def draw_result(result: FrameResult) -> ImageArray:
         if memory is not None and result.frame.file is None:  # pictures have no common clock
             lost = memory.missing(result.poses, result.frame.timestamp_s)
-            hide_faces(result.frame.image, lost, skeleton, look.upright)
-        return draw(result.frame.image, result.poses, skeleton, look, in_place=True)
+            aspect = result.frame.pixel_aspect
+            hide_faces(result.frame.image, lost, skeleton, look.upright, aspect)
+        aspect = result.frame.pixel_aspect
+        return draw(result.frame.image, result.poses, skeleton, look, in_place=True, pixel_aspect=aspect)
 
     return draw_result
 
@@ -61,7 +63,7 @@ class DrawnVideoSink:
         with stage(self._stats, "draw"):
             picture = self._draw(result)
         with stage(self._stats, "encode"):
-            self._writer.write_image(picture, result.frame.timestamp_s)
+            self._writer.write_image(picture, result.frame.timestamp_s, result.frame.pixel_aspect)
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Finish the file; a video that was cut short is whole up to its last frame."""

@@ -50,14 +50,15 @@ def check_terminal(console: Console, *, data_on_stdout: bool) -> None:
 
 
 def fitted(result: FrameResult, room: tuple[int, int]) -> FrameResult:
-    """The result with its picture made smaller to fit (width, height), and its people with it."""
+    """The result with its picture, in square pixels, made smaller to fit (width, height); its people too."""
     height, width = result.frame.image.shape[:2]
-    scale = min(room[0] / width, room[1] / height)
-    size = max(1, int(width * scale)), max(1, int(height * scale))
+    broad = width * result.frame.pixel_aspect
+    scale = min(room[0] / broad, room[1] / height)
+    size = max(1, int(broad * scale)), max(1, int(height * scale))
     image = cv2.resize(result.frame.image, size, interpolation=cv2.INTER_AREA)
     ratio = np.array([size[0] / width, size[1] / height], np.float32)
     poses = tuple(_scaled(pose, ratio) for pose in result.poses)
-    return replace(result, frame=replace(result.frame, image=image), poses=poses)
+    return replace(result, frame=replace(result.frame, image=image, pixel_aspect=1.0), poses=poses)
 
 
 def _scaled(pose: Pose, ratio: np.ndarray) -> Pose:

@@ -147,6 +147,8 @@ def draw_again(
         try:
             stack.enter_context(claimed(out))
             check_writable(out, overwrite)
+            for note in source.info.notes:
+                talk.note(note)
             saved_poses = SavedPoses(saved, video)
             stop.writing = True
             hints = source.encoding_hints() | {"codec": codec, "crf": crf, "preset": encode_preset}

@@ -255,6 +255,8 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
         try:
             check_crop(job.crop, source)
             note_if_short(source.info.size, job.out is not None, talk)
+            for note in source.info.notes:
+                talk.note(note)
             hints = source.encoding_hints()
             stack.enter_context(claimed(job.out, job.json_target))
             if job.out is not None:

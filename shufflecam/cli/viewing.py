@@ -154,6 +154,7 @@ def best_rotation(
     source: FrameSource, view: View, finder_options: FinderOptions, stop: StopRequest, talk: Talk
 ) -> int:
     """The rotation under which the first frames with people have the highest sum of pose scores."""
+    from shufflecam.core.picture import as_shown
     from shufflecam.view import ROTATIONS
 
     every_frame = replace(finder_options, track=False, smooth=False, det_every=1)
@@ -169,9 +170,10 @@ def best_rotation(
         if next_s is not None and frame.timestamp_s < next_s:
             continue
         next_s = frame.timestamp_s + LOOK_EVERY_S
+        turned = {rotation: replace(view, rotate=rotation).frame_of(frame) for rotation in ROTATIONS}
         scores = {
-            rotation: sum(pose.score for pose in finder(replace(view, rotate=rotation).of(frame.image)))
-            for rotation in ROTATIONS
+            rotation: sum(pose.score for pose in finder(as_shown(one.image, one.pixel_aspect)))
+            for rotation, one in turned.items()
         }
         with_people += any(scores.values())
         sums = {rotation: total + scores[rotation] for rotation, total in sums.items()}

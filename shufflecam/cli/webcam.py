@@ -262,6 +262,9 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         try:
             note_if_short(source.info.size, job.recording is not None, talk)
             stack.enter_context(claimed(job.recording, job.json_target))
+
+            for note in source.info.notes:
+                talk.note(note)
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             has_keys = job.preview or job.serve is not None or not (job.headless or problem)
@@ -274,7 +277,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
             )
             finder = finder_options.load(given, talk, run.stats, rate=source.info.fps, live=True)
             assert source.info.size is not None
-            finder.warm_up(source.info.size)
+            finder.warm_up(source.info.size, source.info.pixel_aspect)
             stop.writing = True
             with closing(finder):
                 outcome = run.go(finder, stop)
@@ -381,7 +384,12 @@ class _LiveRun:
         job, info = self._job, self._source.info
         sinks: list[Sink] = []
         self.recorder = Recorder(
-            job.save_to, size=info.size, rate=info.fps, first=job.recording, overwrite=job.overwrite
+            job.save_to,
+            size=info.size,
+            rate=info.fps,
+            pixel_aspect=info.pixel_aspect,
+            first=job.recording,
+            overwrite=job.overwrite,
         )
         mirrored = {"window_mirrored": True} if job.mirror else {}
         header = record_header(info, finder, angles=job.angles, **mirrored)

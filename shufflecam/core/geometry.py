@@ -48,18 +48,21 @@ def center_scale_to_box(centers: FloatArray, scales: FloatArray, padding: float 
     return np.concatenate([centers - half, centers + half], axis=1).astype(np.float32)
 
 
-def crop_affine(center: FloatArray, scale: FloatArray, input_size: tuple[int, int]) -> FloatArray:
-    """The (2, 3) float32 matrix that takes image pixels to crop pixels.
+def crop_affine(
+    center: FloatArray, scale: FloatArray, input_size: tuple[int, int], pixel_aspect: float = 1.0
+) -> FloatArray:
+    """The (2, 3) float32 matrix that takes image pixels to crop pixels, which are square.
 
-    The region's centre lands on (w/2, h/2) and one crop pixel is scale_w / w image pixels, in both
-    directions; no half-pixel term.
+    The region's centre lands on (w/2, h/2) and one crop pixel is scale_w / w image pixels wide, and as
+    many times `pixel_aspect` high; no half-pixel term.
     """
     width, height = input_size
-    zoom = width / float(scale[0])
+    zoom_x = width / float(scale[0])
+    zoom_y = zoom_x / pixel_aspect
     return np.array(
         [
-            [zoom, 0.0, width * 0.5 - zoom * float(center[0])],
-            [0.0, zoom, height * 0.5 - zoom * float(center[1])],
+            [zoom_x, 0.0, width * 0.5 - zoom_x * float(center[0])],
+            [0.0, zoom_y, height * 0.5 - zoom_y * float(center[1])],
         ],
         np.float32,
     )
@@ -86,7 +89,7 @@ def crop_to_image(
     )
 
 
-def clip_boxes(boxes_xyxy: FloatArray, size: tuple[int, int]) -> FloatArray:
+def clip_boxes(boxes_xyxy: FloatArray, size: tuple[float, float]) -> FloatArray:
     """(N, 4) boxes cut to a picture of (width, height)."""
     limit = np.array([size[0], size[1], size[0], size[1]], np.float32)
     return np.clip(boxes_xyxy, 0, limit).astype(np.float32)

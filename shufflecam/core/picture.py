@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from shufflecam.core.pixels import shown_size
 from shufflecam.core.types import ImageArray
 
 WAITING_BYTES = 64_000_000
@@ -16,21 +17,23 @@ def holds(size: tuple[int, int], most: int, bytes_a_pixel: float, budget: float)
     return min(most, int(budget / max(1.0, size[0] * size[1] * bytes_a_pixel)))
 
 
-def fitted(image: ImageArray, size: tuple[int, int]) -> ImageArray:
+def fitted(image: ImageArray, size: tuple[int, int], squeeze: float = 1.0) -> ImageArray:
     """`image`, or where its size is another, scaled to fit `size` and centred on black.
 
     Args:
         image: (H, W, 3) uint8.
         size: (width, height).
+        squeeze: how many times as wide its pixels are as those of the result, for their height.
     """
     width, height = size
-    if image.shape[:2] == (height, width):
+    if image.shape[:2] == (height, width) and squeeze == 1.0:
         return image
     import cv2
 
-    zoom = min(width / image.shape[1], height / image.shape[0])
+    broad = image.shape[1] * squeeze
+    zoom = min(width / broad, height / image.shape[0])
     inner = (
-        max(1, min(width, round(image.shape[1] * zoom))),
+        max(1, min(width, round(broad * zoom))),
         max(1, min(height, round(image.shape[0] * zoom))),
     )
     canvas = np.zeros((height, width, 3), np.uint8)
@@ -39,3 +42,18 @@ def fitted(image: ImageArray, size: tuple[int, int]) -> ImageArray:
         image, inner, interpolation=cv2.INTER_AREA
     )
     return canvas
+
+
+def as_shown(image: ImageArray, pixel_aspect: float) -> ImageArray:
+    """A picture with square pixels, for whoever looks at it as it is: `image` itself where it has them.
+
+    Args:
+        image: (H, W, 3) uint8.
+        pixel_aspect: width / height of one of its pixels.
+    """
+    if pixel_aspect == 1.0:
+        return image
+    import cv2
+
+    size = shown_size((image.shape[1], image.shape[0]), pixel_aspect)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)

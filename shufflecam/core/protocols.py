@@ -46,8 +46,8 @@ class PoseEstimator(Protocol):
         """Which keypoints, in which order."""
         ...
 
-    def estimate(self, image: ImageArray, detections: Detections) -> list[Pose]:
-        """One pose a box, in the boxes' order. `image` is (H, W, 3) uint8 BGR."""
+    def estimate(self, image: ImageArray, detections: Detections, pixel_aspect: float = 1.0) -> list[Pose]:
+        """One pose a box, in the boxes' order. `image` is (H, W, 3) uint8 BGR; see `Frame.pixel_aspect`."""
         ...
 
 

@@ -34,6 +34,10 @@ class SourceInfo:
     """Nominal rate, exact (29.97 is 30000/1001); None where there is none or it varies wildly."""
     frames: int | None = None
     """How many frames it should give, for progress only: containers are often a few off."""
+    pixel_aspect: float = 1.0
+    """Width / height of one pixel when the picture is shown; see `core.pixels`."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what it says of itself that cannot be, and what is done instead."""
 
     @property
     def live(self) -> bool:
@@ -68,6 +72,9 @@ class Frame:
     """Live only: the clock (`time.monotonic`) when the frame came, from which latency counts."""
     gap: Gap | None = None
     """Live only: the camera was away since the last frame that was handed out."""
+    pixel_aspect: float = 1.0
+    """Width / height of one pixel when the picture is shown. Boxes and keypoints are in pixels of `image`;
+    lengths and angles mean something in square ones (`core.pixels`)."""
 
     @property
     def size(self) -> tuple[int, int]:

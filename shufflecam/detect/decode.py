@@ -47,16 +47,18 @@ class Letterbox:
         return clip_boxes((boxes_xyxy - offset) / zoom, self.size)
 
 
-def letterbox(image: ImageArray, longest: int) -> Letterbox:
-    """Scale a picture so that its longer side is `longest`, and pad to multiples of 32.
+def letterbox(image: ImageArray, longest: int, pixel_aspect: float = 1.0) -> Letterbox:
+    """Scale a picture, as it looks when shown, so that its longer side is `longest`; pad to multiples of 32.
 
     Args:
         image: (H, W, 3) uint8 BGR.
         longest: pixels; 32 at least.
+        pixel_aspect: width / height of one pixel of the image; the network sees square ones.
     """
     height, width = image.shape[:2]
-    zoom = longest / max(width, height)
-    new_w, new_h = max(1, round(width * zoom)), max(1, round(height * zoom))
+    square_w = width * pixel_aspect
+    zoom = longest / max(square_w, height)
+    new_w, new_h = max(1, round(square_w * zoom)), max(1, round(height * zoom))
     if (new_w, new_h) != (width, height):
         image = cv2.resize(image, (new_w, new_h), interpolation=cv2.INTER_LINEAR)
     pad_w, pad_h = -new_w % STRIDE, -new_h % STRIDE

@@ -150,7 +150,7 @@ class YoloDetector:
 
     def detect(self, frame: Frame) -> Detections:
         """The people of one frame, best first, cut to the picture."""
-        box = letterbox(frame.image, self._det_size)
+        box = letterbox(frame.image, self._det_size, frame.pixel_aspect)
         return decode(
             self.engine.run(box.inputs),
             box,

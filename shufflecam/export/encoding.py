@@ -37,6 +37,9 @@ class Codec:
     worst_crf: int
     least_side: int = 2
     """Smaller pictures it cannot take."""
+    shapeless: tuple[str, ...] = ()
+    """Endings of files that cannot say the pixels' shape: the codec does not, and PyAV does not hand it to
+    the muxer."""
 
 
 CODECS = {
@@ -45,8 +48,8 @@ CODECS = {
     # The others' values give about the same quality: within a decibel of h264's on a clip from outdoors.
     # Pictures smaller than x265's blocks of 64x64 end it, or the process (40x24 with 4.2).
     "hevc": Codec("libx265", (".mp4", ".mov", ".mkv"), 23, 51, least_side=64),
-    "vp9": Codec("libvpx-vp9", (".mp4", ".mkv"), 33, 63),
-    "av1": Codec("libsvtav1", (".mp4", ".mkv"), 32, 63),
+    "vp9": Codec("libvpx-vp9", (".mp4", ".mkv"), 33, 63, shapeless=(".mkv",)),
+    "av1": Codec("libsvtav1", (".mp4", ".mkv"), 32, 63, shapeless=(".mkv",)),
 }
 """Name -> how. h264 plays everywhere; the others are smaller and slower."""
 

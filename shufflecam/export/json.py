@@ -37,6 +37,7 @@ class JsonLinesSink:
         self._earlier = earlier
         self._joints: list[str] | None = None
         self._size: tuple[int, int] | None = None
+        self._aspect = 1.0
         self._text: TextFile | None = None
         self._frames = 0 if earlier is None else earlier.frames
 
@@ -48,6 +49,7 @@ class JsonLinesSink:
         """
         self._joints = record.angle_joints(header)
         self._size = record.picture_size(header)
+        self._aspect = record.pixel_aspect_of(header)
         if self._earlier is None:
             self._text = TextFile(self._target)
             self._text.append(dumps(header) + "\n")
@@ -66,7 +68,7 @@ class JsonLinesSink:
             raise RuntimeError("begin() comes before write()")
         if self._earlier is not None and result.frame.file in self._earlier.files:
             return  # only its picture was missing
-        entry = record.frame(result, self._joints, self._size)
+        entry = record.frame(result, self._joints, self._size, self._aspect)
         if self._earlier is not None:
             entry["frame"] = self._frames
         self._text.append("".join(dumps(line) + "\n" for line in (*record.events(result), entry)))
@@ -142,6 +144,7 @@ class JsonDocumentSink:
         self._target = target
         self._joints: list[str] | None = None
         self._size: tuple[int, int] | None = None
+        self._aspect = 1.0
         self._text: TextFile | None = None
         self._frames = 0
 
@@ -149,6 +152,7 @@ class JsonDocumentSink:
         """Open the target and write the header. Before the first `write`."""
         self._joints = record.angle_joints(header)
         self._size = record.picture_size(header)
+        self._aspect = record.pixel_aspect_of(header)
         self._text = TextFile(self._target)
         self._text.append(f'{{"header":{dumps(header)},\n"frames":[\n', self._tail())
 
@@ -159,7 +163,7 @@ class JsonDocumentSink:
         comma = ",\n" if self._frames else ""
         self._frames += 1
         try:
-            lines = [*record.events(result), record.frame(result, self._joints, self._size)]
+            lines = [*record.events(result), record.frame(result, self._joints, self._size, self._aspect)]
             self._text.append(comma + ",\n".join(map(dumps, lines)), self._tail())
         except BaseException:
             self._frames -= 1

@@ -18,6 +18,7 @@ from typing import Any, TextIO, TypeGuard
 import numpy as np
 
 from shufflecam.core.errors import SourceError
+from shufflecam.core.pixels import believable_aspect
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.text import open_text
 from shufflecam.core.types import Frame, FrameResult, Gap
@@ -46,6 +47,8 @@ class SavedRecord:
     """What the K keypoints of everybody in it are."""
     size: tuple[int, int] | None
     """(width, height) of the pictures; None where each says its own."""
+    pixel_aspect: float = 1.0
+    """Width / height of one pixel; a frame may say another."""
 
     def results(self, on_cut: Notice | None = None) -> Iterator[FrameResult]:
         """Every frame, in order, with a black picture of the right size, which costs nothing.
@@ -117,6 +120,7 @@ class SavedRecord:
             float(time),
             file=None if file is None else str(file),
             gap=gap,
+            pixel_aspect=_pixel_aspect(self.path, entry, self.pixel_aspect),
         )
         return FrameResult(frame, poses, float(latency) if _is_number(latency) else None)
 
@@ -139,7 +143,8 @@ def read_record(path: Path) -> SavedRecord:
                 if not isinstance(source, dict):
                     raise SourceError(f"{path} does not say in its header what it was made from; {_ASK}")
                 size = _size([source.get("width"), source.get("height")])
-                return SavedRecord(path, entry, record.to_skeleton(entry), size)
+                aspect = _pixel_aspect(path, source, 1.0)
+                return SavedRecord(path, entry, record.to_skeleton(entry), size, aspect)
             if not _is_document(path):
                 break
     except _Cut:
@@ -297,6 +302,17 @@ def _size(sides: Any) -> tuple[int, int] | None:
     if all(isinstance(s, int) and not isinstance(s, bool) and 0 < s <= _LARGEST_SIDE for s in sides):
         return sides[0], sides[1]
     return None
+
+
+def _pixel_aspect(path: Path, entry: record.Record, otherwise: float) -> float:
+    """What a header's source or a frame says of the pixels' shape; `otherwise` where it says nothing."""
+    told = entry.get("pixel_aspect")
+    if told is None:
+        return otherwise
+    aspect = believable_aspect(told) if _is_number(told) else None
+    if aspect is None:
+        raise SourceError(f"{path} says that its pixels are {told!r} times as wide as high; {_ASK}")
+    return aspect
 
 
 def _is_number(value: Any) -> TypeGuard[int | float]:

@@ -67,6 +67,7 @@ def header(
             "height": height,
             "fps": None if source.fps is None else float(source.fps),
             "frames": source.frames,
+            **({} if source.pixel_aspect == 1.0 else {"pixel_aspect": source.pixel_aspect}),
         },
         "model": plain(model),
         "detector": plain(detector),
@@ -80,7 +81,10 @@ def header(
 
 
 def frame(
-    result: FrameResult, joints: Sequence[str] | None = None, size: tuple[int, int] | None = None
+    result: FrameResult,
+    joints: Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    pixel_aspect: float | None = None,
 ) -> Record:
     """One frame's line: also of a frame that shows nobody.
 
@@ -88,6 +92,7 @@ def frame(
         result: the frame and its people.
         joints: as in `person`.
         size: (width, height) that the header says; a frame of another size says its own.
+        pixel_aspect: that the header says, as `size`; None: it is not compared.
     """
     record: Record = {
         "type": "frame",
@@ -100,7 +105,10 @@ def frame(
         record["file"] = result.frame.file
     if result.frame.file is not None or (size is not None and result.frame.size != size):
         record["size"] = [int(side) for side in result.frame.size]
-    record["people"] = [person(pose, joints) for pose in result.poses]
+    aspect = result.frame.pixel_aspect
+    if pixel_aspect is not None and aspect != pixel_aspect:
+        record["pixel_aspect"] = aspect
+    record["people"] = [person(pose, joints, aspect) for pose in result.poses]
     return record
 
 
@@ -146,11 +154,17 @@ def picture_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
     return None if source["width"] is None else (source["width"], source["height"])
 
 
-def person(pose: Pose, joints: Sequence[str] | None = None) -> Record:
+def pixel_aspect_of(header: Mapping[str, Any]) -> float:
+    """Width / height of one pixel as a header of `header`'s says it; 1.0 where it says nothing."""
+    return float(header["source"].get("pixel_aspect") or 1.0)
+
+
+def person(pose: Pose, joints: Sequence[str] | None = None, pixel_aspect: float = 1.0) -> Record:
     """One person of a frame; with the names of its K keypoints, joint angles too.
 
     The angles are those of the keypoints that are drawn - the smoothed ones where there are any - as they
-    stand there, rounded, so that a record that is read and written again stays the same.
+    stand there, rounded, so that a record that is read and written again stays the same. Where the
+    pixels are not square, they are those of the picture as it is shown.
     """
     record: Record = {
         "id": pose.track_id,
@@ -163,7 +177,7 @@ def person(pose: Pose, joints: Sequence[str] | None = None) -> Record:
         record["keypoints_smoothed"] = _triples(pose.keypoints_smoothed, pose.scores)
     if joints is not None:
         places = [(math.nan, math.nan) if t is None else (t[0], t[1]) for t in drawn_triples(record)]
-        angles = joint_angles(np.array(places, np.float32).reshape(-1, 2), joints)
+        angles = joint_angles(np.array(places, np.float32).reshape(-1, 2), joints, pixel_aspect)
         record["angles"] = {name: _number(value, ANGLE_DECIMALS) for name, value in angles.items()}
     return record
 

@@ -2,7 +2,7 @@
 
 The format is three-dimensional; a camera sees two. X is to the right, Y upwards from the picture's lower
 edge, Z is 0. Without a scale the unit is the pixel, under the name `px`, which OpenSim does not know: it
-wants metres, so give the scale for it.
+wants metres, so give the scale for it. Pixels are square ones, as high as those of the record.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from shufflecam.core.errors import OutputError, SourceError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.pixels import to_square
 from shufflecam.core.types import FrameResult, Pose
 from shufflecam.export import record
 from shufflecam.export.files import TextFile, check_writable
@@ -44,7 +45,7 @@ class TrcSink:
             frames: how many will come.
             ids: of the people; empty: nobody is tracked, and the surest of each frame is taken.
             rate: frames a second, where the record's header does not say it.
-            pixels_per_metre: the scale; None: pixels are written.
+            pixels_per_metre: the scale, of pixels counted downwards; None: pixels are written.
             overwrite: whether files may be replaced.
 
         Raises:
@@ -101,13 +102,15 @@ class TrcSink:
         """One row in every file. Raises OutputError."""
         self._rows += 1
         height = result.frame.size[1]
+        missing = [(math.nan, math.nan)] * len(self._names)
         for number, file in self._files.items():
             pose = _whose(result.poses, number)
-            cells = [cell for joint in range(len(self._names)) for cell in self._cells(pose, joint, height)]
+            aspect = result.frame.pixel_aspect
+            places = missing if pose is None else to_square(pose.drawn_keypoints, aspect).tolist()
+            cells = [cell for x, y in places for cell in self._cells(x, y, height)]
             file.append(f"{self._rows}\t{result.frame.timestamp_s:.6f}\t" + "\t".join(cells) + "\n")
 
-    def _cells(self, pose: Pose | None, joint: int, height: int) -> tuple[str, str, str]:
-        x, y = (math.nan, math.nan) if pose is None else pose.drawn_keypoints[joint].tolist()
+    def _cells(self, x: float, y: float, height: int) -> tuple[str, str, str]:
         if not (math.isfinite(x) and math.isfinite(y)):
             return "nan", "nan", "nan"
         x, y = x * self._scale, (height - y) * self._scale

@@ -19,6 +19,7 @@ from av.video.reformatter import ColorRange
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import fitted
+from shufflecam.core.pixels import NEARLY_SQUARE, shown_size
 from shufflecam.core.types import ImageArray
 from shufflecam.export.encoding import (
     CODECS,
@@ -134,6 +135,7 @@ class VideoWriter:
         self._time_base = fitting_time_base(time_base, self._rate)
         self._color = color
         self._aspect = sample_aspect
+        self._pixel_aspect = float(sample_aspect or 1)
         self._origin_s, self._end_s = origin_s, end_s
         self._codec = codec
         self._crf = CODECS[codec].crf if crf is None else crf
@@ -141,6 +143,7 @@ class VideoWriter:
         self._feed = sound
         self._sound: SoundTrack | None = None
         self._size = (0, 0)
+        self._stretch = 1.0
         self._last_pts: int | None = None
         self._last_step: int | None = None
         self._last_s = origin_s
@@ -158,14 +161,19 @@ class VideoWriter:
                 self._abandon()
                 raise
 
-    def write_image(self, image: ImageArray, timestamp_s: float) -> None:
+    def write_image(self, image: ImageArray, timestamp_s: float, pixel_aspect: float | None = None) -> None:
         """Encode one picture shown from `timestamp_s` (source time); times that do not rise are nudged.
+
+        `pixel_aspect` is width / height of one of its pixels, where that is not the file's.
 
         Raises:
             OutputError: the disk is full or went away; what was written until then stays.
         """
         if self._container is None:
             self._start((image.shape[1], image.shape[0]))
+        squeeze = self._stretch * (1.0 if pixel_aspect is None else pixel_aspect / self._pixel_aspect)
+        if abs(squeeze - 1.0) <= NEARLY_SQUARE:  # told as a fraction here, as a float there
+            squeeze = 1.0
         pts = round((timestamp_s - self._origin_s) / float(self._time_base))
         step = pts - self._last_pts if self._last_pts is not None and pts > self._last_pts else None
         self._last_step = step if step is not None else self._last_step
@@ -179,7 +187,7 @@ class VideoWriter:
                     self._encode(again, self._last_pts + LONGEST_STEP, step)
                     self._last_pts += LONGEST_STEP
                     self.frames += 1
-            frame = to_yuv420(padded(fitted(image, self._size)), self._matrix)
+            frame = to_yuv420(padded(fitted(image, self._size, squeeze)), self._matrix)
             if self._sound is not None:
                 self._sound.mux_until(timestamp_s)
             self._encode(frame, pts, step)
@@ -222,7 +230,14 @@ class VideoWriter:
             self._abandon()
 
     def _start(self, size: tuple[int, int]) -> None:
-        self._size = size
+        if self._aspect and self._extension in CODECS[self._codec].shapeless:
+            # Nothing in such a file would say it: the pictures are stretched instead.
+            self._size = shown_size(size, self._pixel_aspect)
+            self._stretch = self._pixel_aspect
+            self._aspect = None
+        else:
+            self._size = size
+        size = self._size
         width, height = size[0] + size[0] % 2, size[1] + size[1] % 2
         if min(width, height) < CODECS[self._codec].least_side:
             raise UsageError(f"{self._codec} takes no pictures as small as {size[0]}x{size[1]}; take h264.")

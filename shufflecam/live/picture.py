@@ -42,7 +42,7 @@ def compose(
     Returns:
         (H, W, 3) uint8 BGR.
     """
-    image = result.frame.image
+    image, aspect = result.frame.image, result.frame.pixel_aspect
     if canvas is None or canvas.shape != image.shape or canvas is image:
         canvas = np.empty_like(image, order="C")
     everybody = list(result.poses)
@@ -52,7 +52,7 @@ def compose(
     else:
         np.copyto(canvas, image)
     if scene.look.blur_faces:  # also of those who are not drawn
-        hide_faces(canvas, everybody, scene.skeleton)
+        hide_faces(canvas, everybody, scene.skeleton, pixel_aspect=aspect)
     look = replace(
         scene.look,
         kpt_thr=state.kpt_thr,
@@ -63,7 +63,7 @@ def compose(
         blur_faces=False,
     )
     chosen = [pose for pose in everybody if state.only is None or pose.track_id == state.only]
-    return draw(canvas, chosen, scene.skeleton, look, in_place=True)
+    return draw(canvas, chosen, scene.skeleton, look, in_place=True, pixel_aspect=aspect)
 
 
 def add_overlays(canvas: ImageArray, figures: Figures, state: LiveState) -> ImageArray:

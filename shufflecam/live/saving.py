@@ -9,11 +9,13 @@ from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import cv2
 
 from shufflecam.core.errors import OutputError, ShufflecamError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.pixels import as_fraction
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.export import record
 from shufflecam.export.background import BackgroundSink
@@ -39,7 +41,8 @@ class _PictureSink:
         self._writer = writer
 
     def write(self, result: FrameResult) -> None:
-        self._writer.write_image(result.frame.image, result.frame.timestamp_s)
+        frame = result.frame
+        self._writer.write_image(frame.image, frame.timestamp_s, frame.pixel_aspect)
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         self._writer.close(complete=complete, dropped=dropped, missing=missing)
@@ -58,6 +61,7 @@ class Recorder:
         *,
         size: tuple[int, int] | None = None,
         rate: Fraction | None = None,
+        pixel_aspect: float = 1.0,
         first: Path | None = None,
         overwrite: bool = False,
     ) -> None:
@@ -67,13 +71,19 @@ class Recorder:
             folder: where recordings without a name go.
             size: (width, height) of the pictures.
             rate: nominal pictures a second.
+            pixel_aspect: width / height of one of their pixels.
             first: record into this from the first picture on.
             overwrite: whether `first` may replace a file.
 
         Raises:
             OutputError: `first` cannot be written.
         """
-        self._folder, self._size, self._rate = folder, size, rate
+        self._folder = folder
+        self._pictures: dict[str, Any] = {
+            "size": size,
+            "rate": rate,
+            "sample_aspect": as_fraction(pixel_aspect),
+        }
         self.files: list[Path] = []
         """Everything that was recorded, in order."""
         self._sink: BackgroundSink | None = None
@@ -82,7 +92,7 @@ class Recorder:
         self._last_s = 0.0
         self._error: ShufflecamError | None = None
         if first is not None:
-            self._begin(VideoWriter(first, size=size, rate=rate, overwrite=overwrite), first)
+            self._begin(VideoWriter(first, **self._pictures, overwrite=overwrite), first)
             self._named = True
 
     @property
@@ -112,7 +122,7 @@ class Recorder:
         try:
             if self._sink is None:
                 path = fresh_path(self._folder, ".mp4")
-                writer = VideoWriter(path, size=self._size, rate=self._rate, origin_s=moment_s)
+                writer = VideoWriter(path, **self._pictures, origin_s=moment_s)
                 self._begin(writer, path)
             assert self._sink is not None
             self._sink.write(replace(result, frame=replace(result.frame, image=picture.copy())))

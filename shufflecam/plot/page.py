@@ -14,6 +14,7 @@ from urllib.parse import quote
 import numpy as np
 
 from shufflecam.core.errors import OutputError, ShufflecamError
+from shufflecam.core.pixels import to_square
 from shufflecam.export.files import reason
 from shufflecam.export.read import SavedRecord
 from shufflecam.plot.charts import COLORS
@@ -112,7 +113,7 @@ def _line(name: str, values: Any, index: int) -> dict[str, Any]:
 def _poses(
     saved: SavedRecord, person: int | None, step: int, kpt_thr: float, raw: bool
 ) -> list[list[int | None]]:
-    """Of each frame in the page x, y, x, y, ... of the keypoints in whole pixels; empty: nobody."""
+    """Of each frame in the page x, y, x, y, ... of the keypoints in whole square pixels; empty: nobody."""
     poses: list[list[int | None]] = []
     for number, result in enumerate(saved.results()):
         if number % step:
@@ -121,7 +122,7 @@ def _poses(
         if pose is None:
             poses.append([])
             continue
-        points = pose.keypoints if raw else pose.drawn_keypoints
+        points = to_square(pose.keypoints if raw else pose.drawn_keypoints, result.frame.pixel_aspect)
         sure = np.nan_to_num(pose.scores) >= kpt_thr
         kept = np.where(sure[:, None] & np.isfinite(points), points, np.nan).ravel().tolist()
         poses.append([None if math.isnan(value) else round(value) for value in kept])

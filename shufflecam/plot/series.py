@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from shufflecam.angles import ANGLES, joint_angles
 from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.core.pixels import square_size, to_square
 from shufflecam.core.types import FloatArray, Pose
 from shufflecam.export.read import Notice, SavedRecord
 from shufflecam.export.summary import RecordSummary, summarize
@@ -26,11 +27,11 @@ class Series:
     times: Doubles
     """(N,) seconds, as the record has them."""
     joints: dict[str, Doubles]
-    """Name -> (N, 2) pixels of the upright picture, y down."""
+    """Name -> (N, 2) square pixels of the upright picture (as high as the record's), y down."""
     angles: dict[str, Doubles]
     """Name -> (N,) degrees, as `shufflecam.angles` defines them."""
-    size: tuple[int, int] | None
-    """(width, height) of the picture where the record says it."""
+    size: tuple[float, float] | None
+    """(width, height) of the picture, in the same pixels, where the record says it."""
     person: int | None
     """The id; None where nobody is tracked."""
     summary: RecordSummary = field(default_factory=RecordSummary)
@@ -89,7 +90,8 @@ def collect(
     missing = np.full((len(names), 2), np.nan, np.float32)
     for result in saved.results(on_cut):
         pose = next((pose for pose in result.poses if pose.track_id == whom), None)
-        points = missing if pose is None else _sure(pose, kpt_thr, raw)
+        stored = missing if pose is None else _sure(pose, kpt_thr, raw)
+        points = to_square(stored, result.frame.pixel_aspect)
         times.append(result.frame.timestamp_s)
         places.extend(points[indices].ravel().tolist())
         if angles:
@@ -101,7 +103,7 @@ def collect(
         times=np.array(times),
         joints={name: where[:, i] for i, name in enumerate(joints)},
         angles={name: table[:, i] for i, name in enumerate(angles)},
-        size=saved.size,
+        size=None if saved.size is None else square_size(saved.size, saved.pixel_aspect),
         person=whom,
         summary=found,
     )

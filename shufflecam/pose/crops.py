@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from shufflecam.core.geometry import BOX_PADDING, box_to_center_scale, crop_affine
+from shufflecam.core.pixels import to_square, to_stored
 from shufflecam.core.types import CropBatch, Detections, FloatArray, ImageArray
 
 PIXEL_MEAN_RGB = np.array([123.675, 116.28, 103.53], np.float32)
@@ -21,20 +22,25 @@ _BIAS_BGR = (-PIXEL_MEAN_RGB / PIXEL_STD_RGB)[::-1].copy()
 
 
 def warp_crop(
-    image: ImageArray, center: FloatArray, scale: FloatArray, input_size: tuple[int, int]
+    image: ImageArray,
+    center: FloatArray,
+    scale: FloatArray,
+    input_size: tuple[int, int],
+    pixel_aspect: float = 1.0,
 ) -> ImageArray:
-    """Cut one region out: bilinear, black outside the picture.
+    """Cut one region out, as it looks when the picture is shown: bilinear, black outside the picture.
 
     Args:
         image: (H, W, 3) uint8 BGR.
         center: (2,) image pixels.
         scale: (2,) the region's (width, height) in image pixels.
         input_size: the network's (width, height).
+        pixel_aspect: width / height of one pixel of the image.
 
     Returns:
         (height, width, 3) uint8 BGR.
     """
-    matrix = crop_affine(center, scale, input_size)
+    matrix = crop_affine(center, scale, input_size, pixel_aspect)
     return cv2.warpAffine(image, matrix, input_size, flags=cv2.INTER_LINEAR)
 
 
@@ -46,7 +52,11 @@ def normalize(crop: ImageArray, out: FloatArray) -> None:
 
 
 def crop_people(
-    image: ImageArray, detections: Detections, input_size: tuple[int, int], padding: float = BOX_PADDING
+    image: ImageArray,
+    detections: Detections,
+    input_size: tuple[int, int],
+    padding: float = BOX_PADDING,
+    pixel_aspect: float = 1.0,
 ) -> CropBatch:
     """All people of one frame as one batch.
 
@@ -55,10 +65,13 @@ def crop_people(
         detections: N boxes; they may reach past the picture and are used as they are.
         input_size: the network's (width, height).
         padding: how much larger than the box the crop is.
+        pixel_aspect: width / height of one pixel of the image; the network sees square ones.
     """
     width, height = input_size
-    centers, scales = box_to_center_scale(detections.boxes_xyxy, width / height, padding)
+    boxes = to_square(detections.boxes_xyxy, pixel_aspect)
+    centers, scales = box_to_center_scale(boxes, width / height, padding)
+    centers, scales = to_stored(centers, pixel_aspect), to_stored(scales, pixel_aspect)
     inputs = np.empty((len(detections), 3, height, width), np.float32)
     for i in range(len(detections)):
-        normalize(warp_crop(image, centers[i], scales[i], input_size), inputs[i])
+        normalize(warp_crop(image, centers[i], scales[i], input_size, pixel_aspect), inputs[i])
     return CropBatch(inputs, centers, scales)

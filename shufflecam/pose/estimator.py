@@ -49,12 +49,13 @@ class HeatmapEstimator:
     stats: Stats | None = None
     """Where the times of "crop", "network" and "keypoints" are counted."""
 
-    def estimate(self, image: ImageArray, detections: Detections) -> list[Pose]:
+    def estimate(self, image: ImageArray, detections: Detections, pixel_aspect: float = 1.0) -> list[Pose]:
         """One pose a box, in the boxes' order.
 
         Args:
             image: (H, W, 3) uint8 BGR, upright.
             detections: N boxes in its pixels.
+            pixel_aspect: width / height of one of these when the picture is shown.
         """
         poses: list[Pose] = []
         for start in range(0, len(detections), self.max_batch):
@@ -63,7 +64,7 @@ class HeatmapEstimator:
                 detections.scores[start : start + self.max_batch],
             )
             with stage(self.stats, "crop"):
-                batch = crop_people(image, part, self.input_size)
+                batch = crop_people(image, part, self.input_size, pixel_aspect=pixel_aspect)
             keypoints, scores = self.locate(batch)
             poses += [
                 Pose(

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
+from shufflecam.core.pixels import believable_aspect
 from shufflecam.core.types import Frame, SourceInfo
 from shufflecam.sources.limits import MAX_PIXELS
 from shufflecam.sources.reader import EPS_S, VideoReader
@@ -84,6 +85,8 @@ class VideoSource:
             size=self._to_bgr.size_of(picture),
             fps=self._reader.rate,
             frames=None if expected is None else -(-expected // step),
+            pixel_aspect=self._pixel_aspect(),
+            notes=self._reader.shape.doubt(self._name),
         )
         self._hints = self._encoding_hints(picture)
 
@@ -106,15 +109,13 @@ class VideoSource:
 
     def _encoding_hints(self, picture: av.VideoFrame) -> dict[str, Any]:
         stream = self._reader.stream
-        aspect = stream.sample_aspect_ratio
-        if aspect and self._to_bgr.turned:
-            aspect = 1 / aspect
+        aspect = self._reader.shape.told(self._to_bgr.turned)
         return {
             "size": self._info.size,
             "rate": None if self._info.fps is None else self._info.fps / self._step,
             "time_base": Fraction(stream.time_base),
             "color": color_tags(picture),
-            "sample_aspect": Fraction(aspect) if aspect else None,
+            "sample_aspect": aspect if believable_aspect(aspect) is not None else None,
             "origin_s": self.origin_s,
             "end_s": None if math.isinf(self._until_s) else self._until_s,
         }
@@ -183,8 +184,17 @@ class VideoSource:
                 return None
             index, self._index = self._index, self._index + 1
             if index % self._step == 0:
-                return Frame(image=self._to_bgr(item[0]), index=index, timestamp_s=item[1])
+                return Frame(
+                    image=self._to_bgr(item[0]),
+                    index=index,
+                    timestamp_s=item[1],
+                    pixel_aspect=self._pixel_aspect(),
+                )
         return None
+
+    def _pixel_aspect(self) -> float:
+        """Of the picture that was decoded last, upright."""
+        return self._reader.shape.aspect(self._to_bgr.turned)
 
     def _first_picture(self, start_s: float | None) -> tuple[av.VideoFrame, float]:
         first = next(self._pictures, None)

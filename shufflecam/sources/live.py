@@ -42,6 +42,8 @@ class Grabbed:
     """`time.monotonic` when it came."""
     was_away: str = ""
     """Of the first frame after the device had gone away: why it had."""
+    pixel_aspect: float = 1.0
+    """Width / height of one of its pixels."""
 
 
 class Capture(Protocol):
@@ -51,6 +53,10 @@ class Capture(Protocol):
     """(width, height) of the upright picture; known once open."""
     fps: Fraction | None
     """Nominal rate; known once open."""
+    pixel_aspect: float
+    """Width / height of one pixel of the first picture; known once open."""
+    notes: tuple[str, ...]
+    """As `SourceInfo.notes`; known once open."""
 
     def open(self) -> None:
         """Open and see a first picture, or raise `SourceError`."""
@@ -134,7 +140,14 @@ class LatestFrames:
         self._thread = threading.Thread(target=self._run, name=f"shufflecam-{kind}", daemon=True)
         self._thread.start()
         self._wait_until_open(open_timeout_s)
-        self._info = SourceInfo(path=path, kind=kind, size=capture.size, fps=capture.fps)
+        self._info = SourceInfo(
+            path=path,
+            kind=kind,
+            size=capture.size,
+            fps=capture.fps,
+            pixel_aspect=capture.pixel_aspect,
+            notes=capture.notes,
+        )
 
     @property
     def info(self) -> SourceInfo:
@@ -177,7 +190,7 @@ class LatestFrames:
             if taken is None:
                 return
             index, grabbed, gap = taken
-            image = self._in_one_size(grabbed.to_image())
+            image = self._in_one_shape(grabbed.to_image(), grabbed.pixel_aspect)
             self._look_at(image, grabbed.captured_s)
             yield Frame(
                 image=image,
@@ -185,6 +198,7 @@ class LatestFrames:
                 timestamp_s=max(0.0, grabbed.captured_s - self._started_s),
                 captured_s=grabbed.captured_s,
                 gap=gap,
+                pixel_aspect=self._info.pixel_aspect,
             )
 
     def close(self) -> None:
@@ -224,20 +238,21 @@ class LatestFrames:
             self._slot = None
             self.dropped += 1
 
-    def _in_one_size(self, image: ImageArray) -> ImageArray:
-        """The picture in the size that the run began with, which recording and record go on in.
+    def _in_one_shape(self, image: ImageArray, pixel_aspect: float) -> ImageArray:
+        """The picture in the size and pixels that the run began with, which recording and record go on in.
 
         Phones turn, and streams adapt to the network.
         """
         size, seen = (image.shape[1], image.shape[0]), self._seen_size or self._info.size
         self._seen_size = size
         whole = self._info.size
-        if whole is None or size == seen == whole:
+        squeeze = pixel_aspect / self._info.pixel_aspect
+        if whole is None or (size == seen == whole and squeeze == 1.0):
             return image
         if size != seen and self._on_notice is not None:
             back = "again" if size == whole else f"now; it is fitted into {whole[0]}x{whole[1]} as before"
             self._on_notice(f"The picture is {size[0]}x{size[1]} {back}")
-        return fitted(image, whole)
+        return fitted(image, whole, squeeze)
 
     def _look_at(self, image: ImageArray, now_s: float) -> None:
         if self._kind == "replay":

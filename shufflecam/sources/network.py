@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
+from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.live import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch
@@ -80,6 +81,8 @@ class StreamCapture:
         self._last_s = 0.0
         self.size = (0, 0)
         self.fps: Fraction | None = None
+        self.pixel_aspect = 1.0
+        self.notes: tuple[str, ...] = ()
 
     def open(self) -> None:
         """Connect and decode a first picture.
@@ -102,6 +105,7 @@ class StreamCapture:
                 raise SourceError(
                     f"{self._shown} gives no pictures that can be decoded; check the address."
                 ) from None
+            self._shape = PixelShape(self._stream)
             self._stream.thread_type = "SLICE"  # threads that hold frames would be latency
             self._until_s = self._known_end()
             if self._until_s is not None and self._url.lower().startswith("http"):
@@ -120,6 +124,8 @@ class StreamCapture:
             raise SourceError(f"{self._shown} answers but gives no picture; check the address.")
         self._to_bgr = ToBgr(self._first)
         self.size = self._to_bgr.size_of(self._first)
+        self.pixel_aspect = self._shape.aspect(self._to_bgr.turned)
+        self.notes = self._shape.doubt(self._shown)
         rate = self._stream.average_rate or self._stream.guessed_rate
         # Multipart MJPEG has no rate: ffmpeg then says 25.
         told = rate and 0 < rate <= 240 and self._container.format.name != "mpjpeg"
@@ -156,7 +162,8 @@ class StreamCapture:
             self._last_s = float(picture.pts * picture.time_base)
             self._wait_for(self._last_s)
         to_bgr = self._to_bgr
-        return Grabbed(lambda: to_bgr(picture), time.monotonic())
+        aspect = self._shape.aspect(to_bgr.turned)
+        return Grabbed(lambda: to_bgr(picture), time.monotonic(), pixel_aspect=aspect)
 
     def close(self) -> None:
         """Disconnect."""

@@ -20,6 +20,7 @@ import av
 
 from shufflecam.core.errors import SourceError
 from shufflecam.core.picture import WAITING_BYTES, holds
+from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.clock import StreamClock, is_one_run, must_be_counted, nominal_rate
 from shufflecam.sources.limits import MAX_PIXELS, too_large
 
@@ -111,6 +112,8 @@ class VideoReader:
         self._reached = Fraction(-1)
         self._stopped_by: str | None = None
         self._whole = True
+        self.shape = PixelShape(self.stream)
+        """Of the pixels of the picture last given, as they are stored."""
         self.rate = nominal_rate(self.container, self.stream)
         """Pictures a second, exact, where the container tells a believable one."""
         self.start = Fraction(self.container.start_time or 0, av.time_base)

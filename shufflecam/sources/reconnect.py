@@ -38,6 +38,8 @@ class Reconnecting:
         self._trouble: str | None = None
         self.size = (0, 0)
         self.fps: Fraction | None = None
+        self.pixel_aspect = 1.0
+        self.notes: tuple[str, ...] = ()
 
     @property
     def trouble(self) -> str | None:
@@ -48,6 +50,7 @@ class Reconnecting:
         """Open for the first time. Raises SourceError."""
         self._capture.open()
         self.size, self.fps = self._capture.size, self._capture.fps
+        self.pixel_aspect, self.notes = self._capture.pixel_aspect, self._capture.notes
 
     def grab(self) -> Grabbed | None:
         """The next frame, after however many attempts; None at the regular end.

@@ -12,6 +12,7 @@ from fractions import Fraction
 import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
+from shufflecam.core.pixels import believable_aspect
 from shufflecam.sources.capture import open_file
 from shufflecam.sources.live import Grabbed, LatestFrames
 from shufflecam.sources.pace import Pace
@@ -33,7 +34,10 @@ class ReplayCapture:
         size: tuple[int, int] | None = None,
         start_s: float | None = None,
     ) -> None:
-        """Play from `start_s` on; `size` is what the upright picture is scaled to, whatever its shape was."""
+        """Play from `start_s` on; `size` is what the upright picture is scaled to, whatever its shape was.
+
+        The pixels then have the shape that makes the picture look as it did.
+        """
         self._path, self._loop, self._target = path, loop, size
         self._start_s = start_s
         self._reader: VideoReader | None = None
@@ -44,6 +48,8 @@ class ReplayCapture:
         self._last_s = 0.0
         self.size = (0, 0)
         self.fps: Fraction | None = None
+        self.pixel_aspect = 1.0
+        self.notes: tuple[str, ...] = ()
 
     def open(self) -> None:
         """Open the file and decode its first picture, or raise `SourceError`."""
@@ -56,6 +62,8 @@ class ReplayCapture:
         self.size = self._to_bgr.size_of(first[0])
         assert self._reader is not None
         self.fps = self._reader.rate
+        self.pixel_aspect = self._aspect_of(first[0])
+        self.notes = self._reader.shape.doubt(self._path)
 
     def grab(self) -> Grabbed | None:
         """The next picture when its time has come; None at the end.
@@ -80,7 +88,8 @@ class ReplayCapture:
         self._last_s = seconds
         self._pace.wait(self._offset_s + seconds)
         to_bgr = self._to_bgr
-        return Grabbed(lambda: to_bgr(picture), time.monotonic())
+        aspect = self._aspect_of(picture)
+        return Grabbed(lambda: to_bgr(picture), time.monotonic(), pixel_aspect=aspect)
 
     def close(self) -> None:
         """Close the file."""
@@ -90,6 +99,16 @@ class ReplayCapture:
     def interrupt(self) -> None:
         """End a wait for a picture's time."""
         self._stopped.set()
+
+    def _aspect_of(self, picture: av.VideoFrame) -> float:
+        """Width / height of a pixel of the picture as it is given."""
+        assert self._reader is not None
+        turned = self._to_bgr.turned
+        aspect = self._reader.shape.aspect(turned)
+        if self._target is None:
+            return aspect
+        width, height = (picture.height, picture.width) if turned else (picture.width, picture.height)
+        return believable_aspect(aspect * width * self._target[1] / (height * self._target[0])) or 1.0
 
     def _start_over(self) -> None:
         if self._reader is not None:

@@ -51,6 +51,8 @@ class CameraCapture:
         self._began_s = 0.0
         self.size = (0, 0)
         self.fps: Fraction | None = None
+        self.pixel_aspect = 1.0  # no camera says anything else
+        self.notes: tuple[str, ...] = ()
 
     def open(self) -> None:
         """Open, choose the faster mode, see a picture.

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from shufflecam.angles import joint_angles
+from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FloatArray, SourceInfo
 from shufflecam.export import record
@@ -404,3 +406,42 @@ def test_inspect_says_how_much_the_plotted_person_covers(poses: Path, run_cli) -
     assert (told["plotted"], told["smoothed"]) == (1, False)
     assert [one["share"] for one in told["people"]] == pytest.approx([1, 5 / 12], abs=1e-4)
     assert [one["then"] for one in told["people"]] == [None, None]
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5, 64 / 45])
+def test_tables_of_an_anamorphic_video_have_the_angles_of_the_picture_as_shown(
+    aspect: float, tmp_path: Path, run_cli
+) -> None:
+    shown = figure(100, 200, 150, phase=1.0)
+    info = SourceInfo("clip.mp4", "video", SIZE, None, 1, pixel_aspect=aspect)
+    header = record.header(info, model={"name": "m"}, detector={}, skeleton=COCO_17, version="0")
+    header["source"]["fps"] = float(RATE)
+    path = tmp_path / "poses.jsonl"
+    sink = JsonLinesSink(path)
+    sink.begin(header)
+    result = result_of(poses_to_stored([pose_of(shown, track_id=1)], aspect), size=SIZE)
+    sink.write(replace(result, frame=replace(result.frame, pixel_aspect=aspect)))
+    sink.close(complete=True)
+    expected = joint_angles(shown, COCO_17.keypoints)
+
+    table = tmp_path / "poses.csv"
+    assert run_cli("convert", path, "--format", "csv", "--angles", "--out", table).returncode == 0
+    names, first = (line.split(",") for line in table.read_text().splitlines()[:2])
+    row = dict(zip(names, first, strict=True))
+    assert float(row["x"]) == pytest.approx(shown[0, 0] / aspect, abs=0.01), "in the pixels of the record"
+    for name in ("left_elbow", "right_knee", "trunk_lean"):
+        assert float(row[name]) == pytest.approx(expected[name], abs=0.05)
+
+    again = tmp_path / "again.jsonl"
+    assert run_cli("convert", path, "--format", "shufflecam", "--angles", "--out", again).returncode == 0
+    assert entries(again)[0]["source"]["pixel_aspect"] == aspect
+    assert entries(again)[1]["people"][0]["angles"]["left_elbow"] == pytest.approx(
+        expected["left_elbow"], abs=0.05
+    )
+
+    for scale, more in ((1.0, []), (0.01, ["--pixels-per-metre", "100"])):
+        markers = tmp_path / f"{scale}.trc"
+        assert run_cli("convert", path, "--format", "trc", "--out", markers, *more).returncode == 0
+        places = [float(cell) for cell in markers.read_text().splitlines()[6].split("\t")[2:]]
+        places = np.array(places).reshape(-1, 3)[:, :2]
+        np.testing.assert_allclose(places, (shown * [1, -1] + [0, SIZE[1]]) * scale, atol=0.01 * scale)

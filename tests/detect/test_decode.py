@@ -176,3 +176,13 @@ def test_softened_boxes_are_measured_by_the_threshold_and_come_best_first() -> N
     box = letterbox(np.zeros((416, 416, 3), np.uint8), 416)
     found = decode(output, box, person=0, min_score=0.4, max_people=20, overlap_sigma=0.3)
     np.testing.assert_allclose(found.scores, [0.9, 0.45], atol=1e-6)
+
+
+def test_an_anamorphic_picture_is_seen_as_it_is_shown() -> None:
+    box = letterbox(picture(180, 640), 320, pixel_aspect=2.0)  # shown as 360x640
+    square = letterbox(picture(360, 640), 320)
+    assert box.inputs.shape == square.inputs.shape
+    whole = square.to_image(np.array([[40, 60, 120, 200]], np.float32))
+    stored = box.to_image(np.array([[40, 60, 120, 200]], np.float32))
+    np.testing.assert_allclose(stored * np.array([2, 1, 2, 1]), whole, rtol=1e-5)
+    assert box.size == (180, 640)

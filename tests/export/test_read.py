@@ -234,3 +234,30 @@ def test_an_endless_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         path.write_text(text[: text.rindex("\n", 0, -2) + 1] + "[" + "1," * 40_000)
         with pytest.raises(SourceError, match=r"longer than|not a record"):
             list(read_record(path).results())
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "json"])
+def test_the_shape_of_the_pixels_comes_back(ending: str, tmp_path: Path) -> None:
+    info = SourceInfo("clip.mp4", "video", SIZE, None, 3, pixel_aspect=64 / 45)
+    sink = open_record_sink(str(tmp_path / f"a.{ending}"))
+    sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
+    aspects = [64 / 45, 64 / 45, 16 / 15]
+    for index, aspect in enumerate(aspects):
+        result = result_of([], index, index / 10, size=SIZE)
+        sink.write(replace(result, frame=replace(result.frame, pixel_aspect=aspect)))
+    sink.close(complete=True)
+    saved = read_record(tmp_path / f"a.{ending}")
+    assert saved.pixel_aspect == 64 / 45
+    assert [result.frame.pixel_aspect for result in saved.results()] == aspects
+
+
+@pytest.mark.parametrize("told", ["0", "-1", "1000", '"wide"', "true", "[1, 2]"])
+def test_pixels_that_cannot_be_are_refused(told: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    info = SourceInfo("clip.mp4", "video", SIZE, None, 3, pixel_aspect=2.0)
+    header = record.header(info, model={}, detector={}, skeleton=COCO_17, version="0")
+    path.write_text(json.dumps(header).replace('"pixel_aspect": 2.0', f'"pixel_aspect": {told}') + "\n")
+    with pytest.raises(SourceError, match="pixels"):
+        read_record(path)
+    path.write_text(json.dumps(header).replace('"pixel_aspect": 2.0', '"pixel_aspect": null') + "\n")
+    assert read_record(path).pixel_aspect == 1.0

@@ -244,3 +244,19 @@ def test_another_skeleton_comes_back_as_the_header_has_it() -> None:
 def test_a_header_without_a_skeleton_is_one_clear_error(damaged: dict) -> None:
     with pytest.raises(SourceError, match="skeleton"):
         record.to_skeleton(damaged)
+
+
+def test_the_header_says_the_shape_of_pixels_that_are_not_square() -> None:
+    header = {"model": {}, "detector": {}, "skeleton": COCO_17, "version": "0"}
+    assert "pixel_aspect" not in record.header(VIDEO, **header)["source"]
+    narrow = record.header(replace(VIDEO, pixel_aspect=64 / 45), **header)
+    assert narrow["source"]["pixel_aspect"] == 64 / 45
+    assert record.pixel_aspect_of(narrow) == 64 / 45
+
+
+def test_a_frame_says_its_pixels_where_they_are_not_the_header_s() -> None:
+    result = result_of([])
+    wide = replace(result, frame=replace(result.frame, pixel_aspect=2.0))
+    assert "pixel_aspect" not in record.frame(wide, pixel_aspect=2.0)
+    assert record.frame(wide, pixel_aspect=1.5)["pixel_aspect"] == 2.0
+    assert record.frame(result, pixel_aspect=1.5)["pixel_aspect"] == 1.0

@@ -462,3 +462,29 @@ def test_other_codecs_play_while_they_grow_too(codec: str, small_clips: Path, tm
     writer.close()
     assert seen >= 60, "a killed run loses a second at most"
     assert len(pictures(path)) == 90
+
+
+@pytest.mark.parametrize(
+    ("codec", "ending"), [("vp9", "mp4"), ("vp9", "mkv"), ("av1", "mkv"), ("h264", "mkv")]
+)
+def test_a_video_looks_as_wide_whatever_it_can_say_of_its_pixels(
+    codec: str, ending: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"out.{ending}"
+    writer = VideoWriter(path, size=(96, 64), sample_aspect=Fraction(4, 3), codec=codec)
+    write_all(writer, [number_picture(n) for n in range(4)])
+    writer.close()
+    source = open_video(path)
+    assert source.info.size is not None
+    width, height = source.info.size
+    assert width * source.info.pixel_aspect / height == pytest.approx(2.0)
+    assert read_number(next(source.frames()).image) == 0
+
+
+def test_pixels_of_another_shape_on_the_way_are_fitted_in(tmp_path: Path) -> None:
+    writer = VideoWriter(tmp_path / "change.mp4", size=(96, 64), sample_aspect=Fraction(4, 3), crf=4)
+    for number, aspect in enumerate((4 / 3, 2 / 3)):
+        writer.write_image(np.full((64, 96, 3), 200, np.uint8), number / 10, aspect)
+    writer.close()
+    lit = [(picture.mean(axis=2)[32] > 100).sum() for picture in pictures(tmp_path / "change.mp4")]
+    assert lit == [96, 48]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from fractions import Fraction
 from pathlib import Path
@@ -17,6 +18,7 @@ from shufflecam.core.types import SourceInfo
 from shufflecam.export import record
 from shufflecam.export.read import read_record
 from shufflecam.live.saving import Recorder, fresh_path, save_snapshot
+from shufflecam.sources import open_video
 from tests.people import figure, pose_of, result_of
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
@@ -90,3 +92,17 @@ def test_a_snapshot_is_a_picture_and_its_record(tmp_path: Path) -> None:
 def test_a_snapshot_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="--save-to"):
         save_snapshot(tmp_path / "none", PICTURE, result_of([]), HEADER)
+
+
+def test_recordings_keep_the_shape_of_the_pixels(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, size=(64, 48), pixel_aspect=64 / 45, first=tmp_path / "first.mp4")
+    result = result_of([])
+    result = replace(result, frame=replace(result.frame, pixel_aspect=64 / 45))
+    for wanted in (True, False, True):
+        recorder.write(PICTURE, result, wanted=wanted)
+    recorder.close(complete=True)
+    assert len(recorder.files) == 2
+    for path in recorder.files:
+        source = open_video(path)
+        assert source.encoding_hints()["sample_aspect"] == Fraction(64, 45)
+        assert source.info.size == (64, 48)

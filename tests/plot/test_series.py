@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from shufflecam.angles import joint_angles
 from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import SourceInfo
 from shufflecam.export import record
@@ -99,3 +101,22 @@ def test_the_speed_of_steady_movement_is_steady(steps: list[float], vx: float, v
     assert series.speed("nose") == pytest.approx(
         np.full(len(times), expected), rel=1e-6, abs=1e-6, nan_ok=True
     )
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5])
+def test_a_plot_is_of_the_picture_as_shown(aspect: float, tmp_path: Path) -> None:
+    info = SourceInfo("clip.mp4", "video", SIZE, None, 10, pixel_aspect=aspect)
+    sink = open_record_sink(str(tmp_path / "a.jsonl"))
+    sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
+    shown = [figure(100 + i * SPEED / RATE, 200, 150) for i in range(4)]
+    for i, joints in enumerate(shown):
+        stored = poses_to_stored([pose_of(joints, track_id=1)], aspect)
+        result = result_of(stored, i, i / RATE, size=SIZE)
+        sink.write(replace(result, frame=replace(result.frame, pixel_aspect=aspect)))
+    sink.close(complete=True)
+    series = collect(read_record(tmp_path / "a.jsonl"), ["left_wrist"], ["left_knee"])
+    assert series.size == (SIZE[0] * aspect, SIZE[1])
+    np.testing.assert_allclose(series.joints["left_wrist"], [one[WRIST] for one in shown], atol=0.01)
+    np.testing.assert_allclose(series.speed("left_wrist"), SPEED, atol=0.2)
+    expected = joint_angles(shown[0], COCO_17.keypoints)["left_knee"]
+    assert series.angles["left_knee"][0] == pytest.approx(expected, abs=0.05)

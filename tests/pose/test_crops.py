@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
+from shufflecam.core.geometry import crop_to_image
 from shufflecam.core.types import Detections
 from shufflecam.pose.crops import PIXEL_MEAN_RGB, PIXEL_STD_RGB, crop_people
 from shufflecam.pose.estimator import instance_score
@@ -54,3 +56,20 @@ def test_nobody_is_an_empty_batch() -> None:
 )
 def test_the_score_of_a_person(box_score: float, scores: list[float], expected: float) -> None:
     assert instance_score(box_score, np.array(scores, np.float32)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("aspect", [2.0, 0.5, 64 / 45])
+def test_an_anamorphic_picture_s_crop_is_that_of_the_picture_as_shown(aspect: float) -> None:
+    # A disc on the shown picture of 480x480; stored with pixels `aspect` times as wide as high.
+    shown = np.full((480, 480, 3), 60, np.uint8)
+    cv2.circle(shown, (240, 240), 90, (220, 200, 180), -1, cv2.LINE_AA)
+    stored = cv2.resize(shown, (round(480 / aspect), 480), interpolation=cv2.INTER_AREA)
+    box = np.array((150, 100, 330, 380), np.float32)
+    narrow = box / np.array([aspect, 1, aspect, 1], np.float32)
+    expected = crop_people(shown, boxes(tuple(box)), SIZE)
+    batch = crop_people(stored, boxes(tuple(narrow)), SIZE, pixel_aspect=aspect)
+    assert np.abs(batch.inputs - expected.inputs).mean() < 0.05
+    # And a place in the crop is told in stored pixels.
+    middle = np.array([[[96, 128]]], np.float32)
+    place = crop_to_image(middle, batch.centers, batch.scales, SIZE)[0, 0]
+    np.testing.assert_allclose(place, (240 / aspect, 240), atol=1e-3)

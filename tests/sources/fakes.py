@@ -22,6 +22,7 @@ class FakeCapture:
 
     def __init__(self, *items: Any, open_error: Exception | None = None, block_open: bool = False) -> None:
         self.size, self.fps = (96, 64), Fraction(30)
+        self.pixel_aspect, self.notes = 1.0, ()
         self.items: queue.Queue[Any] = queue.Queue()
         self.feed(*items)
         self.open_error, self.block_open = open_error, block_open

@@ -19,17 +19,19 @@ const [picture, hud, trouble, source, chooser, canvas] =
   ["picture", "hud", "trouble", "source", "person", "plot"].map(find);
 let indices = {};
 let now = 0;
+let aspect = 1; // width / height of one pixel
 let stale = true;
 
 function angle(a, b, c) {
-  const one = Math.atan2(a[1] - b[1], a[0] - b[0]);
-  const two = Math.atan2(c[1] - b[1], c[0] - b[0]);
+  const one = Math.atan2(a[1] - b[1], (a[0] - b[0]) * aspect);
+  const two = Math.atan2(c[1] - b[1], (c[0] - b[0]) * aspect);
   const between = Math.abs(one - two) * 180 / Math.PI;
   return between > 180 ? 360 - between : between;
 }
 
 function takeHeader(header) {
   indices = Object.fromEntries(header.skeleton.keypoints.map((name, index) => [name, index]));
+  aspect = header.source.pixel_aspect || 1;
   source.textContent = `${header.source.kind} ${header.source.path}`;
   for (const entry of ANGLES) entry.points = [];
 }

@@ -1,0 +1,105 @@
+"""The shape of a picture's pixels, and geometry as it looks when the picture is shown. numpy only.
+
+Anamorphic video is stored narrower, or wider, than it is played: a pixel is `pixel_aspect` times as wide as
+it is high (the sample aspect ratio of ITU-T H.273, the PixelAspectRatio box of ISO/IEC 14496-12). Keypoints
+and boxes are told in *stored* pixels, those of the arrays. Lengths and angles mean something in *square*
+pixels only, which are as high as the stored ones: x times the aspect, y as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+
+from shufflecam.core.types import Detections, FloatArray, Pose
+
+MOST_ASPECT = 8
+"""No pixel is so many times as wide as high, or the other way round: half-width stereo has 2, and widescreen
+on 352 columns 2.4. Files that say more were told nonsense."""
+
+NEARLY_SQUARE = 0.002
+"""Encoders that round a picture's size write such as 1217:1216: as good as square, and angles are off by a
+tenth of a degree at most."""
+
+
+def believable_aspect(told: Any) -> float | None:
+    """What a file tells of its pixels (a number or None) -> width / height; None where that cannot be.
+
+    Nothing told, and what is square but for rounding, is 1.0 exactly.
+    """
+    if told is None:
+        return 1.0
+    aspect = float(told)
+    if not 1 / MOST_ASPECT <= aspect <= MOST_ASPECT:  # also false for nan
+        return None
+    return 1.0 if abs(aspect - 1.0) <= NEARLY_SQUARE else aspect
+
+
+def as_fraction(pixel_aspect: float) -> Fraction | None:
+    """For a file's header: the fraction that is meant; None for square pixels."""
+    return None if pixel_aspect == 1.0 else Fraction(pixel_aspect).limit_denominator(10_000)
+
+
+def to_square(places: FloatArray, pixel_aspect: float) -> FloatArray:
+    """(..., 2) points or sizes, or (..., 4) boxes xyxy: stored pixels -> square ones.
+
+    The array itself where they are square.
+    """
+    if pixel_aspect == 1.0:
+        return places
+    factors = np.array([pixel_aspect, 1.0] * (places.shape[-1] // 2), places.dtype)
+    return np.asarray(places * factors)
+
+
+def to_stored(places: FloatArray, pixel_aspect: float) -> FloatArray:
+    """The inverse of `to_square`."""
+    return to_square(places, 1.0 / pixel_aspect)
+
+
+def square_size(size: tuple[int, int], pixel_aspect: float) -> tuple[float, float]:
+    """(width, height) of a picture in square pixels as high as its own."""
+    return size if pixel_aspect == 1.0 else (size[0] * pixel_aspect, size[1])
+
+
+def shown_size(size: tuple[int, int], pixel_aspect: float) -> tuple[int, int]:
+    """(width, height) in whole square pixels of a picture as it is shown: no side loses any."""
+    width, height = size
+    if pixel_aspect >= 1.0:
+        return max(1, round(width * pixel_aspect)), height
+    return width, max(1, round(height / pixel_aspect))
+
+
+def boxes_to_square(found: Detections, pixel_aspect: float) -> Detections:
+    """Detections in stored pixels -> in square ones."""
+    if pixel_aspect == 1.0:
+        return found
+    return Detections(to_square(found.boxes_xyxy, pixel_aspect), found.scores)
+
+
+def boxes_to_stored(found: Detections, pixel_aspect: float) -> Detections:
+    """The inverse of `boxes_to_square`."""
+    return boxes_to_square(found, 1.0 / pixel_aspect)
+
+
+def poses_to_square(poses: Iterable[Pose], pixel_aspect: float) -> list[Pose]:
+    """Poses in stored pixels -> in square ones, in their order."""
+    return list(poses) if pixel_aspect == 1.0 else [_pose_to_square(pose, pixel_aspect) for pose in poses]
+
+
+def poses_to_stored(poses: Iterable[Pose], pixel_aspect: float) -> list[Pose]:
+    """The inverse of `poses_to_square`."""
+    return poses_to_square(poses, 1.0 / pixel_aspect)
+
+
+def _pose_to_square(pose: Pose, pixel_aspect: float) -> Pose:
+    smoothed = pose.keypoints_smoothed
+    return replace(
+        pose,
+        box_xyxy=to_square(pose.box_xyxy, pixel_aspect),
+        keypoints=to_square(pose.keypoints, pixel_aspect),
+        keypoints_smoothed=None if smoothed is None else to_square(smoothed, pixel_aspect),
+    )
