@@ -262,7 +262,6 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         try:
             note_if_short(source.info.size, job.recording is not None, talk)
             stack.enter_context(claimed(job.recording, job.json_target))
-
             for note in source.info.notes:
                 talk.note(note)
             if job.recording is not None:
