@@ -84,7 +84,7 @@ class LiveWindow:
             else:
                 self._open(image)
         except cv2.error as error:
-            raise OutputError(f"The window cannot be opened ({error.err}); use --headless.") from error
+            raise OutputError(f"The window cannot be opened; use --headless ({error.err}).") from error
         return self.poll()
 
     def poll(self) -> int | None:

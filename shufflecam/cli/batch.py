@@ -24,6 +24,7 @@ from shufflecam.core.errors import (
     UsageError,
     WeightsError,
 )
+from shufflecam.core.reasons import reason
 
 if TYPE_CHECKING:
     from shufflecam.cli.finder_options import FinderOptions
@@ -140,9 +141,7 @@ def check_outputs(items: Sequence[Item], overwrite: bool) -> None:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(
-                f"Cannot make the folder {folder}: {error.strerror}; choose another."
-            ) from error
+            raise OutputError(f"Cannot make the folder {folder}: {reason(error)}; choose another.") from error
         check_writable(folder / f".shufflecam-{os.getpid()}", overwrite=True)
 
 
@@ -195,7 +194,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderOptions, send: Send
         for part, path in parts:
             _put(part, path)
     except OSError as error:
-        return report(FAILED, f"{parts[0][0]} cannot be renamed: {error.strerror}.", **counts)
+        return report(FAILED, f"{parts[0][0]} cannot be renamed: {reason(error)}.", **counts)
     return report(DONE, **counts)
 
 

@@ -17,6 +17,7 @@ from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.option_types import TimeType
 from shufflecam.cli.options import model_options
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
+from shufflecam.core.reasons import reason
 
 
 @click.command(
@@ -126,9 +127,7 @@ def command(
         if chart is not None:
             _draw_chart(result, chart)
     except OSError as error:
-        raise OutputError(
-            f"the figures cannot be written ({error.strerror or error}); try --json -"
-        ) from error
+        raise OutputError(f"the figures cannot be written ({reason(error)}); try --json -") from error
     if min_ratio is not None and result["ratio"] < min_ratio:
         raise ShufflecamError(f"{result['ratio']:.2f} times as fast as the naive way, wanted: {min_ratio:g}")
 

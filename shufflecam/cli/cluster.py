@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from shufflecam.cli.batch import FAILED, STOPPED, Item, Report, work_on
 from shufflecam.cli.run import stop_on_signals
 from shufflecam.core.errors import ShufflecamError, UsageError
+from shufflecam.core.reasons import in_their_words, reason
 
 if TYPE_CHECKING:
     from shufflecam.cli.finder_options import FinderOptions
@@ -104,10 +105,7 @@ def _report(ray: Any, reference: Any, item: Item, *, stopped: bool) -> Report:
     except ray.exceptions.RayError as error:
         if stopped:
             return Report(item, STOPPED, reason="stopped")
-        last = str(error).strip().splitlines()
-        return Report(
-            item, FAILED, reason=f"its machine failed: {last[-1] if last else type(error).__name__}"
-        )
+        return Report(item, FAILED, reason=f"its machine failed ({in_their_words(error)})")
 
 
 def _absolute(item: Item) -> Item:
@@ -149,7 +147,7 @@ def check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
     except OSError as error:
         raise ShufflecamError(
-            f"There is no Ray cluster at {address} that answers ({error.strerror or error}); "
+            f"There is no Ray cluster at {address} that answers ({reason(error)}); "
             "start one with ray start --head."
         ) from error
 
@@ -167,7 +165,7 @@ def _connected(address: str | None) -> Iterator[Any]:
     except Exception as error:  # Ray raises ConnectionError, ValueError, RuntimeError, ...
         where = f"at {address}" if address else "on this machine"
         raise ShufflecamError(
-            f"There is no Ray cluster {where} that answers ({str(error).splitlines()[0]}); "
+            f"There is no Ray cluster {where} that answers ({in_their_words(error)}); "
             "start one with ray start --head."
         ) from error
     try:

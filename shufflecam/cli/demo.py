@@ -14,6 +14,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import model_options
 from shufflecam.core.errors import OutputError, SourceError
+from shufflecam.core.reasons import reason
 
 if TYPE_CHECKING:
     from shufflecam.core.types import ImageArray
@@ -64,7 +65,7 @@ def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            f"Cannot make the folder {folder}: {error.strerror}; choose another with --out."
+            f"Cannot make the folder {folder}: {reason(error)}; choose another with --out."
         ) from error
     clip, video, record = folder / "input.mp4", folder / "skeletons.mp4", folder / "poses.jsonl"
     for old in (clip, video, record):

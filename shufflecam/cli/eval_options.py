@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.core.reasons import reason
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -113,4 +114,4 @@ def write_results(target: Path | None, results: list[dict[str, Any]], category_i
     try:
         target.write_text(json.dumps(entries), encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"Cannot write {target}: {error.strerror}.") from error
+        raise OutputError(f"Cannot write {target}: {reason(error)}.") from error

@@ -15,6 +15,7 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
+from shufflecam.core.reasons import reason
 
 if TYPE_CHECKING:
     import numpy as np
@@ -155,9 +156,7 @@ def _folder_beside(file: Path) -> tempfile.TemporaryDirectory[str]:
     try:
         return tempfile.TemporaryDirectory(dir=file.parent, prefix=".shufflecam-")
     except OSError as error:
-        raise OutputError(
-            f"{file.parent} cannot be written ({error.strerror}); try another folder"
-        ) from error
+        raise OutputError(f"{file.parent} cannot be written ({reason(error)}); try another folder") from error
 
 
 def _write(runtime: str, net: nn.Module, entry: PoseEntry, facts: dict[str, str], file: Path) -> None:
@@ -180,7 +179,7 @@ def _write(runtime: str, net: nn.Module, entry: PoseEntry, facts: dict[str, str]
             onnx.helper.set_model_props(graph, facts)
             file.write_bytes(graph.SerializeToString())
     except OSError as error:
-        raise OutputError(f"{file.name} cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{file.name} cannot be written ({reason(error)})") from error
 
 
 @dataclass(frozen=True)
@@ -290,4 +289,4 @@ def _keep(runtime: str, draft: Path, file: Path) -> None:
         for made, kept in zip(_files(runtime, draft), _files(runtime, file), strict=True):
             os.replace(made, kept)
     except OSError as error:
-        raise OutputError(f"{file} cannot be written ({error.strerror or error})") from error
+        raise OutputError(f"{file} cannot be written ({reason(error)})") from error

@@ -18,6 +18,7 @@ import click
 
 from shufflecam.core.errors import UsageError
 from shufflecam.core.text import decode
+from shufflecam.core.reasons import in_their_words, reason
 
 NAME = "shufflecam.toml"
 PREFIX = "SHUFFLECAM"
@@ -66,9 +67,9 @@ def read_file(path: Path) -> dict[str, Any]:
             raise UsageError(f"{path} is larger than settings can be; is it another file?")
         return tomllib.loads(decode(data))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+        raise UsageError(f"{path} cannot be read: {reason(error)}.") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path} is not TOML: {str(error) or type(error).__name__}.") from error
+        raise UsageError(f"{path} is not TOML ({in_their_words(error)}).") from error
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:

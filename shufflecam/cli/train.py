@@ -14,6 +14,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.grouped import NamedCommands
 from shufflecam.cli.train_options import check_export, pictures_below, run_options
 from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.core.reasons import reason
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -311,7 +312,7 @@ def label(
     try:
         out.write_text(json.dumps(document), encoding="utf-8")
     except OSError as error:
-        raise OutputError(f"Cannot write {out}: {error.strerror}.") from error
+        raise OutputError(f"Cannot write {out}: {reason(error)}.") from error
     talk.say(f"{len(document['annotations'])} people in {len(document['images'])} pictures -> {out}")
 
 

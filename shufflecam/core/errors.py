@@ -10,17 +10,23 @@
     ├── WeightsError           4   weights are missing, wrong or unsafe
     └── Interrupted          130   SIGINT or SIGTERM
 
-A message is one sentence: what went wrong, where, and what to try. The command line prints it in
+A message is one sentence: what went wrong, where, and what to try; addresses in it have lost their secrets. The command line prints it in
 one red line; ``--debug`` shows the traceback as well.
 """
 
 from __future__ import annotations
+
+from shufflecam.core.addresses import without_secrets
 
 
 class ShufflecamError(Exception):
     """The root: catch this to catch everything that shufflecam raises on purpose."""
 
     exit_code = 1
+
+    def __init__(self, *args: object) -> None:
+        """As `Exception`; users and passwords of addresses are taken out of the message."""
+        super().__init__(*(without_secrets(one) if isinstance(one, str) else one for one in args))
 
 
 class UsageError(ShufflecamError):

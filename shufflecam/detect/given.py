@@ -16,6 +16,7 @@ import numpy as np
 
 from shufflecam.core.errors import UsageError
 from shufflecam.core.text import parse_json, same_form
+from shufflecam.core.reasons import json_fault, reason
 from shufflecam.core.types import Detections, FloatArray, Frame
 
 EXAMPLE = '{"photo.jpg": [[x1, y1, x2, y2], ...]}'
@@ -47,9 +48,11 @@ class GivenBoxes:
         try:
             content = parse_json(Path(path).read_bytes(), object_pairs_hook=_unique)
         except OSError as error:
-            raise UsageError(f"boxes file {path} cannot be read: {error.strerror or error}") from error
+            raise UsageError(f"boxes file {path} cannot be read: {reason(error)}") from error
         except (ValueError, RecursionError) as error:  # also malformed JSON and malformed UTF-8
-            raise UsageError(f"boxes file {path} is not JSON such as {EXAMPLE}: {error}") from error
+            raise UsageError(
+                f"boxes file {path} is not JSON such as {EXAMPLE} ({json_fault(error)})"
+            ) from error
         if not isinstance(content, dict):
             raise UsageError(f"boxes file {path} must be an object such as {EXAMPLE}")
         return cls({key: _boxes(path, key, value) for key, value in content.items()}, str(path))

@@ -17,6 +17,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from shufflecam.core.reasons import reason
+
 FORMAT = "shufflecam-engine/1"
 
 SUFFIX = ".engine"
@@ -85,8 +87,7 @@ class EngineCache:
             if temporary is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
-            reason = error.strerror or error
-            return f"every start prepares the network anew: {self.folder} cannot be written ({reason})"
+            return f"every start prepares the network anew: {self.folder} cannot be written ({reason(error)})"
         self._prune()
         return None
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.text import parse_json
+from shufflecam.core.reasons import json_fault, reason
 from shufflecam.core.types import Detections
 from shufflecam.evaluate.entries import (
     AREA_OF_BOX,
@@ -97,13 +98,13 @@ def read_json(path: Path, what: str) -> Any:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise SourceError(f"Cannot read the {what} {path}: {error.strerror}.") from error
+        raise SourceError(f"Cannot read the {what} {path}: {reason(error)}.") from error
     try:
         return parse_json(data)
     except UnicodeDecodeError as error:
         raise UsageError(f"The {what} {path} is not text; a JSON file is expected.") from error
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"The {what} {path} is not JSON: {error}.") from error
+        raise UsageError(f"The {what} {path} is not JSON ({json_fault(error)}).") from error
 
 
 def read_coco(

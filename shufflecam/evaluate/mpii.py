@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.core.reasons import reason
 from shufflecam.core.skeleton import MPII_16
 from shufflecam.core.text import parse_json
 from shufflecam.core.types import CropBatch, FloatArray
@@ -129,7 +130,7 @@ def read_mpii(file: Path) -> MpiiPeople:
             return _from_joint_self(entries)
         return _read_reference(entries, file.with_name(file.stem.replace("mpii_", "mpii_gt_") + ".mat"))
     except OSError as error:
-        raise SourceError(f"Cannot read the annotation file {file}: {error.strerror or error}.") from error
+        raise SourceError(f"Cannot read the annotation file {file}: {reason(error)}.") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise UsageError(
             f"The annotation file {file} is in none of the MPII layouts ({type(error).__name__}: {error})."

@@ -13,11 +13,7 @@ from pathlib import Path
 from typing import IO, TextIO
 
 from shufflecam.core.errors import OutputError
-
-
-def reason(error: OSError) -> str:
-    """What the system says, without number and path: "No space left on device"."""
-    return error.strerror or str(error)
+from shufflecam.core.reasons import reason
 
 
 def check_writable(path: Path, overwrite: bool) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 
 from shufflecam.core.errors import SourceError
 from shufflecam.core.pixels import believable_aspect
+from shufflecam.core.reasons import json_fault
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.text import open_text
 from shufflecam.core.types import Frame, FrameResult, Gap
@@ -198,7 +199,7 @@ def _line_entries(stream: TextIO, path: Path) -> Iterator[Any]:
         except (ValueError, RecursionError) as error:
             if not stream.readline(1):
                 raise _Cut(f" in line {number}") from None
-            raise SourceError(f"{path}, line {number}, is not JSON ({error}).") from error
+            raise SourceError(f"{path}, line {number}, is not JSON ({json_fault(error)}).") from error
 
 
 def _document_entries(stream: TextIO, path: Path) -> Iterator[Any]:
@@ -255,7 +256,9 @@ class _Values:
                 value, end = self._decoder.raw_decode(self._text, self._at)
             except (ValueError, RecursionError) as error:
                 if isinstance(error, RecursionError) or len(self._text) - self._at > LONGEST:
-                    raise SourceError(f"{self._path} is not a record: {error}; {_ASK}") from error
+                    raise SourceError(
+                        f"{self._path} is not a record ({json_fault(error)}); {_ASK}"
+                    ) from error
                 if not self._read():
                     raise _Cut from None
                 continue

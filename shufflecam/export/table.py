@@ -10,6 +10,7 @@ from typing import Any
 from shufflecam.angles import ANGLES
 from shufflecam.core.errors import OutputError, UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import FrameResult
 from shufflecam.export import record
 from shufflecam.export.csv import COLUMNS, SMOOTHED
@@ -87,7 +88,7 @@ class _Parquet:
         try:
             self._file = parquet.ParquetWriter(str(target), self._schema)
         except OSError as error:
-            raise OutputError(f"Cannot write {target}: {error}.") from error
+            raise OutputError(f"Cannot write {target}: {reason(error)}.") from error
 
     def add(self, rows: list[tuple[Any, ...]]) -> None:
         self._rows += rows
@@ -100,7 +101,7 @@ class _Parquet:
         try:
             self._file.write_table(self._arrow.Table.from_arrays(arrays, schema=self._schema))
         except OSError as error:
-            raise OutputError(f"Cannot write {self._target}: {error}.") from error
+            raise OutputError(f"Cannot write {self._target}: {reason(error)}.") from error
         self._rows = []
 
     def close(self) -> None:

@@ -20,6 +20,7 @@ from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import fitted
 from shufflecam.core.pixels import NEARLY_SQUARE, shown_size
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import ImageArray
 from shufflecam.export.encoding import (
     CODECS,
@@ -388,5 +389,4 @@ def _why_not_written(path: str, error: Exception, frames: int) -> str:
         return f"{path} cannot be written: no permission to write in {parent}; choose another place."
     if number == errno.EISDIR:
         return f"{path} is a folder; give the name of a file."
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"{path} cannot be written: {reason}.{kept}"
+    return f"{path} cannot be written: {reason(error)}.{kept}"

@@ -30,6 +30,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.core.reasons import reason
 from shufflecam.live.broadcast import Broadcast
 from shufflecam.live.connections import MOST_CONNECTIONS, LimitedProtocol
 from shufflecam.live.guard import LOOPBACK_NAMES, Rules, refusal
@@ -216,7 +217,7 @@ def _listen(host: str, port: int) -> socket.socket:
         # create_server lets a port be taken again right after the program before, but not from a living one.
         return socket.create_server(address[:2], family=family, backlog=64)
     except socket.gaierror as error:
-        raise UsageError(f"--host {host} is not an address: {error.strerror}.") from error
+        raise UsageError(f"--host {host} is not an address: {reason(error)}.") from error
     except OverflowError as error:
         raise UsageError(f"--serve {port}: a port is a number from 0 to 65535.") from error
     except OSError as error:
@@ -230,7 +231,7 @@ def _listen(host: str, port: int) -> socket.socket:
             ) from error
         if error.errno == errno.EACCES:
             raise OutputError(f"Port {port} may not be used; choose one from 1024 on.") from error
-        raise OutputError(f"Port {port} cannot be used: {error.strerror}.") from error
+        raise OutputError(f"Port {port} cannot be used: {reason(error)}.") from error
 
 
 def _reachable_address(host: str) -> str:

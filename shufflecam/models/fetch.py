@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from shufflecam.core.errors import OutputError, UsageError, WeightsError
+from shufflecam.core.reasons import in_their_words, reason
 from shufflecam.models.catalogue import Entry, cache_dir, locate, require
 from shufflecam.models.http import BrokeOff, Limits, Progress, download
 
@@ -44,7 +45,7 @@ def file_sha256(path: Path) -> str:
             while block := stream.read(1 << 20):
                 digest.update(block)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise WeightsError(f"{path} cannot be read: {reason(error)}") from error
     return digest.hexdigest()
 
 
@@ -123,9 +124,13 @@ def fetch(
         return _fetch_once(model, target, on_progress or _unseen, limits or Limits())
     except OSError as error:
         raise OutputError(
-            f"cannot write {target}: {error.strerror or error}; make room there, or set SHUFFLECAM_CACHE to "
+            f"cannot write {target}: {reason(error)}; make room there, or set SHUFFLECAM_CACHE to "
             "another folder"
         ) from error
+
+
+def _why(error: urllib.error.URLError) -> str:
+    return reason(error.reason) if isinstance(error.reason, BaseException) else in_their_words(error)
 
 
 def _unseen(done: int, total: int | None) -> None:
@@ -179,12 +184,12 @@ def _complete(model: Entry, part: Path, on_progress: Progress, limits: Limits) -
         except urllib.error.HTTPError as error:
             error.close()
             raise WeightsError(
-                f"{model.name} could not be fetched (the server answers {error.code} {error.reason}): set "
+                f"{model.name} could not be fetched (the server answers {error.code}): set "
                 f"SHUFFLECAM_MIRROR to a server that has it, or {_by_hand(model, url)}"
             ) from error
         except urllib.error.URLError as error:
             raise WeightsError(
-                f"{model.name} could not be fetched ({error.reason}): on a machine with a network "
+                f"{model.name} could not be fetched ({_why(error)}): on a machine with a network "
                 f"{_by_hand(model, url)}"
             ) from error
         digest = file_sha256(part)

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from shufflecam import __version__
 from shufflecam.core.errors import WeightsError
+from shufflecam.core.reasons import reason
 
 SLOWEST = 1024.0
 """Bytes a second, over a whole time-out: a server that only drips counts as silent."""
@@ -150,7 +151,7 @@ def _request(url: str, have: int, timeout_s: float) -> http.client.HTTPResponse 
     except urllib.error.URLError:
         raise
     except (OSError, http.client.HTTPException) as error:
-        raise BrokeOff(str(error) or type(error).__name__) from error
+        raise BrokeOff(reason(error)) from error
 
 
 def _start(response: http.client.HTTPResponse, have: int) -> int:
@@ -169,7 +170,7 @@ def _blocks(response: http.client.HTTPResponse, timeout_s: float) -> Iterator[by
         try:
             block = response.read1(BLOCK)  # what is there: read() would wait for a whole block, however long
         except (OSError, http.client.HTTPException) as error:
-            raise BrokeOff(str(error) or type(error).__name__) from error
+            raise BrokeOff(reason(error)) from error
         if not block:
             return
         yield block

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from shufflecam.core.errors import WeightsError
+from shufflecam.core.reasons import in_their_words, reason
 from shufflecam.models.catalogue import POSES, PoseEntry
 from shufflecam.models.fetch import file_sha256
 from shufflecam.models.pickles import read_pickle
@@ -69,7 +70,7 @@ def read_checkpoint(path: Path) -> Any:
         with path.open("rb") as stream:
             start = stream.read(512)
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise WeightsError(f"{path} cannot be read: {reason(error)}") from error
     if not start:
         raise WeightsError(f"{path} is empty; fetch or copy it again")
     if start.lstrip()[:1] == b"<":
@@ -89,7 +90,9 @@ def _read_safetensors(path: Path) -> Tensors:
             tensors = {name: _widen(file.get_tensor(name)) for name in file.keys()}  # noqa: SIM118 - not a dict
             return Tensors(tensors, dict(file.metadata() or {}))
     except (SafetensorError, OSError, ValueError, RuntimeError) as error:
-        raise WeightsError(f"{path} is damaged or cut short; fetch or copy it again ({error})") from error
+        raise WeightsError(
+            f"{path} is damaged or cut short; fetch or copy it again ({in_their_words(error)})"
+        ) from error
 
 
 def _widen(tensor: Tensor) -> Tensor:

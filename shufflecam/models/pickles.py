@@ -27,6 +27,7 @@ import torch
 from torch import Tensor
 
 from shufflecam.core.errors import WeightsError
+from shufflecam.core.reasons import reason
 
 LEGACY_PICKLES = 5
 """torch's format before 1.6 is this many pickles in a row (magic number, protocol, system, the object, the
@@ -140,7 +141,7 @@ def read_pickle(path: Path) -> Any:
         # torch's own messages advise to switch the protection off: not ours to pass on.
         raise WeightsError(f"{path} is not plain weights and was refused: nothing in it was run") from error
     except OSError as error:
-        raise WeightsError(f"{path} cannot be read: {error.strerror or error}") from error
+        raise WeightsError(f"{path} cannot be read: {reason(error)}") from error
     except (RecursionError, MemoryError) as error:
         raise WeightsError(f"{path} is not weights: it is nested or sized beyond reason") from error
     except Exception as error:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.core.reasons import reason
 
 _VIDEO_CAPTURE = 0x1
 _VIDEO_CAPTURE_MPLANE = 0x1000
@@ -92,7 +93,7 @@ def why_not_open(source: str, dev: str = "/dev", proc: str = "/proc") -> str:
     try:
         os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
     except OSError as error:
-        busy = "another program holds it" if error.errno == errno.EBUSY else error.strerror
+        busy = "another program holds it" if error.errno == errno.EBUSY else reason(error)
         return f"{path} cannot be opened: {busy}; end the program that uses it, or plug it in again."
     others = ", ".join(other for other in _device_files(dev) if other != path) or "none"
     return f"{path} gives no pictures; another program may hold it, or it is no camera (others: {others})."

@@ -14,7 +14,9 @@ import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
 from shufflecam.core.pixels import believable_aspect
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import Frame, SourceInfo
+from shufflecam.sources.addresses import not_a_file
 from shufflecam.sources.limits import MAX_PIXELS
 from shufflecam.sources.reader import EPS_S, VideoReader
 from shufflecam.sources.sound import FileSound, PipeSound
@@ -206,7 +208,10 @@ class VideoSource:
                 f"{self._name} has no picture from {start_s:g} s on: it lasts {float(length):.2f} s; "
                 "give an earlier --start."
             )
-        raise SourceError(f"{self._name} has no picture that can be decoded; copy or record it again.")
+        raise SourceError(
+            f"{self._name} has no picture that can be decoded here: it is damaged, or of a kind that is not "
+            "known; if it plays elsewhere, convert it to H.264 in an .mp4, else copy or record it again."
+        )
 
     def _expected_frames(self, start_s: float | None, end_s: float | None) -> int | None:
         stream, length, rate = self._reader.stream, self._reader.duration, self._reader.rate
@@ -247,10 +252,9 @@ def open_file(path: str) -> BinaryIO:
             )
         return open(path, "rb", buffering=0)
     except FileNotFoundError:
-        raise SourceError(f"There is no file {path}; check the path.") from None
+        raise not_a_file(path) from None
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise SourceError(f"{path} cannot be opened: {reason}.") from error
+        raise SourceError(f"{path} cannot be opened: {reason(error)}.") from error
 
 
 def _check_times(start_s: float | None, end_s: float | None) -> None:

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError
 from shufflecam.core.picture import fitted
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import Frame, Gap, ImageArray, SourceInfo, SourceKind
 from shufflecam.sources.watch import PictureWatch
 
@@ -274,7 +275,8 @@ class LatestFrames:
             )
         if isinstance(error, ShufflecamError):
             raise error
-        raise SourceError(f"The {self._kind} {self._path} cannot be opened: {error}.") from error
+        assert error is not None
+        raise SourceError(f"The {self._kind} {self._path} cannot be opened: {reason(error)}.") from error
 
     def _run(self) -> None:
         """The reading thread: the only one that touches the device."""
@@ -332,6 +334,6 @@ def _as_broken(error: BaseException | None, kind: str, path: str) -> BaseExcepti
     """What `frames` raises for an error in the reading thread."""
     if isinstance(error, SourceBrokeOff) or not isinstance(error, Exception):
         return error if error is not None else SourceBrokeOff(f"The {kind} {path} ended.")
-    broken = SourceBrokeOff(f"The {kind} {path} failed: {error}")
+    broken = SourceBrokeOff(f"The {kind} {path} failed: {reason(error)}.")
     broken.__cause__ = error
     return broken

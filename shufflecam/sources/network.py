@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,14 +13,19 @@ from urllib.parse import urlsplit
 
 import av
 
+from shufflecam.core.addresses import scrub, shown, without_secrets
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources.aspect import PixelShape
+from shufflecam.core.reasons import reason
+from shufflecam.sources.addresses import ESCAPES, cannot_be_meant, escapes_hint, is_url
 from shufflecam.sources.live import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch
 from shufflecam.sources.reader import video_stream
 from shufflecam.sources.reconnect import Reconnecting
 from shufflecam.sources.upright import ToBgr
+
+__all__ = ["StreamCapture", "is_url", "open_stream", "without_secrets"]
 
 _OPTIONS = {
     # Little probing: what matters is now. Not fflags=nobuffer, which throws the first key frame away, nor
@@ -41,21 +46,6 @@ _SEGMENTED = {"hls", "dash"}
 _SEGMENT_TIMEOUT_S = 30.0
 """Silence between two segments is no trouble: six seconds of it are usual, ten not rare."""
 
-_SCHEMES = frozenset({"http", "https", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp"})
-
-
-def is_url(text: str) -> bool:
-    """Whether this is an address of a stream rather than a path."""
-    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
-    return found is not None and found[1].lower() in _SCHEMES
-
-
-def without_secrets(url: str) -> str:
-    """The address as it may be shown and recorded: no user, no password, no query."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return parts._replace(netloc=host, query="", fragment="").geturl()
-
 
 class StreamCapture:
     """A `Capture` over PyAV."""
@@ -66,7 +56,7 @@ class StreamCapture:
         read_timeout_s: float = STALL_TIMEOUT_S,
         on_notice: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._url, self._shown = url, without_secrets(url)
+        self._url, self._shown = url, shown(url)
         self._on_notice = on_notice
         self._read_timeout_s = read_timeout_s
         self._container: Any = None
@@ -90,6 +80,11 @@ class StreamCapture:
         Raises:
             SourceError: nobody answers there, or not with pictures.
         """
+        if cannot_be_meant(self._url):
+            raise SourceError(
+                f"{self._shown} cannot be opened: its user or password has a character in it that means "
+                f"something else in an address; {ESCAPES}."
+            )
         options = dict(_OPTIONS)
         if self._url.lower().startswith("rtsp"):
             options["rtsp_transport"] = "tcp"  # UDP loses packets, and pictures with them
@@ -117,9 +112,7 @@ class StreamCapture:
                 self._watch = BurstWatch() if self._has_times() else None
             self._first = next(self._frames, None)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            raise SourceError(
-                f"{self._shown} cannot be opened: {_reason(error)}; check the address; is the camera on?"
-            ) from error
+            raise SourceError(self._why_not_open(error)) from scrub(error)
         if self._first is None:
             raise SourceError(f"{self._shown} answers but gives no picture; check the address.")
         self._to_bgr = ToBgr(self._first)
@@ -149,8 +142,8 @@ class StreamCapture:
             picture = self._first if self._first is not None else next(self._frames, None)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if getattr(error, "errno", None) == errno.EIO:  # what HTTP without a length ends with
-                raise SourceBrokeOff(self._ended()) from error
-            raise SourceBrokeOff(f"The stream {self._shown} broke off: {_reason(error)}.") from error
+                raise SourceBrokeOff(self._ended()) from scrub(error)
+            raise SourceBrokeOff(f"The stream {self._shown} broke off: {_reason(error)}.") from scrub(error)
         self._first = None
         if picture is None:
             # HTTP says where a file is cut short; an RTSP server that goes away looks like the end.
@@ -204,6 +197,25 @@ class StreamCapture:
         self._buffered = BufferedPackets(self._container.demux(self._stream), self._container.close)
         self._frames = self._decode(self._buffered.packets(self._read_timeout_s + MAX_DELAY_S))
 
+    def _why_not_open(self, error: Exception) -> str:
+        hint = escapes_hint(self._url)
+        begin = f"{self._shown} cannot be opened: "
+        if isinstance(error, (av.error.HTTPUnauthorizedError, av.error.HTTPForbiddenError)):
+            given = "check them" if shown(self._url) != self._url else "none was given"
+            return (
+                f"{begin}{reason(error)}; {given}: they go before the host, a colon between them and an @ "
+                f"behind.{hint}"
+            )
+        if isinstance(error, av.error.HTTPNotFoundError):
+            return f"{begin}{reason(error)}; check what follows the host.{hint}"
+        if isinstance(error, av.error.InvalidDataError):
+            return f"{begin}what comes from there is no video; check what follows the host.{hint}"
+        if isinstance(error, (av.error.ArgumentError, av.error.ProtocolNotFoundError, ValueError)):
+            return f"{begin}it cannot be understood as an address; check how it is written.{hint}"
+        if getattr(error, "errno", None) == errno.EIO and not _knows_host(self._url):
+            return f"{begin}there is no host of this name; check the address and the network.{hint}"
+        return f"{begin}{_reason(error)}; check the address; is the camera on?{hint}"
+
     def _ended(self) -> str:
         return f"The stream {self._shown} ended: the other side closed the connection."
 
@@ -223,9 +235,19 @@ class StreamCapture:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, av.error.ExitError):
-        return "no answer in time"
-    return str(getattr(error, "strerror", None) or error)
+    if getattr(error, "errno", None) == errno.EIO:
+        return "the connection failed"
+    return reason(error)
+
+
+def _knows_host(url: str) -> bool:
+    try:
+        host = urlsplit(url).hostname
+        if host:
+            socket.getaddrinfo(host, None)
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def open_stream(
@@ -240,7 +262,7 @@ def open_stream(
         Reconnecting(
             lambda: StreamCapture(url, read_timeout_s, on_notice or (lambda text: None)), reconnect_s
         ),
-        without_secrets(url),
+        shown(url),
         "stream",
         on_notice=on_notice,
         # A little longer than the reader's own limits, whose sentences say more.

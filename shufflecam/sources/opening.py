@@ -7,9 +7,11 @@ import os
 import re
 from collections.abc import Callable
 
+from shufflecam.core.addresses import is_address
 from shufflecam.core.protocols import FrameSource
+from shufflecam.sources.addresses import is_url, not_an_address
 from shufflecam.sources.live import LatestFrames
-from shufflecam.sources.network import is_url, open_stream
+from shufflecam.sources.network import open_stream
 from shufflecam.sources.picture import PICTURE_EXTENSIONS
 from shufflecam.sources.webcam import open_camera
 
@@ -35,6 +37,8 @@ def open_live(
     text = str(source)
     if is_url(text):
         return open_stream(text, on_notice, reconnect_s)
+    if named is None and not text.isdecimal() and not os.path.lexists(text) and is_address(text):
+        raise not_an_address(text)
     return open_camera(text, size, fps, on_notice, reconnect_s, named)
 
 

@@ -10,8 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import SourceError
+from shufflecam.core.reasons import reason
 from shufflecam.core.text import as_meant, in_any_form, list_of_paths
+from shufflecam.sources.addresses import not_a_file
 from shufflecam.sources.kinds import PICTURE_EXTENSIONS, UNSUPPORTED_EXTENSIONS, advice, has_known_head
 
 VIDEO_EXTENSIONS = (
@@ -140,6 +143,8 @@ class _Search:
         there = in_any_form(text)
         if there is not None:
             return self.named(there)
+        if is_address(text):
+            raise not_a_file(text)
         raise SourceError(f"There is no file or folder {text}; check the path.")
 
     def why_nothing(self) -> str:
@@ -183,7 +188,7 @@ class _Search:
             try:
                 entries = list(os.scandir(here))
             except OSError as error:
-                closed = f"The folder {here} cannot be read: {error.strerror}."
+                closed = f"The folder {here} cannot be read: {reason(error)}."
                 if not below:
                     raise SourceError(closed) from error
                 self.left_out.append(LeftOut(here, closed))

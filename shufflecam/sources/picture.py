@@ -19,6 +19,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from shufflecam.core.reasons import reason
 from shufflecam.core.errors import SourceError
 from shufflecam.core.types import ImageArray
 from shufflecam.sources import deep
@@ -211,9 +212,8 @@ def _what_else(name: str, head: bytes) -> str:
 
 
 def _why_not(name: str, error: Exception) -> str:
-    reason = getattr(error, "strerror", None)
-    if reason:  # the system's own: permission, a bad disk
-        return f"{name} cannot be read: {reason}."
+    if isinstance(error, OSError) and error.errno is not None:  # the system's own: permission, a bad disk
+        return f"{name} cannot be read: {reason(error)}."
     return _DAMAGED.format(name=name)
 
 

@@ -22,6 +22,7 @@ from shufflecam.core.errors import SourceError
 from shufflecam.core.picture import WAITING_BYTES, holds
 from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.clock import StreamClock, is_one_run, must_be_counted, nominal_rate
+from shufflecam.core.reasons import reason
 from shufflecam.sources.limits import MAX_PIXELS, too_large
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,14 @@ _TS_PACKET_BYTES = 188
 
 _MAX_ERRORS_IN_A_ROW = 100
 """Reading errors without one packet between them before the rest counts as lost."""
+
+_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
+"""What picture files begin with: JPEG, PNG, GIF, TIFF, JPEG 2000."""
+
+_PICTURE_BRANDS = {
+    b"ftyp" + brand for brand in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif", b"avis")
+}
+"""What HEIC and AVIF begin with, behind four bytes."""
 
 EPS_S = 1e-6
 """Container times are told in microseconds at worst."""
@@ -265,13 +274,13 @@ class VideoReader:
             except av.error.InvalidDataError as error:
                 errors += 1
                 if errors > _MAX_ERRORS_IN_A_ROW:
-                    self._stopped_by = str(error.strerror)
+                    self._stopped_by = reason(error)
                     yield from self._flush()
                     return
                 packets = self.container.demux(wanted)
                 continue
             except (OSError, av.error.FFmpegError) as error:
-                self._stopped_by = getattr(error, "strerror", None) or str(error)
+                self._stopped_by = reason(error)
                 yield from self._flush()
                 return
             errors = 0
@@ -373,13 +382,19 @@ def _why_not_open(file: BinaryIO, name: str, error: Exception) -> str:
     if file.seekable():
         file.seek(0)
         head = file.read(12)
+    if head.startswith(_PICTURES) or head[4:12] in _PICTURE_BRANDS:
+        return f"{name} is a picture, not a video; use `shufflecam images {name}`."
     if head[4:8] == b"ftyp":
         return (
             f"{name} cannot be read: its index is missing, so the recording or the copy was not finished; "
             "copy it again, or repair it with a tool such as untrunc."
         )
-    reason = getattr(error, "strerror", None) or str(error)
-    return f"{name} is not a video that can be read ({reason}); give an .mp4, .mov, .mkv, .avi or .webm file."
+    if isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError):
+        return f"{name} cannot be read: {reason(error)}."
+    return (
+        f"{name} is not a video that can be read ({reason(error)}); "
+        "give an .mp4, .mov, .mkv, .avi or .webm file."
+    )
 
 
 def video_stream(container: Any, name: str) -> Any:

@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from shufflecam.core.errors import OutputError, WeightsError
+from shufflecam.core.reasons import reason
 from shufflecam.models.load import file_sha256
 from shufflecam.train.nets import widen
 
@@ -85,5 +86,4 @@ def _replace(path: Path, write: Any) -> None:
     except Exception as error:  # torch and safetensors wrap a full disk in errors of their own
         with contextlib.suppress(OSError):
             beside.unlink()
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise OutputError(f"Cannot write {path}: {reason}; what was there before is whole.") from error
+        raise OutputError(f"Cannot write {path}: {reason(error)}; what was there before is whole.") from error

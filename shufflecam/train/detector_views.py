@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.text import read_text
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import FloatArray, ImageArray
 from shufflecam.detect.decode import NMS_IOU, non_max_suppression
 from shufflecam.sources.picture import read_picture
@@ -51,7 +51,7 @@ class Views:
             ]
         except (OSError, ValueError, KeyError) as error:
             raise SourceError(
-                f"The views in {folder} cannot be read ({error}); remove the folder, and they are made anew."
+                f"The views in {folder} cannot be read ({reason(error)}); remove the folder, and they are made anew."
             ) from error
         if not self._shards:
             raise SourceError(f"There are no views in {folder}.")
@@ -164,7 +164,7 @@ def _claim(folder: Path, size: int, seed: int, cut: float) -> None:
             mark.write_text(json.dumps(wanted), encoding="utf-8")
         found = {"cut": 0.0, **json.loads(read_text(mark))}  # earlier ones did not say
     except (OSError, ValueError, TypeError) as error:
-        raise OutputError(f"Cannot use the folder {folder}: {error}.") from error
+        raise OutputError(f"Cannot use the folder {folder}: {reason(error)}.") from error
     if found != wanted:
         theirs = " ".join(f"--{name} {value}" for name, value in found.items())
         raise UsageError(f"{folder} holds views made with {theirs}; give the same, or name another folder.")
@@ -240,4 +240,4 @@ def _write(target: Path, views: ImageArray, teacher: Teacher) -> None:
             np.save(target / f"{name}.npy", array)
         (target / "whole").touch()
     except OSError as error:
-        raise OutputError(f"Cannot write {target}: {os.strerror(error.errno or 0)}.") from error
+        raise OutputError(f"Cannot write {target}: {reason(error)}.") from error

@@ -9,6 +9,7 @@ from typing import Any
 
 from shufflecam.core.errors import OutputError
 from shufflecam.core.text import read_text
+from shufflecam.core.reasons import reason
 
 
 class History:
@@ -20,7 +21,7 @@ class History:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise OutputError(f"Cannot make the folder {folder}: {error.strerror}.") from error
+            raise OutputError(f"Cannot make the folder {folder}: {reason(error)}.") from error
 
     def add(self, line: dict[str, Any]) -> None:
         """Append a line. Raises OutputError."""
@@ -28,7 +29,7 @@ class History:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
         except OSError as error:
-            raise OutputError(f"Cannot write {self.path}: {error.strerror}.") from error
+            raise OutputError(f"Cannot write {self.path}: {reason(error)}.") from error
 
     def lines(self) -> list[dict[str, Any]]:
         """Everything so far; a line cut short by a crash is left out."""
@@ -46,7 +47,7 @@ class History:
             beside.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
             os.replace(beside, self.path)
         except OSError as error:
-            raise OutputError(f"Cannot write {self.path}: {error.strerror}.") from error
+            raise OutputError(f"Cannot write {self.path}: {reason(error)}.") from error
 
     def plot(self) -> Path | None:
         """Draw loss and AP over the samples into `curve.png`; None where matplotlib is not installed."""
@@ -72,7 +73,7 @@ class History:
         try:
             figure.savefig(path, dpi=120)
         except OSError as error:
-            raise OutputError(f"Cannot write {path}: {error.strerror}.") from error
+            raise OutputError(f"Cannot write {path}: {reason(error)}.") from error
         return path
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from shufflecam.core.errors import ShufflecamError, SourceError, WeightsError
 from shufflecam.core.protocols import PersonDetector
+from shufflecam.core.reasons import in_their_words
 from shufflecam.core.skeleton import COCO_17, Skeleton
 from shufflecam.core.types import Detections, FloatArray, Frame, Pose
 from shufflecam.pose.estimator import HeatmapEstimator
@@ -55,7 +56,9 @@ class OpenVinoTeacher:
             self._network = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
             self.keypoints = int(network.output(0).shape[1])
         except (RuntimeError, ValueError) as error:
-            raise WeightsError(f"{path} is not a heatmap network that OpenVINO reads: {error}") from error
+            raise WeightsError(
+                f"{path} is not a heatmap network that OpenVINO reads ({in_their_words(error)})"
+            ) from error
         self.input_size = (width, height)
 
     def run(self, inputs: FloatArray) -> FloatArray:
