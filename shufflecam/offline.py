@@ -19,6 +19,7 @@ import numpy as np
 from shufflecam.core.errors import OutputError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import poses_to_square, poses_to_stored
+from shufflecam.core.reasons import in_their_words
 from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
 from shufflecam.smooth import OneEuroSmoother
 
@@ -144,5 +145,5 @@ def _smoothed(pose: Pose) -> FloatArray:
 def _no_room(error: OSError) -> OutputError:
     return OutputError(
         f"--smooth offline cannot keep its keypoints in {Path(tempfile.gettempdir())} "
-        f"({error.strerror or error}); make room there, or set TMPDIR to another folder"
+        f"({in_their_words(error)}); make room there, or set TMPDIR to another folder"
     )

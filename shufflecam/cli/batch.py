@@ -15,6 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from shufflecam.cli.console import Meter, Talk
+from shufflecam.cli.faults import unexpected
 from shufflecam.core.errors import (
     Interrupted,
     OutputError,
@@ -99,8 +100,8 @@ def plan(
     for file in found:
         name = PurePosixPath(file.name)
         kept = name.suffix.lower() in CODECS[codec].containers
-        video = name if kept else name.with_suffix(".mp4")
-        record = name.with_suffix(RECORD_ENDINGS[record_format])
+        video = name if kept else _renamed(name, ".mp4", out)
+        record = _renamed(name, RECORD_ENDINGS[record_format], records)
         items.append(
             Item(
                 name=file.name,
@@ -123,17 +124,24 @@ def plan(
     return items
 
 
+def _renamed(name: PurePosixPath, ending: str, folder: Path | None) -> PurePosixPath:
+    """The same name with another ending; cut where it would become too long for the file system."""
+    from shufflecam.export.files import name_that_fits
+
+    return name.with_name(name_that_fits(folder or Path(), name.stem, ending))
+
+
 def check_outputs(items: Sequence[Item], overwrite: bool) -> None:
     """Make the folders, and look whether anything is there that may not be replaced.
 
     Raises:
         OutputError: it is, or a folder cannot be made or written.
     """
-    from shufflecam.export.files import check_writable
+    from shufflecam.export.files import check_writable, is_there
 
     if not overwrite:
         for path in (path for item in items for path in item.outputs):
-            if path.exists():
+            if is_there(path):
                 raise OutputError(
                     f"{path} exists already; add --skip-existing to go on with the others, or --overwrite."
                 )
@@ -147,7 +155,9 @@ def check_outputs(items: Sequence[Item], overwrite: bool) -> None:
 
 def part_of(path: Path) -> Path:
     """Where an output is written until it is whole."""
-    return path.with_name(f"{path.stem}.part{path.suffix}")
+    from shufflecam.export.files import name_that_fits
+
+    return path.with_name(name_that_fits(path.parent, path.stem, f".part{path.suffix}"))
 
 
 def work_on(item: Item, job: VideoJob, finder_options: FinderOptions, send: Send) -> Report:
@@ -175,7 +185,8 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderOptions, send: Send
         return Report(item, state, seconds=time.monotonic() - began, reason=reason, **more)
 
     try:
-        outcome = process_video(one, finder_options, SendingTalk(send=send))
+        with _folder_for(item, job.record_format):
+            outcome = process_video(one, finder_options, SendingTalk(send=send))
     except Interrupted as error:
         return report(STOPPED, str(error))
     except (WeightsError, UsageError) as error:
@@ -184,7 +195,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderOptions, send: Send
         unreadable = isinstance(error, SourceError) and not isinstance(error, SourceBrokeOff)
         return report(FAILED, str(error), unreadable=unreadable)
     except Exception as error:  # one video that we stumble over must not cost the others
-        return report(FAILED, f"{type(error).__name__}: {error} (run it alone with --debug)")
+        return report(FAILED, unexpected(error, "run it alone with --debug"))
     counts: dict[str, Any] = {"frames": outcome.frames, "people": outcome.with_people}
     if outcome.interrupted:
         return report(STOPPED, "stopped", **counts)
@@ -196,6 +207,24 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderOptions, send: Send
     except OSError as error:
         return report(FAILED, f"{parts[0][0]} cannot be renamed: {reason(error)}.", **counts)
     return report(DONE, **counts)
+
+
+@contextmanager
+def _folder_for(item: Item, record_format: str) -> Iterator[None]:
+    """OpenPose's record is a folder, and as such to be there: its name may end as a file's does."""
+    if item.record is None or record_format != "openpose":
+        yield
+        return
+    folder = part_of(item.record)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"Cannot make the folder {folder}: {reason(error)}; choose another.") from error
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            folder.rmdir()  # where nothing came of it
 
 
 def _put(part: Path, path: Path) -> None:
@@ -214,7 +243,7 @@ class SendingTalk(Talk):
 
     send: Send = lambda event: None
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, *, as_is: bool = False) -> None:
         """Nothing: the summary at the end says it."""
 
     def note(self, text: str) -> None:
@@ -297,7 +326,7 @@ def skip_existing(items: Iterable[Item]) -> tuple[list[Item], list[Report]]:
     """What is left to do, and reports of the videos all of whose outputs are there (and so whole)."""
     left, skipped = [], []
     for item in items:
-        if all(path.exists() for path in item.outputs):
+        if all(map(os.path.exists, item.outputs)):
             skipped.append(Report(item, SKIPPED))
         else:
             left.append(item)

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from shufflecam.cli.grouped import NamedCommands
+from shufflecam.core.addresses import without_secrets
 from shufflecam.core.errors import UsageError
 
 
@@ -100,10 +101,12 @@ def _rows(
 def _plain(value: Any) -> Any:
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, str):
+        return without_secrets(value)
+    if value is None or isinstance(value, bool | int | float):
         return value
     # Since click 8.3 "no default" is an object of its own.
-    return None if type(value).__name__ == "Sentinel" else str(value)
+    return None if type(value).__name__ == "Sentinel" else without_secrets(str(value))
 
 
 def _print(looked: list[dict[str, Any]], rows: list[dict[str, Any]]) -> None:

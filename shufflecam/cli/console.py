@@ -1,4 +1,7 @@
-"""Everything that is said to a person: on standard error, so that standard output carries data only."""
+"""Everything that is said to a person: on standard error, so that standard output carries data only.
+
+Addresses lose their users and passwords here too, whoever wrote the text.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from shufflecam.core.addresses import without_secrets
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,20 +32,20 @@ class Talk:
     def console(self) -> Console:
         """The rich console on standard error."""
         if self._console is None:
-            from rich.console import Console
+            from shufflecam.cli.message_console import MessageConsole
 
-            self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+            self._console = MessageConsole()
         return self._console
 
-    def say(self, text: str) -> None:
-        """One line for the person, unless `--quiet`."""
+    def say(self, text: str, *, as_is: bool = False) -> None:
+        """One line for the person, unless `--quiet`; `as_is`: with an address of our own, token and all."""
         if not self.quiet:
-            self.console.print(text, markup=False)
+            self.console.print(text if as_is else without_secrets(text), markup=False)
 
     def note(self, text: str) -> None:
         """One line that matters even in a hurry (a setting that has no effect, a frozen camera)."""
         if not self.quiet:
-            self.console.print(f"note: {text}", style="yellow", markup=False)
+            self.console.print(f"note: {without_secrets(text)}", style="yellow", markup=False)
 
     def table(self, table: Table) -> None:
         """A table for the person, unless `--quiet`."""
@@ -64,7 +69,7 @@ class Talk:
             bars.TextColumn("{task.fields[info]}", markup=False),
         )
         with bars.Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task(description, total=total, rate="", info="")
+            task = progress.add_task(without_secrets(description), total=total, rate="", info="")
             yield Meter(progress, task)
 
 
@@ -84,9 +89,9 @@ class Meter:
         self._progress.update(self._task, advance=1, rate=rate, info=info)
 
 
-def print_error(error: BaseException, debug: bool) -> None:
-    """One red line; with `debug` the traceback above it."""
+def print_error(error: BaseException, debug: bool, cause: BaseException | None = None) -> None:
+    """One red line; with `debug` the traceback above it, of `cause` where that is another error."""
     if debug:
-        traceback.print_exception(error, file=sys.stderr)
-    message = str(error) or type(error).__name__
+        sys.stderr.write(without_secrets("".join(traceback.format_exception(cause or error))))
+    message = without_secrets(str(error)) or type(error).__name__
     Talk().console.print(f"shufflecam: {message}", style="red", markup=False)

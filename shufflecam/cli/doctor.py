@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shufflecam import __version__
+from shufflecam.cli.faults import told
 
 if TYPE_CHECKING:
     import av
@@ -61,7 +62,7 @@ def _safely(examine: Callable[[], Iterator[Check]]) -> Iterator[Check]:
         yield from examine()
     except Exception as error:
         name = examine.__name__.strip("_")
-        yield Check(name, False, f"{type(error).__name__}: {error}", "reinstall shufflecam with pip")
+        yield Check(name, False, f"it fails ({told(error)})", "reinstall shufflecam with pip")
 
 
 def _versions() -> Iterator[Check]:
@@ -144,7 +145,7 @@ def _try_encoder(av: av, name: str) -> str:
             container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     except Exception as error:
-        return f"{type(error).__name__}: {error}"
+        return f"it fails ({told(error)})"
     return ""
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from rich.markup import escape
 
+from shufflecam.core.addresses import without_secrets
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import as_shown
@@ -190,7 +191,7 @@ class Show:
         now = self._clock()
         if trouble and self._trouble_since is None:
             self._trouble_since = now
-            self._savings.say(re.sub(r" \(\d+ s\)$", "", trouble))
+            self._savings.say(without_secrets(re.sub(r" \(\d+ s\)$", "", trouble)))
         elif not trouble and self._trouble_since is not None:
             away_s, self._trouble_since = now - self._trouble_since, None
             self._say(f"back after {away_s:.1f} s")
@@ -221,6 +222,7 @@ class Show:
     def _say(self, text: str) -> None:
         """In the HUD for a moment, and in the terminal."""
         if text:
+            text = without_secrets(text)
             self._savings.say(text)
             self.state = replace(self.state, message=text.encode("ascii", "replace").decode())
             self._message_until = self._clock() + MESSAGE_S

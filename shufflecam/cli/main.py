@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -12,9 +11,11 @@ import click
 
 from shufflecam import __version__
 from shufflecam.cli.console import print_error
+from shufflecam.cli.faults import check_folder, unexpected
 from shufflecam.cli.grouped import HELP_ALL, NamedCommands
 from shufflecam.cli.mistakes import sentence
 from shufflecam.cli.settings import check_variables, defaults, name_variables, read_files
+from shufflecam.cli.streams import give_up, mend
 from shufflecam.core.errors import ShufflecamError, UsageError
 
 COMMANDS = {
@@ -170,7 +171,9 @@ def run(args: list[str] | None = None) -> None:
     """Run one command and exit with its code (see `core.errors`)."""
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments
+    mend()
     try:
+        check_folder(arguments)
         asks_help = not {"-h", "--help", HELP_ALL}.isdisjoint(arguments)
         code = cli.main(
             args=arguments,
@@ -192,16 +195,12 @@ def run(args: list[str] | None = None) -> None:
     except BrokenPipeError:
         # Whoever read our output has heard enough (`| head`): nothing to say. Python would complain
         # once more while it flushes standard output at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        give_up(1)
         code = 1
     except ShufflecamError as error:
         print_error(error, debug)
         code = error.exit_code
     except Exception as error:
-        if debug:
-            print_error(error, debug)
-        else:
-            hint = "this is a fault in shufflecam; run it again with --debug and report what that prints"
-            print_error(ShufflecamError(f"{type(error).__name__}: {error} ({hint})"), debug)
+        print_error(ShufflecamError(unexpected(error)), debug, cause=error)
         code = 1
     sys.exit(code)

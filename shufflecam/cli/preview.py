@@ -20,6 +20,7 @@ import numpy as np
 from rich.console import Console
 
 from shufflecam.cli.canvas import BlocksCanvas, Canvas
+from shufflecam.core.addresses import without_secrets
 from shufflecam.core.errors import UsageError
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.live.hud import Figures, condition_and_keys, numbers
@@ -97,9 +98,9 @@ class PreviewFace:
         self._next_s = 0.0
         self._later: list[str] = []
 
-    def say(self, text: str) -> None:
-        """Shown below the picture, and kept until it is gone."""
-        self._later = [*self._later, text][-50:]
+    def say(self, text: str, *, as_is: bool = False) -> None:
+        """Shown below the picture, and kept until it is gone; `as_is` as `Talk.say` has it."""
+        self._later = [*self._later, text if as_is else without_secrets(text)][-50:]
 
     def show(
         self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState

@@ -400,7 +400,7 @@ class _LiveRun:
         if self._server is not None:
             broadcast = Broadcast(header)
             self._server.start(broadcast)
-            say(f"live page: {self._server.url}")
+            say(f"live page: {self._server.url}", as_is=True)
             sinks.append(BroadcastSink(broadcast, header))
             faces.insert(0, BrowserFace(broadcast))
         show = Show(
@@ -417,7 +417,7 @@ class _LiveRun:
         )
         return [*sinks, show], show
 
-    def _faces(self, scene: Scene) -> tuple[list[Face], Callable[[str], None]]:
+    def _faces(self, scene: Scene) -> tuple[list[Face], Callable[..., None]]:
         """Who shows the run, the one that draws into the picture last; and where to say things meanwhile."""
         from shufflecam.cli.live import StatusFace, WindowFace
 

@@ -8,6 +8,7 @@ unescaped, misspelt schemes, no scheme at all.
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]+")
@@ -93,10 +94,8 @@ def scrub(error: BaseException) -> BaseException:
         if isinstance(one, OSError) and isinstance(getattr(one, "filename", None), str):
             with_name = _scrubbed(one.filename)
             if with_name != one.filename:
-                try:
+                with contextlib.suppress(AttributeError):  # PyAV's are made from `args`
                     one.filename = with_name
-                except AttributeError:  # PyAV's are made from `args`
-                    pass
         one = one.__cause__ or one.__context__
     return error
 

@@ -10,8 +10,8 @@
     ├── WeightsError           4   weights are missing, wrong or unsafe
     └── Interrupted          130   SIGINT or SIGTERM
 
-A message is one sentence: what went wrong, where, and what to try; addresses in it have lost their secrets. The command line prints it in
-one red line; ``--debug`` shows the traceback as well.
+A message is one sentence: what went wrong, where, and what to try; addresses in it have lost their
+secrets. The command line prints it in one red line; ``--debug`` shows the traceback as well.
 """
 
 from __future__ import annotations

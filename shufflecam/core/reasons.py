@@ -11,7 +11,7 @@ _LONGEST = 160
 """Characters of a library's own words: some write pages."""
 
 _BY_NUMBER = {
-    errno.ENOENT: "there is no such file or folder",
+    errno.ENOENT: "it is not there (No such file or directory)",
     errno.EACCES: "no permission",
     errno.EPERM: "it is not permitted",
     errno.EROFS: "it is on a disk that can only be read",

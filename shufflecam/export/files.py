@@ -7,6 +7,7 @@ that was written. A write that fails halfway (a full disk) is taken back to the 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import stat
 from pathlib import Path
@@ -14,6 +15,44 @@ from typing import IO, TextIO
 
 from shufflecam.core.errors import OutputError
 from shufflecam.core.reasons import reason
+
+_USUAL_LONGEST_NAME = 255
+
+
+def name_that_fits(folder: Path, stem: str, ending: str) -> str:
+    """`stem` + `ending`, the stem cut where the file system would refuse so long a name.
+
+    A cut one carries a hash of the whole, so that two long names stay two. Whole characters are cut off:
+    most systems count bytes of UTF-8.
+    """
+    room = _longest_name(folder) - len(os.fsencode(ending))
+    whole = os.fsencode(stem)
+    if len(whole) <= room:
+        return stem + ending
+    mark = "~" + hashlib.sha256(whole).hexdigest()[:8]
+    kept = stem
+    while kept and len(os.fsencode(kept)) > room - len(mark):
+        kept = kept[:-1]
+    return kept + mark + ending
+
+
+def _longest_name(folder: Path) -> int:
+    """Bytes of a file's name in `folder`, which need not be there yet."""
+    for place in (folder, *folder.parents):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            return os.pathconf(place, "PC_NAME_MAX")
+    return _USUAL_LONGEST_NAME
+
+
+def is_there(path: Path) -> bool:
+    """Whether something has this name; a name that cannot be looked for raises OutputError."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        raise OutputError(f"Cannot write {path}: {reason(error)}.") from error
+    return True
 
 
 def check_writable(path: Path, overwrite: bool) -> None:

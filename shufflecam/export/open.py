@@ -91,6 +91,8 @@ def open_record_sink(
     """
     check_record_target(target, format)
     where: Path | TextIO = (stdout or sys.stdout) if target == STDOUT else Path(target)
+    if not isinstance(where, Path):
+        where.write("")  # a closed one says so now, before the work
     if format == "openpose":
         return OpenPoseSink(Path(target), overwrite=overwrite)
     if format == "csv":

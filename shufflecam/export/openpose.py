@@ -12,7 +12,7 @@ from shufflecam.core.errors import OutputError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import Frame, FrameResult
 from shufflecam.export import record
-from shufflecam.export.files import TextFile, reason
+from shufflecam.export.files import TextFile, name_that_fits, reason
 from shufflecam.export.json import dumps
 
 VERSION = 1.3
@@ -34,7 +34,8 @@ class OpenPoseSink:
     """`<name>_<frame, 12 digits>_keypoints.json` in a folder, for every frame, also of one that shows nobody.
 
     The keypoints are the model's own (COCO's 17 in COCO's order: Pose2Sim's `COCO_17`), raw, with 0, 0, 0
-    for a missing one, as OpenPose has it. `name` is the video's or the picture's, without its ending.
+    for a missing one, as OpenPose has it. `name` is the video's or the picture's, without its ending, cut
+    where the file system takes no longer one.
     """
 
     def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
@@ -62,7 +63,8 @@ class OpenPoseSink:
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             # A shorter second run must not end in the frames of the first.
-            ours = re.compile(re.escape(self._name) + r"_[0-9]{12}_keypoints\.json")
+            kept = self._path(self._name, 0).name.removesuffix(_ending(0))
+            ours = re.compile(re.escape(kept) + r"_[0-9]{12}_keypoints\.json")
             for old in self._folder.glob("*_keypoints.json"):
                 if ours.fullmatch(old.name):
                     old.unlink()
@@ -71,7 +73,7 @@ class OpenPoseSink:
 
     def write(self, result: FrameResult) -> None:
         """One file. Raises OutputError; a file that could not be finished is taken away."""
-        path = self._folder / f"{self._stem_of(result.frame)}_{result.frame.index:012d}_keypoints.json"
+        path = self._path(self._stem_of(result.frame), result.frame.index)
         file = TextFile(path)
         try:
             file.append(dumps(_document(result)) + "\n")
@@ -85,8 +87,15 @@ class OpenPoseSink:
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
         """Nothing is open between frames, and the format has no place for `complete` and `dropped`."""
 
+    def _path(self, stem: str, index: int) -> Path:
+        return self._folder / name_that_fits(self._folder, stem, _ending(index))
+
     def _stem_of(self, frame: Frame) -> str:
         return self._name if frame.file is None else _stem(frame.file)
+
+
+def _ending(index: int) -> str:
+    return f"_{index:012d}_keypoints.json"
 
 
 def _stem(path: str) -> str:

@@ -23,7 +23,7 @@ def is_url(text: str) -> bool:
 
 
 def cannot_be_meant(address: str) -> bool:
-    """Whether what would be taken for its host is a piece of a user and a password: USER:PA of USER:PA/SS@HOST.
+    """Whether its host would be a piece of a user and a password: USER:PA of USER:PA/SS@HOST.
 
     Nobody is to be asked for such a host: names that are looked up travel in the open.
     """
@@ -41,7 +41,8 @@ def not_a_file(text: str) -> SourceError:
     address = seen if "://" in seen else f"rtsp://{seen.lstrip('/')}"
     left_out = "" if seen == text else " (with the user, the password and all else that is left out here)"
     return SourceError(
-        f"{seen} is an address and no file; for a camera or a stream type: shufflecam webcam {address}{left_out}"
+        f"{seen} is an address and no file; for a camera or a stream type: "
+        f"shufflecam webcam {address}{left_out}"
     )
 
 

@@ -237,6 +237,8 @@ def unsupported_in(left_out: Sequence[LeftOut]) -> str | None:
 
 
 def _from_stdin() -> list[PicturePath]:
+    if sys.stdin is None:
+        raise SourceError("Standard input is closed; pipe paths in, one a line, as find does.")
     data = sys.stdin.buffer.read()
     paths = [as_meant(line) for line in list_of_paths(data)]
     if not paths:

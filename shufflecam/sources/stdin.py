@@ -15,6 +15,8 @@ import tempfile
 import threading
 from typing import BinaryIO, cast
 
+from shufflecam.core.errors import SourceError
+
 _HEAD = 1 << 16
 """Enough bytes to see which of an mp4's parts comes first."""
 
@@ -106,7 +108,12 @@ def open_stdin() -> BinaryIO:
 
     An mp4 or mov whose index comes last cannot be read from a pipe: that one is first copied to a
     temporary file, everything else is read as it comes.
+
+    Raises:
+        SourceError: it is closed.
     """
+    if sys.stdin is None:
+        raise SourceError("Standard input is closed; pipe a video in, or give a file.")
     fd = sys.stdin.fileno()
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return os.fdopen(os.dup(fd), "rb", buffering=0)

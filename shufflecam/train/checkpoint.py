@@ -14,6 +14,7 @@ from torch import Tensor
 
 from shufflecam.core.errors import OutputError, WeightsError
 from shufflecam.core.reasons import reason
+from shufflecam.export.files import name_that_fits
 from shufflecam.models.load import file_sha256
 from shufflecam.train.nets import widen
 
@@ -78,7 +79,7 @@ def export_half(tensors: Mapping[str, Tensor], path: Path, card: Mapping[str, st
 
 
 def _replace(path: Path, write: Any) -> None:
-    beside = path.with_name(path.name + ".part")
+    beside = path.with_name(name_that_fits(path.parent, path.name, ".part"))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(beside)

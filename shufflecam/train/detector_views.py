@@ -51,7 +51,8 @@ class Views:
             ]
         except (OSError, ValueError, KeyError) as error:
             raise SourceError(
-                f"The views in {folder} cannot be read ({reason(error)}); remove the folder, and they are made anew."
+                f"The views in {folder} cannot be read ({reason(error)}); remove the folder, and they are "
+                "made anew."
             ) from error
         if not self._shards:
             raise SourceError(f"There are no views in {folder}.")
