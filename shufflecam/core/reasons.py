@@ -12,9 +12,9 @@ _LONGEST = 160
 
 _BY_NUMBER = {
     errno.ENOENT: "it is not there (No such file or directory)",
-    errno.EACCES: "no permission",
+    errno.EACCES: "this user may not (Permission denied)",
     errno.EPERM: "it is not permitted",
-    errno.EROFS: "it is on a disk that can only be read",
+    errno.EROFS: "the disk can only be read (Read-only file system)",
     errno.ENOSPC: "the disk is full (No space left on device)",
     errno.EDQUOT: "this user's share of the disk is used up",
     errno.EFBIG: "it becomes larger than the disk or a limit allows",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
@@ -84,7 +85,8 @@ class PictureSink:
             beside.write_bytes(data.tobytes())
             beside.replace(target)
         except OSError as error:
-            beside.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the reason is the first failure's
+                beside.unlink()
             raise OutputError(
                 f"Cannot write {target}: {reason(error)}; pictures before it are whole."
             ) from error

@@ -184,7 +184,7 @@ def _complete(model: Entry, part: Path, on_progress: Progress, limits: Limits) -
         except urllib.error.HTTPError as error:
             error.close()
             raise WeightsError(
-                f"{model.name} could not be fetched (the server answers {error.code}): set "
+                f"{model.name} could not be fetched (the server answers {error.code} {error.reason}): set "
                 f"SHUFFLECAM_MIRROR to a server that has it, or {_by_hand(model, url)}"
             ) from error
         except urllib.error.URLError as error:
