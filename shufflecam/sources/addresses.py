@@ -10,6 +10,9 @@ from shufflecam.core.errors import SourceError
 
 SCHEMES = ("https", "http", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp")
 
+_USUAL = ("rtsp", "https", "http", "rtsps", "rtmp", "rtmps")
+"""What a misspelt one probably is."""
+
 ESCAPES = (
     "in a user or password write / as %2F, # as %23, ? as %3F, @ as %40 and a space as %20, "
     "and put the address in quotes"
@@ -38,7 +41,9 @@ def not_a_file(text: str) -> SourceError:
     if not is_address(text):
         return SourceError(f"There is no file {text}; check the path.")
     seen = shown(text)
-    address = seen if "://" in seen else f"rtsp://{seen.lstrip('/')}"
+    # A path that was made of it has lost a slash.
+    scheme = re.match(r"([A-Za-z][\w+.-]+):[/\\]+", seen)
+    address = f"{scheme[1]}://{seen[scheme.end() :]}" if scheme else f"rtsp://{seen.lstrip('/')}"
     left_out = "" if seen == text else " (with the user, the password and all else that is left out here)"
     return SourceError(
         f"{seen} is an address and no file; for a camera or a stream type: "
@@ -49,11 +54,11 @@ def not_a_file(text: str) -> SourceError:
 def not_an_address(text: str) -> SourceError:
     """What to raise for an address that begins with nothing that is known; `text` is no path either."""
     scheme, slashes, _ = text.partition("://")
-    near = difflib.get_close_matches(scheme.lower(), SCHEMES, 1, 0.5) if slashes else []
+    near = difflib.get_close_matches(scheme.lower(), _USUAL, 1, 0.5) if slashes else []
     if near:
-        hint = f"{scheme}:// is no kind of address; did you mean {near[0]}://?"
+        hint = f"{scheme} is no kind of address; did you mean {near[0]}?"
     elif slashes and re.fullmatch(r"[\w+.-]+", scheme):
-        hint = f"{scheme}:// is no kind of address that is known here; cameras have rtsp:// or http://."
+        hint = f"{scheme} is no kind of address that is known here; cameras have rtsp or http."
     else:
         hint = "an address begins with rtsp:// or http://."
     return SourceError(f"{shown(text)} cannot be opened: {hint}{escapes_hint(text)}")
