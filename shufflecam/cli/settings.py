@@ -17,8 +17,8 @@ from typing import Any
 import click
 
 from shufflecam.core.errors import UsageError
-from shufflecam.core.text import decode
 from shufflecam.core.reasons import in_their_words, reason
+from shufflecam.core.text import decode
 
 NAME = "shufflecam.toml"
 PREFIX = "SHUFFLECAM"

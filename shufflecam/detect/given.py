@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from shufflecam.core.errors import UsageError
-from shufflecam.core.text import parse_json, same_form
 from shufflecam.core.reasons import json_fault, reason
+from shufflecam.core.text import parse_json, same_form
 from shufflecam.core.types import Detections, FloatArray, Frame
 
 EXAMPLE = '{"photo.jpg": [[x1, y1, x2, y2], ...]}'

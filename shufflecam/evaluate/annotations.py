@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from shufflecam.core.errors import SourceError, UsageError
-from shufflecam.core.text import parse_json
 from shufflecam.core.reasons import json_fault, reason
+from shufflecam.core.text import parse_json
 from shufflecam.core.types import Detections
 from shufflecam.evaluate.entries import (
     AREA_OF_BOX,

@@ -15,9 +15,9 @@ import av
 
 from shufflecam.core.addresses import scrub, shown, without_secrets
 from shufflecam.core.errors import SourceBrokeOff, SourceError
-from shufflecam.sources.aspect import PixelShape
 from shufflecam.core.reasons import reason
 from shufflecam.sources.addresses import ESCAPES, cannot_be_meant, escapes_hint, is_url
+from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.live import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch

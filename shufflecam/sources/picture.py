@@ -19,8 +19,8 @@ import cv2
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from shufflecam.core.reasons import reason
 from shufflecam.core.errors import SourceError
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import ImageArray
 from shufflecam.sources import deep
 from shufflecam.sources.exr import read_exr

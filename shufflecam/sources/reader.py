@@ -20,9 +20,9 @@ import av
 
 from shufflecam.core.errors import SourceError
 from shufflecam.core.picture import WAITING_BYTES, holds
+from shufflecam.core.reasons import reason
 from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.clock import StreamClock, is_one_run, must_be_counted, nominal_rate
-from shufflecam.core.reasons import reason
 from shufflecam.sources.limits import MAX_PIXELS, too_large
 
 log = logging.getLogger(__name__)

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
-from shufflecam.core.text import read_text
 from shufflecam.core.reasons import reason
+from shufflecam.core.text import read_text
 from shufflecam.core.types import FloatArray, ImageArray
 from shufflecam.detect.decode import NMS_IOU, non_max_suppression
 from shufflecam.sources.picture import read_picture

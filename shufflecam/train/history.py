@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from shufflecam.core.errors import OutputError
-from shufflecam.core.text import read_text
 from shufflecam.core.reasons import reason
+from shufflecam.core.text import read_text
 
 
 class History:
