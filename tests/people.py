@@ -70,7 +70,10 @@ def result_of(
     size: tuple[int, int] = (64, 48),
     file: str | None = None,
     latency_s: float | None = None,
+    pixel_aspect: float = 1.0,
 ) -> FrameResult:
     """A result whose picture is black."""
     image = np.zeros((size[1], size[0], 3), np.uint8)
-    return FrameResult(Frame(image, index, time_s, file=file), tuple(poses), latency_s)
+    return FrameResult(
+        Frame(image, index, time_s, file=file, pixel_aspect=pixel_aspect), tuple(poses), latency_s
+    )

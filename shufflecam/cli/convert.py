@@ -84,7 +84,8 @@ Examples:
     "--pixels-per-metre",
     metavar="N",
     type=click.FloatRange(0, min_open=True),
-    help="trc: the picture's scale where the people are; the file is then in metres, not in pixels.",
+    help="trc: the picture's scale where the people are, of pixels counted downwards; the file is then in "
+    "metres, not in pixels.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")

@@ -62,6 +62,7 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from shufflecam.core.pixels import shown_size
     from shufflecam.export.choice import has_smoothed
     from shufflecam.export.coverage import coverage, untracked
     from shufflecam.export.summary import SURE
@@ -72,6 +73,9 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         f"{saved.path}: {source.get('kind')} {source.get('path')}, {model.get('name')}", markup=False
     )
     size = f"{source.get('width')}x{source.get('height')}" if source.get("width") else "sizes differ"
+    if saved.size is not None and saved.pixel_aspect != 1.0:
+        width, height = shown_size(saved.size, saved.pixel_aspect)
+        size += f" shown as {width}x{height}"
     if found.notice:
         console.print(found.notice, style="yellow", markup=False)
     if found.camera_gaps:

@@ -76,3 +76,22 @@ def test_picture_figures_and_angles(tmp_path: Path) -> None:
     # The camera's green is on the page, and the yellow of the knee's line.
     assert (np.abs(picture.astype(int) - (40, 160, 60)).max(axis=2) < 12).sum() > 10_000
     assert (np.abs(picture.astype(int) - (0x42, 0xE4, 0xF0)).max(axis=2) < 40).sum() > 50
+
+
+def test_angles_of_an_anamorphic_stream_are_those_of_the_picture_as_shown(tmp_path: Path) -> None:
+    joints = figure(100, 190, 160)
+    joints[11], joints[13], joints[15] = (60, 100), (60, 140), (80, 180)  # 45 degrees off once it is 2:1
+    header = {**HEADER, "source": {**HEADER["source"], "pixel_aspect": 2.0}}
+    broadcast = Broadcast(header)
+    server = LiveServer(0, "127.0.0.1")
+    server.start(broadcast)
+    with chromium.browser(tmp_path / "profile") as page:
+        page.open(server.url)
+        number = 0
+        while "°" not in (page.evaluate("document.getElementById('legend')?.textContent || ''")):
+            broadcast.record(record.frame(result_of([pose_of(joints, track_id=4)], number, number / 30)))
+            number += 1
+        told = page.evaluate("document.getElementById('legend').textContent")
+    broadcast.close()
+    server.stop()
+    assert "left knee135°" in told

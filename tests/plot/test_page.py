@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -119,3 +120,25 @@ def test_long_records_are_thinned(
     assert len(data["times"]) == len(data["poses"]) == 10
     assert {len(line["values"]) for chart in data["charts"] for line in chart["lines"]} == {10}
     assert np.allclose(np.diff(data["times"]), 0.1, atol=1e-3)
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="needs a Chromium browser")
+def test_the_skeleton_lies_on_an_anamorphic_video(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "clip.mp4", 5, size=SIZE, sample_aspect=Fraction(2))  # shown as 384x128
+    sink = open_record_sink(str(tmp_path / "a.jsonl"))
+    info = SourceInfo(str(clip), "video", SIZE, None, 5, pixel_aspect=2.0)
+    sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
+    joints = figure(100, 120, 100)
+    for index, time in enumerate(video_times(clip)):
+        sink.write(result_of([pose_of(joints, track_id=1)], index, time, size=SIZE, pixel_aspect=2.0))
+    sink.close(complete=True)
+    target = tmp_path / "page.html"
+    write(read_record(tmp_path / "a.jsonl"), target, clip)
+    with browser(tmp_path / "profile") as tab:
+        tab.open(target.as_uri())
+        tab.wait_for("document.readyState === 'complete' && video.readyState >= 2 && !video.seeking")
+        assert tab.evaluate("`${video.videoWidth}x${video.videoHeight}`") == "384x128"
+        tab.evaluate("show()")
+        for x, y in joints[[0, 9, 16]] / SIZE:  # nose, a wrist, an ankle
+            there = f"{x} * canvas.width, {y} * canvas.height"
+            assert tab.evaluate(f"canvas.getContext('2d').getImageData({there}, 1, 1).data[3]") > 100
