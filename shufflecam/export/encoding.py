@@ -67,12 +67,17 @@ _FRAGMENT_S = 0.4
 LIVE_TIME_BASE = Fraction(1, 90_000)
 """Fine enough for any clock; the time base of MPEG."""
 
-LONGEST_STEP = 1 << 30
-"""Ticks from one picture to the next: the durations in an mp4 are signed numbers of 32 bits."""
+REORDERED = 8
+"""Pictures, and some, that the time from decoding to presentation may span: two B-frames, the one that they
+wait for, and the delay that makes room for them."""
+
+LONGEST_SPAN = (1 << 31) - (1 << 20)
+"""Ticks over so many pictures: the durations in an mp4, and the way from decoding to presentation, are
+signed numbers of 32 bits."""
 
 _LEAST_TICKS, _MOST_TICKS = 10_000, 200_000
 """A second, in a file that is written. Fewer are too coarse for times that were mended between two others;
-of more, a pause of three hours has no room in `LONGEST_STEP`."""
+of more, a pause of three hours has no room in `LONGEST_SPAN`."""
 
 HD_HEIGHT = 720
 """From here on players take BT.709 for granted, below it BT.601."""

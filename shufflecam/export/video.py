@@ -28,9 +28,10 @@ from shufflecam.export.encoding import (
     DEFAULT_CRF,
     DEFAULT_PRESET,
     HD_HEIGHT,
-    LONGEST_STEP,
+    LONGEST_SPAN,
     MUXERS,
     PRESETS,
+    REORDERED,
     VIDEO_EXTENSIONS,
     container_options,
     encoder_options,
@@ -152,6 +153,7 @@ class VideoWriter:
         self._whole_bytes = 0
         self._held: deque[av.VideoFrame] = deque()
         self._last_frame: av.VideoFrame | None = None
+        self._recent: deque[int] = deque(maxlen=REORDERED)
         self._hold = 0
         self._file = _create(self.path, overwrite)
         self._container: Any = None
@@ -181,13 +183,7 @@ class VideoWriter:
         if self._last_pts is not None and pts <= self._last_pts:
             pts = self._last_pts + 1
         with self._telling():
-            if self._last_frame is not None and self._last_pts is not None:
-                # No mp4 can hold a longer step: a picture that stays for hours is shown again.
-                while pts - self._last_pts > LONGEST_STEP:
-                    again = av.VideoFrame.from_ndarray(self._last_frame.to_ndarray(), format="yuv420p")
-                    self._encode(again, self._last_pts + LONGEST_STEP, step)
-                    self._last_pts += LONGEST_STEP
-                    self.frames += 1
+            self._show_again_until(pts, step)
             frame = to_yuv420(padded(fitted(image, self._size, squeeze)), self._matrix)
             if self._sound is not None:
                 self._sound.mux_until(timestamp_s)
@@ -204,10 +200,20 @@ class VideoWriter:
             self._failed = True
             raise OutputError(gone(self.path))
 
+    def _show_again_until(self, pts: int, step: int | None) -> None:
+        """A picture that stays for hours is shown again, for an mp4 holds no longer spans."""
+        while self._last_frame is not None and pts - self._recent[0] > LONGEST_SPAN * 7 // 8:
+            again = av.VideoFrame.from_ndarray(self._last_frame.to_ndarray(), format="yuv420p")
+            # So that as many more as are counted together find room.
+            room = (self._recent[0] + LONGEST_SPAN - self._recent[-1]) // REORDERED
+            self._encode(again, self._recent[-1] + min(room, (pts - self._recent[-1]) // 2), step)
+            self.frames += 1
+
     def _encode(self, frame: av.VideoFrame, pts: int, step: int | None) -> None:
         frame.colorspace, frame.color_range = self._matrix, ColorRange.MPEG
         frame.pts, frame.time_base = pts, self._time_base
         frame.duration = self._duration(step)
+        self._recent.append(pts)
         self._held.append(frame)
         if len(self._held) > self._hold:
             self._mux(self._stream.encode(self._held.popleft()))

@@ -189,7 +189,8 @@ class Timeline:
         self._frame_s = frame_s
         self._decoding_order = decoding_order
         self._stamps: OrderedDict[int, Stamp] = OrderedDict()
-        self._slots: list[tuple[int, float, int]] = []
+        self._slots: list[tuple[int, float]] = []
+        self._awaited: OrderedDict[int, None] = OrderedDict()
         self._next_number = 0
         self._offsets: OrderedDict[int, float] = OrderedDict()
         self._last_s: float | None = None
@@ -221,7 +222,8 @@ class Timeline:
         if len(self._stamps) > _STAMPS_KEPT:
             self._stamps.popitem(last=False)
         if self._decoding_order and stamp.dts_s is not None:
-            heapq.heappush(self._slots, (stamp.run, stamp.dts_s, number))
+            heapq.heappush(self._slots, (stamp.run, stamp.dts_s))
+            self._awaited[number] = None
         return number
 
     def lead_in(self, without: int, told_s: Iterable[float], duration_s: Fraction = Fraction(0)) -> None:
@@ -252,10 +254,10 @@ class Timeline:
         if not self._decoding_order:
             return stamp.pts_s if stamp is not None else None
         if number is not None:
-            lost = [slot for slot in self._slots if slot[2] < number - _REORDERED]
-            if lost:
-                self._slots = [slot for slot in self._slots if slot[2] >= number - _REORDERED]
-                heapq.heapify(self._slots)
+            self._awaited.pop(number, None)
+            while self._awaited and next(iter(self._awaited)) < number - _REORDERED:
+                self._awaited.popitem(last=False)  # lost in decoding, and its time with it
+                heapq.heappop(self._slots)
         return heapq.heappop(self._slots)[1] if self._slots else None
 
     def _offset(self, run: int, told_s: float) -> float:
