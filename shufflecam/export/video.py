@@ -237,7 +237,8 @@ class VideoWriter:
             self._abandon()
 
     def _start(self, size: tuple[int, int]) -> None:
-        if self._aspect and self._extension in CODECS[self._codec].shapeless:
+        square = abs(self._pixel_aspect - 1.0) <= NEARLY_SQUARE
+        if not square and self._extension in CODECS[self._codec].shapeless:
             # Nothing in such a file would say it: the pictures are stretched instead.
             self._size = shown_size(size, self._pixel_aspect)
             self._stretch = self._pixel_aspect

@@ -488,3 +488,14 @@ def test_pixels_of_another_shape_on_the_way_are_fitted_in(tmp_path: Path) -> Non
     writer.close()
     lit = [(picture.mean(axis=2)[32] > 100).sum() for picture in pictures(tmp_path / "change.mp4")]
     assert lit == [96, 48]
+
+
+@pytest.mark.parametrize("codec", ["h264", "vp9"])
+def test_pixels_that_are_square_but_for_rounding_are_left_alone(codec: str, tmp_path: Path) -> None:
+    path = tmp_path / "out.mkv"
+    writer = VideoWriter(path, size=(96, 64), sample_aspect=Fraction(1217, 1216), codec=codec)
+    writer.write_image(number_picture(5), 0.0, 1.0)
+    writer.close()
+    frame = next(open_video(path).frames())
+    assert (frame.size, frame.pixel_aspect) == ((96, 64), 1.0)
+    assert corners(frame.image) == (0, 1, 2, 3)
