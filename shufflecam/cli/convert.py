@@ -108,7 +108,13 @@ def command(
 
     A record that a killed program left is read up to its last whole line.
     """
-    from shufflecam.cli.outputs import frames_as_ids, refuse_same_file, said_of_angles, written_to
+    from shufflecam.cli.outputs import (
+        frames_as_ids,
+        note_stored_pixels,
+        refuse_same_file,
+        said_of_angles,
+        written_to,
+    )
     from shufflecam.export.choice import KeypointChoice
     from shufflecam.export.read import read_record
 
@@ -130,6 +136,7 @@ def command(
         raise UsageError("--pixels-per-metre is the scale of --format trc; leave it out.")
     refuse_same_file(out, str(poses), "--out")
     saved = read_record(poses)
+    note_stored_pixels(kind in ("csv", "parquet"), saved.pixel_aspect, talk)
     with ExitStack() as stack:
         source = None if video is None else stack.enter_context(_recorded(video, saved))
         ids = _image_ids(saved, image_ids) if kind == "coco" else None

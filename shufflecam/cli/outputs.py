@@ -229,6 +229,15 @@ def refuse_same_file(output: Path | str | None, source: str, option: str) -> Non
         raise UsageError(f"{option} {output} is the input itself; choose another name.")
 
 
+def note_stored_pixels(table: bool, pixel_aspect: float, talk: Talk) -> None:
+    """Say what a table, which has no header for it, is silent about: that its pixels are not square."""
+    if table and pixel_aspect != 1.0:
+        talk.note(
+            f"x and y are of stored pixels, {pixel_aspect:.4g} times as wide as high: for lengths and angles "
+            "multiply x by that"
+        )
+
+
 def written_to(*targets: Path | str | None) -> str:
     """The end of a summary: which files were written; empty where all went to standard output."""
     written = [str(target) for target in targets if target not in (None, "-")]

@@ -232,6 +232,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
         claimed,
         drawer,
         note_little_room,
+        note_stored_pixels,
         open_record,
         record_header,
     )
@@ -257,6 +258,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             note_if_short(source.info.size, job.out is not None, talk)
             for note in source.info.notes:
                 talk.note(note)
+            note_stored_pixels(job.record_format == "csv", source.info.pixel_aspect, talk)
             hints = source.encoding_hints()
             stack.enter_context(claimed(job.out, job.json_target))
             if job.out is not None:

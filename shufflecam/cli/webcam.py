@@ -221,6 +221,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         claimed,
         frames_as_ids,
         note_little_room,
+        note_stored_pixels,
         open_record,
         refuse_same_file,
         written_to,
@@ -264,6 +265,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
             stack.enter_context(claimed(job.recording, job.json_target))
             for note in source.info.notes:
                 talk.note(note)
+            note_stored_pixels(job.record_format == "csv", source.info.pixel_aspect, talk)
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             has_keys = job.preview or job.serve is not None or not (job.headless or problem)

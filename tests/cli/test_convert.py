@@ -425,7 +425,9 @@ def test_tables_of_an_anamorphic_video_have_the_angles_of_the_picture_as_shown(
     expected = joint_angles(shown, COCO_17.keypoints)
 
     table = tmp_path / "poses.csv"
-    assert run_cli("convert", path, "--format", "csv", "--angles", "--out", table).returncode == 0
+    done = run_cli("convert", path, "--format", "csv", "--angles", "--out", table)
+    assert done.returncode == 0
+    assert f"{aspect:.4g} times as wide as high" in done.stderr
     names, first = (line.split(",") for line in table.read_text().splitlines()[:2])
     row = dict(zip(names, first, strict=True))
     assert float(row["x"]) == pytest.approx(shown[0, 0] / aspect, abs=0.01), "in the pixels of the record"
