@@ -210,3 +210,15 @@ def test_somebody_missed_for_a_moment_stays_hidden(tmp_path: Path) -> None:
     assert (shown((pose_of(joints, track_id=1),), 0.0) != noise[face]).any()
     assert (shown((), 0.5) != noise[face]).any()
     assert (shown((), 9.0) == noise[face]).all()  # long gone: whoever stands there was not found
+
+
+def test_people_see_square_pixels_and_the_recording_keeps_the_stored_ones(tmp_path: Path) -> None:
+    run = Run(tmp_path, LiveState(ids=False, recording=True))
+    image = np.full((48, 64, 3), 50, np.uint8)
+    frame = Frame(image, 0, 0.0, pixel_aspect=2.0)
+    run.show.write(FrameResult(frame, (pose_of(figure(20, 46, 40), track_id=1),), 0.02))
+    assert run.face.pictures[0].shape == (48, 128, 3)
+    run.show.close(complete=True)
+    (recording,) = run.recorder.files
+    picture = cv2.VideoCapture(str(recording)).read()[1]
+    assert picture.shape == (48, 64, 3)

@@ -8,6 +8,7 @@ import re
 import struct
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,17 @@ def test_the_picture_fits_and_its_people_with_it(room: tuple[int, int], size: tu
     assert small.frame.size == size
     before, after = result().poses[0].keypoints, small.poses[0].keypoints
     np.testing.assert_allclose((after + 0.5) / (before + 0.5), np.full((17, 2), size) / (640, 480), rtol=1e-4)
+
+
+def test_the_terminal_shows_square_pixels() -> None:
+    wide = result()
+    small = fitted(replace(wide, frame=replace(wide.frame, pixel_aspect=2.0)), (80, 40))
+    assert small.frame.size == (80, 30)
+    assert small.frame.pixel_aspect == 1.0
+    before, after = wide.poses[0].keypoints, small.poses[0].keypoints
+    np.testing.assert_allclose(
+        (after + 0.5) / (before + 0.5), np.full((17, 2), (80, 30)) / (640, 480), rtol=1e-4
+    )
 
 
 def test_it_draws_within_the_terminal_whatever_its_size() -> None:
