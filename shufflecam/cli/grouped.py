@@ -13,7 +13,9 @@ HELP_ALL = "--help-all"
 GROUPS: dict[str, tuple[str, ...]] = {
     "Source": ("--camera", "--replay", "--loop", "--size", "--fps", "--reconnect"),
     "Which videos and pictures": ("--recursive", "--skip-existing", "--jobs", "--cluster", "--ray-address"),
-    "How much of it": ("--start", "--end", "--step", "--crop", "--rotate", "--duration", "--max-frames"),
+    "How much of it": (
+        "--start", "--end", "--step", "--crop", "--rotate", "--deinterlace", "--duration", "--max-frames",
+    ),
     "What is shown": (
         "--headless", "--mirror", "--preview", "--preview-as", "--serve", "--host",
     ),

@@ -145,6 +145,18 @@ def max_pixels_option(command: F) -> F:
     )(command)
 
 
+def deinterlace_option(command: F) -> F:
+    """What happens to interlaced pictures."""
+    return click.option(
+        "--deinterlace",
+        type=click.Choice(["auto", "on", "off"]),
+        default="auto",
+        show_default=True,
+        help="Interlaced video gets whole pictures, one for two fields. auto: pictures that are flagged as "
+        "interlaced; on: all; off: none.",
+    )(command)
+
+
 def look_options() -> list[Callable[[F], F]]:
     """How people are drawn: what `take_look` takes."""
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ import click
 from shufflecam.cli.console import Talk
 from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.intent import kind_of, typed
-from shufflecam.cli.options import max_pixels_option, take_look, with_look
+from shufflecam.cli.options import deinterlace_option, max_pixels_option, take_look, with_look
 from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.cli.viewing import encoding_options
 from shufflecam.core.errors import SourceBrokeOff, UsageError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from shufflecam.export.read import SavedRecord
     from shufflecam.render import Look
     from shufflecam.sources.capture import VideoSource
+    from shufflecam.sources.deinterlace import Mode
 
 SAME_TIME_S = 0.001
 """A record's times are rounded to microseconds; frames are never so close."""
@@ -64,6 +66,7 @@ Examples:
 @with_look
 @encoding_options
 @max_pixels_option
+@deinterlace_option
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists already.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
@@ -119,6 +122,7 @@ def draw_again(
     encode_preset: str,
     no_audio: bool,
     max_pixels: int,
+    deinterlace: Mode,
     overwrite: bool,
 ) -> Outcome:
     """Do it, and say what came of it.
@@ -143,7 +147,7 @@ def draw_again(
     with stop_on_signals() as stop, ExitStack() as stack:
         saved = read_record(poses)
         _check_people(people, saved)
-        source = open_recorded(video, saved, max_pixels)
+        source = open_recorded(video, saved, max_pixels, deinterlace)
         try:
             stack.enter_context(claimed(out))
             check_writable(out, overwrite)
@@ -216,7 +220,7 @@ def _seen(saved: SavedRecord) -> dict[str, Any]:
     return {"view": {"rotate": rotate}} if rotate in (90, 180, 270) else {}
 
 
-def open_recorded(video: str, saved: SavedRecord, max_pixels: int) -> VideoSource:
+def open_recorded(video: str, saved: SavedRecord, max_pixels: int, deinterlace: Mode = "auto") -> VideoSource:
     """The part of the video that the record is of.
 
     Raises:
@@ -232,10 +236,13 @@ def open_recorded(video: str, saved: SavedRecord, max_pixels: int) -> VideoSourc
             "it into again."
         )
     start_s, end_s, step = cut_of(saved)
-    source = open_video(video, start_s, end_s, step=step, max_pixels=max_pixels)
+    opened = partial(
+        open_video, video, start_s, end_s, step=step, max_pixels=max_pixels, deinterlace=deinterlace
+    )
+    source = opened()
     try:
         _check_same(source, saved, video)
-        with closing(open_video(video, start_s, end_s, step=step, max_pixels=max_pixels)) as again:
+        with closing(opened()) as again:
             for frame in again.frames():
                 SavedPoses(saved, video).find(frame)
                 break

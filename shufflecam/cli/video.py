@@ -18,6 +18,7 @@ from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.cli.intent import arguments, record_format
 from shufflecam.cli.option_types import TimeType
 from shufflecam.cli.options import (
+    deinterlace_option,
     max_pixels_option,
     model_options,
     output_options,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from shufflecam.detect.given import GivenBoxes
     from shufflecam.finder import PoseFinder
     from shufflecam.render import Look
+    from shufflecam.sources.deinterlace import Mode
     from shufflecam.view import ViewFinder
 
 
@@ -75,6 +77,7 @@ class VideoJob:
     """None: the codec's default."""
     no_audio: bool = False
     max_pixels: int = MAX_PIXELS
+    deinterlace: Mode = "auto"
 
     @property
     def cut(self) -> dict[str, Any]:
@@ -132,6 +135,7 @@ Examples:
     help="Take every Nth frame only; records keep the frames' own numbers and times.",
 )
 @view_options
+@deinterlace_option
 @encoding_options
 @max_pixels_option
 @model_options
@@ -250,7 +254,13 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
 
     with stop_on_signals() as stop, ExitStack() as stack:
         opened = partial(
-            open_video, job.source, job.start_s, job.end_s, step=job.step, max_pixels=job.max_pixels
+            open_video,
+            job.source,
+            job.start_s,
+            job.end_s,
+            step=job.step,
+            max_pixels=job.max_pixels,
+            deinterlace=job.deinterlace,
         )
         source = opened()
         try:
@@ -299,6 +309,8 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
             source.close()
     if source.mended is not None:
         talk.note(source.mended)
+    for note in source.late_notes():
+        talk.note(note)
     _summarise(outcome, job, finder, talk)
     return outcome
 

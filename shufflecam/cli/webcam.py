@@ -19,7 +19,13 @@ from shufflecam.cli.finder_options import FinderOptions
 from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.intent import FOLDER, arguments, kind_of, record_format, typed
 from shufflecam.cli.option_types import AUTO, SizeType
-from shufflecam.cli.options import live_model_options, output_options, take_look, tracking_options
+from shufflecam.cli.options import (
+    deinterlace_option,
+    live_model_options,
+    output_options,
+    take_look,
+    tracking_options,
+)
 from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
 
@@ -34,6 +40,7 @@ if TYPE_CHECKING:
     from shufflecam.live.saving import Recorder
     from shufflecam.live.server import LiveServer
     from shufflecam.render import Look
+    from shufflecam.sources.deinterlace import Mode
     from shufflecam.sources.live import LatestFrames
 
 TICK_S = 0.03
@@ -64,6 +71,7 @@ class LiveJob:
     save_to: Path
     duration_s: float | None
     max_frames: int | None
+    deinterlace: Mode
     json_target: str | None
     record_format: str
     angles: bool
@@ -167,6 +175,7 @@ Examples:
     help="End after S seconds.",
 )
 @click.option("--max-frames", metavar="N", type=click.IntRange(1), help="End after N frames.")
+@deinterlace_option
 @live_model_options
 @tracking_options(default=True)
 @output_options
@@ -262,9 +271,9 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         source = open_live_source(job, talk)
         try:
             note_if_short(source.info.size, job.recording is not None, talk)
-            stack.enter_context(claimed(job.recording, job.json_target))
             for note in source.info.notes:
                 talk.note(note)
+            stack.enter_context(claimed(job.recording, job.json_target))
             note_stored_pixels(job.record_format == "csv", source.info.pixel_aspect, talk)
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
@@ -305,16 +314,25 @@ def _is_given(name: str) -> bool:
 def open_live_source(job: LiveJob, talk: Talk) -> LatestFrames:
     """The camera, stream or replay. Raises SourceError."""
     from shufflecam.sources import ReplaySource, open_live
+    from shufflecam.sources.network import is_url
 
     if job.replay is not None:
-        return ReplaySource(job.replay, loop=job.loop, size=job.size)
+        return ReplaySource(job.replay, loop=job.loop, size=job.size, deinterlace=job.deinterlace)
     source = job.source
     if job.camera is not None:
         from shufflecam.sources.cameras import find_camera, list_cameras
 
         source = find_camera(job.camera, list_cameras()).path
+    if job.deinterlace == "on" and not is_url(source):
+        talk.note("--deinterlace is for streams and replays: pictures of a camera are taken as they come")
     return open_live(
-        source, job.size, job.fps, on_notice=talk.note, reconnect_s=job.reconnect_s, named=job.camera
+        source,
+        job.size,
+        job.fps,
+        on_notice=talk.note,
+        reconnect_s=job.reconnect_s,
+        named=job.camera,
+        deinterlace=job.deinterlace,
     )
 
 

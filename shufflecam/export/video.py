@@ -43,6 +43,9 @@ from shufflecam.export.files import gone
 from shufflecam.export.sound import SoundFeed, SoundTrack
 from shufflecam.export.yuv import BT709, SMPTE170M, WEIGHTS, to_yuv420
 
+_BT2020_NCL, _BT2020_CL = 9, 10
+"""Matrices of BT.2020 with non-constant and with constant luminance."""
+
 __all__ = [
     "CODECS",
     "DEFAULT_CRF",
@@ -283,6 +286,8 @@ class VideoWriter:
     def _tag(self, context: Any, height: int) -> int:
         """Write the colour tags and return the number of the matrix to convert with."""
         tags = self._color
+        if tags is not None and tags[0] == _BT2020_CL:  # read with the other one's weights, as by ffmpeg
+            tags = (_BT2020_NCL, *tags[1:])
         if tags is None or tags[0] not in WEIGHTS:
             matrix = BT709 if height >= HD_HEIGHT else SMPTE170M
             tags = (matrix, matrix, matrix)

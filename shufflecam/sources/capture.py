@@ -17,11 +17,13 @@ from shufflecam.core.pixels import believable_aspect
 from shufflecam.core.reasons import reason
 from shufflecam.core.types import Frame, SourceInfo
 from shufflecam.sources.addresses import not_a_file
+from shufflecam.sources.deinterlace import Deinterlacer, Mode
 from shufflecam.sources.limits import MAX_PIXELS
+from shufflecam.sources.notes import picture_notes
 from shufflecam.sources.reader import EPS_S, VideoReader
 from shufflecam.sources.sound import FileSound, PipeSound
 from shufflecam.sources.stdin import PipeReader, SecondReader, open_stdin
-from shufflecam.sources.upright import ToBgr, color_tags
+from shufflecam.sources.upright import ToBgr
 
 _FAR_START_S = 10.0
 """Streams cut out of broadcasts start hours after zero; beyond this the output starts at zero instead."""
@@ -43,14 +45,15 @@ class VideoSource:
         *,
         step: int = 1,
         max_pixels: int = MAX_PIXELS,
+        deinterlace: Mode = "auto",
     ) -> None:
         """Open `path` ("-" is standard input) from `start_s` up to, without, `end_s`, as a player counts.
 
         With a `step` only every so-many-th picture is given, under its own number. Pictures of more than
-        `max_pixels` are refused.
+        `max_pixels` are refused. `deinterlace` says which pictures lose their combs, see `Deinterlacer`.
 
         Raises:
-            UsageError: the times cannot be meant.
+            UsageError: the times, or `deinterlace`, cannot be meant.
             SourceError: nothing readable there, or nothing between the two times.
         """
         self._path = os.fspath(path)
@@ -72,14 +75,18 @@ class VideoSource:
             self._from_s = float(self._reader.start) + (start_s or 0.0)
             self._until_s = float(self._reader.start) + end_s if end_s is not None else math.inf
             self._cut = start_s is not None and start_s > 0
-            self._pictures = self._reader.pictures_from(self._from_s if self._cut else -math.inf)
+            self._deinterlacer = Deinterlacer(deinterlace)
+            self._pictures = self._deinterlacer.pictures(
+                self._reader.pictures_from(self._from_s if self._cut else -math.inf)
+            )
             first = self._first_picture(start_s)
         except BaseException:
             self._release()
             raise
         picture = first[0]
         self._first: tuple[av.VideoFrame, float] | None = first
-        self._to_bgr = ToBgr(picture)
+        self._to_bgr = ToBgr(picture, told=self._reader.color)
+        self._doubt = self._reader.shape.doubt(self._name)
         expected = self._expected_frames(start_s, end_s)
         self._info = SourceInfo(
             path=self._path,
@@ -88,9 +95,9 @@ class VideoSource:
             fps=self._reader.rate,
             frames=None if expected is None else -(-expected // step),
             pixel_aspect=self._pixel_aspect(),
-            notes=self._reader.shape.doubt(self._name),
+            notes=self._notes(),
         )
-        self._hints = self._encoding_hints(picture)
+        self._hints = self._encoding_hints()
 
     @property
     def info(self) -> SourceInfo:
@@ -109,14 +116,21 @@ class VideoSource:
         """What a video made from this one should keep, as keyword arguments of `VideoWriter`."""
         return dict(self._hints)
 
-    def _encoding_hints(self, picture: av.VideoFrame) -> dict[str, Any]:
+    def late_notes(self) -> tuple[str, ...]:
+        """What `SourceInfo.notes` would say as well, had it been known on opening."""
+        return tuple(note for note in self._notes() if note not in self._info.notes)
+
+    def _notes(self) -> tuple[str, ...]:
+        return self._doubt + picture_notes(self._name, self._deinterlacer, self._to_bgr)
+
+    def _encoding_hints(self) -> dict[str, Any]:
         stream = self._reader.stream
         aspect = self._reader.shape.told(self._to_bgr.turned)
         return {
             "size": self._info.size,
             "rate": None if self._info.fps is None else self._info.fps / self._step,
             "time_base": Fraction(stream.time_base),
-            "color": color_tags(picture),
+            "color": self._to_bgr.color,
             "sample_aspect": aspect if believable_aspect(aspect) is not None else None,
             "origin_s": self.origin_s,
             "end_s": None if math.isinf(self._until_s) else self._until_s,
@@ -232,9 +246,10 @@ def open_video(
     *,
     step: int = 1,
     max_pixels: int = MAX_PIXELS,
+    deinterlace: Mode = "auto",
 ) -> VideoSource:
     """A video file ("-" for standard input) as a `FrameSource`; see `VideoSource`."""
-    return VideoSource(path, start_s, end_s, step=step, max_pixels=max_pixels)
+    return VideoSource(path, start_s, end_s, step=step, max_pixels=max_pixels, deinterlace=deinterlace)
 
 
 def open_file(path: str) -> BinaryIO:

@@ -18,12 +18,14 @@ from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.reasons import reason
 from shufflecam.sources.addresses import ESCAPES, cannot_be_meant, escapes_hint, is_url
 from shufflecam.sources.aspect import PixelShape
+from shufflecam.sources.deinterlace import Deinterlacer, Mode
 from shufflecam.sources.live import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
+from shufflecam.sources.notes import picture_notes
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch
 from shufflecam.sources.reader import video_stream
 from shufflecam.sources.reconnect import Reconnecting
-from shufflecam.sources.upright import ToBgr
+from shufflecam.sources.upright import ToBgr, color_tags
 
 __all__ = ["StreamCapture", "is_url", "open_stream", "without_secrets"]
 
@@ -55,10 +57,12 @@ class StreamCapture:
         url: str,
         read_timeout_s: float = STALL_TIMEOUT_S,
         on_notice: Callable[[str], None] = lambda text: None,
+        deinterlace: Mode = "auto",
     ) -> None:
         self._url, self._shown = url, shown(url)
         self._on_notice = on_notice
         self._read_timeout_s = read_timeout_s
+        self._deinterlacer = Deinterlacer(deinterlace)
         self._container: Any = None
         self._stream: Any = None
         self._frames: Iterator[av.VideoFrame] = iter(())
@@ -105,6 +109,7 @@ class StreamCapture:
             self._until_s = self._known_end()
             if self._until_s is not None and self._url.lower().startswith("http"):
                 self._pace = Pace(self._stopped)  # comes as fast as the network; RTSP has a pace of its own
+            colors = color_tags(self._stream.codec_context)
             if segmented and self._pace is None:
                 self._play_buffered()
             else:
@@ -115,10 +120,12 @@ class StreamCapture:
             raise SourceError(self._why_not_open(error)) from scrub(error)
         if self._first is None:
             raise SourceError(f"{self._shown} answers but gives no picture; check the address.")
-        self._to_bgr = ToBgr(self._first)
+        self._to_bgr = ToBgr(self._first, told=colors)
         self.size = self._to_bgr.size_of(self._first)
         self.pixel_aspect = self._shape.aspect(self._to_bgr.turned)
-        self.notes = self._shape.doubt(self._shown)
+        self.notes = self._shape.doubt(self._shown) + picture_notes(
+            self._shown, self._deinterlacer, self._to_bgr
+        )
         rate = self._stream.average_rate or self._stream.guessed_rate
         # Multipart MJPEG has no rate: ffmpeg then says 25.
         told = rate and 0 < rate <= 240 and self._container.format.name != "mpjpeg"
@@ -225,6 +232,10 @@ class StreamCapture:
         return float((whole.start_time or 0) + whole.duration) / av.time_base if whole.duration else None
 
     def _decode(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
+        whole = self._deinterlacer.pictures((picture, 0.0) for picture in self._decode_as_it_is(packets))
+        return (picture for picture, _ in whole)
+
+    def _decode_as_it_is(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
         for packet in packets:
             if not packet.size and packet.dts is not None:
                 continue  # "as before": the decoder would take it for the end
@@ -251,7 +262,10 @@ def _knows_host(url: str) -> bool:
 
 
 def open_stream(
-    url: str, on_notice: Callable[[str], None] | None = None, reconnect_s: float = 0.0
+    url: str,
+    on_notice: Callable[[str], None] | None = None,
+    reconnect_s: float = 0.0,
+    deinterlace: Mode = "auto",
 ) -> LatestFrames:
     """A network camera as a live source, waited for `reconnect_s` when it goes away.
 
@@ -260,7 +274,8 @@ def open_stream(
     read_timeout_s = min(STALL_TIMEOUT_S, _SILENT_CONNECTION_S) if reconnect_s else STALL_TIMEOUT_S
     return LatestFrames(
         Reconnecting(
-            lambda: StreamCapture(url, read_timeout_s, on_notice or (lambda text: None)), reconnect_s
+            lambda: StreamCapture(url, read_timeout_s, on_notice or (lambda text: None), deinterlace),
+            reconnect_s,
         ),
         shown(url),
         "stream",

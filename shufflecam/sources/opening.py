@@ -10,6 +10,7 @@ from collections.abc import Callable
 from shufflecam.core.addresses import is_address
 from shufflecam.core.protocols import FrameSource
 from shufflecam.sources.addresses import is_url, not_an_address
+from shufflecam.sources.deinterlace import Mode
 from shufflecam.sources.live import LatestFrames
 from shufflecam.sources.network import open_stream
 from shufflecam.sources.picture import PICTURE_EXTENSIONS
@@ -25,18 +26,19 @@ def open_live(
     on_notice: Callable[[str], None] | None = None,
     reconnect_s: float = 0.0,
     named: str | None = None,
+    deinterlace: Mode = "auto",
 ) -> LatestFrames:
     """A camera (index or device file) or a network stream (URL); `size` and `fps` are asked of a camera.
 
     One that goes away on the way is waited for `reconnect_s`, a camera that was found by name (`named`)
-    wherever it turns up.
+    wherever it turns up. `deinterlace` is for streams: a camera's pictures do not say what they are.
 
     Raises:
         SourceError: it does not open; one sentence says why.
     """
     text = str(source)
     if is_url(text):
-        return open_stream(text, on_notice, reconnect_s)
+        return open_stream(text, on_notice, reconnect_s, deinterlace)
     if named is None and not text.isdecimal() and not os.path.lexists(text) and is_address(text):
         raise not_an_address(text)
     return open_camera(text, size, fps, on_notice, reconnect_s, named)

@@ -24,6 +24,7 @@ from shufflecam.core.reasons import reason
 from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.clock import StreamClock, is_one_run, must_be_counted, nominal_rate
 from shufflecam.sources.limits import MAX_PIXELS, too_large
+from shufflecam.sources.upright import color_tags
 
 log = logging.getLogger(__name__)
 
@@ -103,6 +104,8 @@ class VideoReader:
         if context.width * context.height > max_pixels:
             self.container.close()
             raise SourceError(too_large(name, context.width, context.height, max_pixels))
+        self.color = color_tags(context)
+        """As the container has them: decoders overwrite their own."""
         context.options = {"max_pixels": str(max_pixels)}
         self._max_pixels = max_pixels
         # One frame a thread as well as slices: about twice as fast on two cores, a few frames of delay.

@@ -14,7 +14,9 @@ import av
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.pixels import believable_aspect
 from shufflecam.sources.capture import open_file
+from shufflecam.sources.deinterlace import Deinterlacer, Mode
 from shufflecam.sources.live import Grabbed, LatestFrames
+from shufflecam.sources.notes import picture_notes
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.reader import VideoReader
 from shufflecam.sources.upright import ToBgr
@@ -33,6 +35,7 @@ class ReplayCapture:
         loop: bool = False,
         size: tuple[int, int] | None = None,
         start_s: float | None = None,
+        deinterlace: Mode = "auto",
     ) -> None:
         """Play from `start_s` on; `size` is what the upright picture is scaled to, whatever its shape was.
 
@@ -40,6 +43,7 @@ class ReplayCapture:
         """
         self._path, self._loop, self._target = path, loop, size
         self._start_s = start_s
+        self._deinterlacer = Deinterlacer(deinterlace)
         self._reader: VideoReader | None = None
         self._stopped = threading.Event()
         self._pace = Pace(self._stopped)
@@ -58,12 +62,14 @@ class ReplayCapture:
         if first is None:
             raise SourceError(f"{self._path} has no picture that can be decoded.")
         self._waiting: tuple[av.VideoFrame, float] | None = first
-        self._to_bgr = ToBgr(first[0], self._target)
-        self.size = self._to_bgr.size_of(first[0])
         assert self._reader is not None
+        self._to_bgr = ToBgr(first[0], self._target, told=self._reader.color)
+        self.size = self._to_bgr.size_of(first[0])
         self.fps = self._reader.rate
         self.pixel_aspect = self._aspect_of(first[0])
-        self.notes = self._reader.shape.doubt(self._path)
+        self.notes = self._reader.shape.doubt(self._path) + picture_notes(
+            self._path, self._deinterlacer, self._to_bgr
+        )
 
     def grab(self) -> Grabbed | None:
         """The next picture when its time has come; None at the end.
@@ -120,7 +126,9 @@ class ReplayCapture:
             file.close()
             raise
         from_s = float(self._reader.start) + self._start_s if self._start_s else -math.inf
-        self._pictures: Iterator[tuple[av.VideoFrame, float]] = self._reader.pictures_from(from_s)
+        self._pictures: Iterator[tuple[av.VideoFrame, float]] = self._deinterlacer.pictures(
+            self._reader.pictures_from(from_s)
+        )
 
     def _length(self) -> float:
         """From the first picture to the end of the last one, in seconds."""
@@ -143,11 +151,14 @@ class ReplaySource(LatestFrames):
         loop: bool = False,
         size: tuple[int, int] | None = None,
         start_s: float | None = None,
+        deinterlace: Mode = "auto",
     ) -> None:
         """Open `path` at `start_s`; with `loop` for ever, scaled to `size` (width, height).
+
+        `deinterlace`: see `Deinterlacer`.
 
         Raises:
             SourceError: it cannot be read.
         """
         text = os.fspath(path)
-        super().__init__(ReplayCapture(text, loop, size, start_s), text, "replay", eager=False)
+        super().__init__(ReplayCapture(text, loop, size, start_s, deinterlace), text, "replay", eager=False)

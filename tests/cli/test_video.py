@@ -345,3 +345,35 @@ def test_auto_rotation_cannot_read_a_stream_twice(run_process) -> None:
     done = run_process("video", "-", "--rotate", "auto", "--json")
     assert done.returncode == 2
     assert "reads the beginning twice" in done.stderr
+
+
+def test_hdr_is_written_as_what_it_is_then_and_said_once(solo: list[str], tmp_path: Path, run_cli) -> None:
+    from tests.sources.test_hdr import HLG, WHITE_NITS, patches, scene, signal, write
+
+    source, out = tmp_path / "phone.mkv", tmp_path / "out.mp4"
+    write(source, signal(scene(), HLG, WHITE_NITS), (9, 9, HLG))
+    done = run_cli("video", source, "--out", out, "--kpt-thr", 1, *solo)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("HDR") == 1
+    with av.open(str(out)) as container:
+        frames = list(container.decode(video=0))
+        assert (frames[0].colorspace, frames[0].color_primaries, frames[0].color_trc) == (1, 1, 1)
+        assert len(frames) == 2
+        seen = patches(frames[0].to_ndarray(format="bgr24"))
+    assert seen["white"].min() > 235
+    assert seen["green"][1] > seen["green"][[0, 2]].max() + 60
+
+
+def test_interlaced_video_is_said_and_can_be_left(solo: list[str], tmp_path: Path, run_cli) -> None:
+    from tests.sources.test_deinterlace import combs, write
+
+    source = write(tmp_path / "tape.ts", 4)
+    for words, expected in (((), 1), (("--deinterlace", "off"), 0)):
+        out = tmp_path / f"out{expected}.mp4"
+        done = run_cli("video", source, "--out", out, "--kpt-thr", 1, *words, *solo)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("is interlaced") == expected
+        with av.open(str(out)) as container:
+            pictures = [frame.to_ndarray(format="bgr24") for frame in container.decode(video=0)]
+        assert len(pictures) == 4
+        assert (combs(pictures[1]) < 4) == bool(expected)

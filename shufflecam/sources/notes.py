@@ -1,0 +1,20 @@
+"""What a video is that the user should know, in sentences."""
+
+from __future__ import annotations
+
+from shufflecam.sources.deinterlace import Deinterlacer
+from shufflecam.sources.upright import ToBgr
+
+
+def picture_notes(name: str, deinterlacer: Deinterlacer, to_bgr: ToBgr) -> tuple[str, ...]:
+    """What was done to its pictures so far; `name` is what messages call the video."""
+    notes = []
+    if deinterlacer.active:
+        why = "is deinterlaced as asked" if deinterlacer.mode == "on" else "is interlaced"
+        notes.append(
+            f"{name} {why}: whole pictures, one for two fields, are looked at and written"
+            + ("" if deinterlacer.mode == "on" else " (--deinterlace off: as they are)")
+        )
+    if to_bgr.hdr is not None:
+        notes.append(f"{name} is HDR ({to_bgr.hdr}): it is tone-mapped, and what is written is SDR (BT.709)")
+    return tuple(notes)
