@@ -11,7 +11,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from shufflecam.export.read import SavedRecord
+    pass
 
 JOINTS = ("left_wrist", "right_wrist")
 ANGLES = ("left_knee", "right_knee")
@@ -96,9 +96,11 @@ def command(
     """Plot one person of a record (POSES, .json or .jsonl) over time.
 
     For each --joint where it is, how fast it is (pixels a second), and a heat map of where it was; each
-    --angle in degrees. With neither, the wrists and the knees.
+    --angle in degrees. With neither, the wrists and the knees. A video that not every browser plays is
+    encoded anew for --html, as PAGE-video.mp4 beside the page.
     """
     from shufflecam.cli.outputs import refuse_same_file, written_to
+    from shufflecam.cli.plot_video import check_clip, encode_clip, find_video
     from shufflecam.export.choice import KeypointChoice, has_smoothed
     from shufflecam.export.coverage import coverage, untracked
     from shufflecam.export.files import check_writable
@@ -119,7 +121,7 @@ def command(
     for path in (out, html):
         if path is not None:
             check_writable(path, overwrite)
-    clip = None if html is None else find_video(saved, video, talk)
+    found = None if html is None else find_video(saved, video, talk)
     if not joints and not angles:
         known = saved.skeleton.keypoints
         joints, angles = tuple(name for name in JOINTS if name in known), ANGLES
@@ -129,37 +131,28 @@ def command(
     who = "" if series.person is None else f", person {series.person}"
     # The name alone: a page is passed on, and the folders are nobody's business.
     title = f"{Path(str(saved.header['source'].get('path'))).name}{who}"
+    clip = anew = None
+    if found is not None and html is not None and len(series.times):
+        clip = check_clip(found, saved, (float(series.times[0]), float(series.times[-1])))
+        if clip.why_not is not None:
+            anew = html.with_name(f"{html.stem}-video.mp4")
+            refuse_same_file(anew, str(found), "--html: the video for")
+            check_writable(anew, overwrite)
     if out is not None:
         draw_plot(series, out, title)
     if html is not None:
         from shufflecam.plot.page import write_page
 
-        note = write_page(saved, series, html, title, clip, kpt_thr=kpt_thr, raw=raw)
+        if clip is not None and anew is not None:
+            clip = encode_clip(clip, saved, anew, talk, overwrite=overwrite)
+        shown, start_s = (None, 0.0) if clip is None else (clip.path, clip.start_s)
+        link = anew is not None
+        note = write_page(
+            saved, series, html, title, shown, start_s=start_s, link=link, kpt_thr=kpt_thr, raw=raw
+        )
         if note:
             talk.note(note)
     if warning := untracked(series.summary):
         talk.note(warning)
     talk.say(coverage(series.summary, series.person))
-    talk.say(f"{len(series.times)} frames{who}, {choice.words}{written_to(out, html)}")
-
-
-def find_video(saved: SavedRecord, given: Path | None, talk: Talk) -> Path | None:
-    """The video for the page; None where there is none to be had.
-
-    Raises:
-        UsageError: the one that was given is not there.
-    """
-    if given is not None:
-        if not given.is_file():
-            raise UsageError(f"--video {given}: there is no such file.")
-        return given
-    named = Path(str(saved.header["source"].get("path", "")))
-    if saved.header["source"].get("kind") != "video":
-        talk.note(f"{saved.path} was not made from a video file; the page has the plots alone")
-        return None
-    # Beside the record too: both may have been moved together.
-    for place in (named, saved.path.parent / named.name):
-        if place.is_file():
-            return place
-    talk.note(f"{named} is not there; the page has the plots alone (or give --video FILE)")
-    return None
+    talk.say(f"{len(series.times)} frames{who}, {choice.words}{written_to(out, html, anew)}")

@@ -45,9 +45,17 @@ class SoundTrack:
     """One sound stream of an output container, fed from a `SoundFeed`."""
 
     def __init__(
-        self, container: Any, feed: SoundFeed, extension: str, origin_s: float, end_s: float | None
+        self,
+        container: Any,
+        feed: SoundFeed,
+        extension: str,
+        origin_s: float,
+        end_s: float | None,
+        only_aac: bool = False,
     ) -> None:
         """Add the stream; `origin_s` (source time) becomes 0, what begins at `end_s` or later is left out.
+
+        With `only_aac` nothing but AAC is copied, for players that know nothing else.
 
         Raises:
             ValueError, OSError, av.error.FFmpegError: neither a copy nor AAC can be made of it.
@@ -63,6 +71,7 @@ class SoundTrack:
         self._least_step = max(1, math.ceil(Fraction(1, 1000) / feed.stream.time_base))
         self._encoder: _AacEncoder | None = None
         self.copied = _may_copy(self._context, extension)
+        self.copied &= not only_aac or self._context.codec.canonical_name == "aac"
         # An encoder's run-in before zero has a place in an edit list, or in Matroska as Opus' pre-skip;
         # elsewhere it would push the pictures back. Of a cut nothing from before it is wanted.
         keeps = extension != ".mkv" or self._context.codec.canonical_name == "opus"

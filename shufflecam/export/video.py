@@ -106,6 +106,7 @@ class VideoWriter:
         codec: str = DEFAULT_CODEC,
         crf: float | None = None,
         preset: str = DEFAULT_PRESET,
+        only_aac: bool = False,
         overwrite: bool = False,
     ) -> None:
         """Open `path`; with a `size` the encoder is tried as well.
@@ -123,6 +124,7 @@ class VideoWriter:
             codec: one of `CODECS`.
             crf: quality, 0 to 51 (vp9, av1: 63), smaller is better; None: the codec's default.
             preset: one of `PRESETS`.
+            only_aac: sound of any other codec is encoded anew, though the container could hold it.
             overwrite: whether a file that is already there may be replaced.
 
         Raises:
@@ -146,6 +148,7 @@ class VideoWriter:
         self._crf = CODECS[codec].crf if crf is None else crf
         self._preset = preset
         self._feed = sound
+        self._only_aac = only_aac
         self._sound: SoundTrack | None = None
         self._size = (0, 0)
         self._stretch = 1.0
@@ -279,7 +282,7 @@ class VideoWriter:
             self._stream = stream
             if self._feed is not None:
                 self._sound = SoundTrack(
-                    self._container, self._feed, self._extension, self._origin_s, self._end_s
+                    self._container, self._feed, self._extension, self._origin_s, self._end_s, self._only_aac
                 )
             context.open(strict=False)
 

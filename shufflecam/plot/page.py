@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from shufflecam.core.errors import OutputError, ShufflecamError
+from shufflecam.core.errors import OutputError
 from shufflecam.core.pixels import to_square
 from shufflecam.export.files import reason
 from shufflecam.export.read import SavedRecord
@@ -37,6 +37,8 @@ def write_page(
     title: str,
     video: Path | None,
     *,
+    start_s: float = 0.0,
+    link: bool = False,
     kpt_thr: float,
     raw: bool,
 ) -> str | None:
@@ -48,6 +50,8 @@ def write_page(
         target: the page.
         title: any text.
         video: put into the page, or linked where it is large; None: plots alone.
+        start_s: the record's time at which the video is at 0:00.
+        link: the video is linked, whatever its size.
         kpt_thr: less sure keypoints are not drawn.
         raw: draw the keypoints as they were found.
 
@@ -61,7 +65,7 @@ def write_page(
     note = None if step <= 1 else f"the page has every {step}. frame: a browser is slow with more"
     data = {
         "size": series.size,
-        "start": 0.0 if video is None else _start_s(video),
+        "start": start_s,
         "times": _numbers(series.times[::step], 4),
         "charts": _charts(series, step),
         "edges": saved.skeleton.edges,
@@ -69,7 +73,7 @@ def write_page(
     }
     source = ""
     if video is not None:
-        source, linked = _source(video, target)
+        source, linked = _source(video, target, link)
         note = linked or note
     # "</script>" or "<!--" within a name would end the data.
     values = json.dumps(data, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
@@ -133,30 +137,19 @@ def _numbers(values: Any, decimals: int) -> list[float | None]:
     return [round(value, decimals) if math.isfinite(value) else None for value in values.tolist()]
 
 
-def _source(video: Path, target: Path) -> tuple[str, str | None]:
+def _source(video: Path, target: Path, link: bool) -> tuple[str, str | None]:
     """What the video element shows, and a note where that is a link."""
     try:
         size = video.stat().st_size
-        if size <= EMBED_BYTES:
+        if size <= EMBED_BYTES and not link:
             kind = TYPES.get(video.suffix.lower(), "video/mp4")
             return f"data:{kind};base64,{base64.b64encode(video.read_bytes()).decode()}", None
     except OSError as error:
         raise OutputError(f"Cannot read {video}: {reason(error)}.") from error
     try:
-        link = os.path.relpath(video.resolve(), target.resolve().parent)
+        way = os.path.relpath(video.resolve(), target.resolve().parent)
     except ValueError:  # another drive
-        link = str(video.resolve())
-    note = f"{video} has {size / 2**20:.0f} MB: the page links to it, so keep the two where they are"
-    return html.escape(quote(Path(link).as_posix().encode("utf-8", "surrogateescape"))), note
-
-
-def _start_s(video: Path) -> float:
-    """The record's time that a player shows as 0:00."""
-    from av import open as open_container
-    from av.error import FFmpegError
-
-    try:
-        with open_container(str(video)) as container:
-            return (container.start_time or 0) / 1_000_000
-    except (OSError, FFmpegError, ShufflecamError):
-        return 0.0
+        way = str(video.resolve())
+    what = f"{video} is not in the page" if link else f"{video} has {size / 2**20:.0f} MB"
+    note = f"{what}: the page links to it, so keep the two where they are"
+    return html.escape(quote(Path(way).as_posix().encode("utf-8", "surrogateescape"))), note

@@ -105,6 +105,11 @@ class VideoSource:
         return self._info
 
     @property
+    def start_s(self) -> float:
+        """The time that a player shows as 0:00, which --start and --end count from."""
+        return float(self._reader.start)
+
+    @property
     def origin_s(self) -> float:
         """The time that is 0 in a video made from this one: the cut's start, else 0 wherever that is sane."""
         start = float(self._reader.start)
