@@ -134,22 +134,36 @@ class _AacEncoder:
         self._stream = container.add_stream(
             "aac", rate=_AAC_RATE, layout=layout, bit_rate=_AAC_BITS_PER_CHANNEL * channels
         )
+        self._layout = layout
+        self._span_s = origin_s, end_s
+        self._time_base = source.time_base
+        self._graph: Any = None
+        self._end = -(1 << 62)
+
+    def _filter_for(self, first: Any) -> Any:
+        """The graph for frames like this one."""
+        origin_s, end_s = self._span_s
         end = f":end={end_s!r}" if end_s is not None else ""
         graph = av.filter.Graph()
         steps = [
-            graph.add_abuffer(template=source),
+            # As the frames are: what a stream was probed with may be another decoder (MP2: fltp, then s16p).
+            graph.add_abuffer(
+                sample_rate=first.sample_rate,
+                format=first.format.name,
+                layout=first.layout.name,
+                time_base=self._time_base,
+            ),
             graph.add("atrim", f"start={origin_s!r}{end}"),
             graph.add("asetpts", f"PTS-({origin_s!r})/TB"),
             # async: gaps become silence and the sound stays where the pictures are.
             graph.add("aresample", "async=1000"),
-            graph.add("aformat", f"sample_fmts=fltp:sample_rates={_AAC_RATE}:channel_layouts={layout}"),
+            graph.add("aformat", f"sample_fmts=fltp:sample_rates={_AAC_RATE}:channel_layouts={self._layout}"),
             graph.add("abuffersink"),
         ]
         for before, after in itertools.pairwise(steps):
             before.link_to(after)
         graph.configure()
-        self._graph = graph
-        self._end = -(1 << 62)
+        return graph
 
     def take(self, packet: Any) -> None:
         """Decode a packet and write what comes out; what cannot be decoded becomes silence."""
@@ -159,13 +173,16 @@ class _AacEncoder:
             log.debug("a sound packet at %s could not be decoded: %s", packet.pts, error)
             return
         for frame in frames:
+            if self._graph is None:
+                self._graph = self._filter_for(frame)
             self._graph.push(frame)
             self._drain()
 
     def finish(self) -> None:
         """Write what the filter and the encoder still hold."""
-        self._graph.push(None)
-        self._drain()
+        if self._graph is not None:
+            self._graph.push(None)
+            self._drain()
         for packet in self._stream.encode(None):
             self._container.mux_one(packet)
 

@@ -499,3 +499,14 @@ def test_pixels_that_are_square_but_for_rounding_are_left_alone(codec: str, tmp_
     frame = next(open_video(path).frames())
     assert (frame.size, frame.pixel_aspect) == ((96, 64), 1.0)
     assert corners(frame.image) == (0, 1, 2, 3)
+
+
+def test_sound_of_broadcasts_whose_decoder_gives_another_format_than_was_told(tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "tv.ts", 30, sound="mp2")
+    source = open_video(clip)
+    writer = VideoWriter(tmp_path / "out.mp4", **source.encoding_hints(), sound=source.open_sound())
+    for frame in source.frames():
+        writer.write_image(frame.image, frame.timestamp_s)
+    writer.close()
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert sum(frame.samples for frame in container.decode(audio=0)) / 48000 > 0.8
