@@ -236,7 +236,8 @@ class PoseFinder:
         if not self.detections or (self._cadence.every == 1 and not self._cadence.automatic):
             return ""
         every = self.frames / self.detections
-        return f", detector ran {self.detections} times (every {every:.1f} frames)"
+        times = "once" if self.detections == 1 else f"{self.detections} times"
+        return f", detector ran {times} (every {every:.1f} frames)"
 
     def _look(self, frame: Frame) -> None:
         """A cut ends all tracks: who stands in the same place in the next scene is somebody else."""

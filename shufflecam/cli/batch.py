@@ -26,6 +26,7 @@ from shufflecam.core.errors import (
     WeightsError,
 )
 from shufflecam.core.reasons import reason
+from shufflecam.core.words import are, counted
 
 if TYPE_CHECKING:
     from shufflecam.cli.finder_options import FinderOptions
@@ -251,7 +252,9 @@ class SendingTalk(Talk):
         self.send(("note", text))
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Meter]:
+    def progress(
+        self, description: str, total: int | None, *, each: str = "frame", done: int = 0
+    ) -> Iterator[Meter]:
         """Passed on, a few times a second."""
         self.send(("total", total))
         yield _SendingMeter(self.send)
@@ -309,17 +312,19 @@ def finish(reports: Sequence[Report], planned: int, *, told: bool = False) -> No
     bad = [report for report in reports if report.state in (FAILED, CUT_SHORT)]
     if any(report.state == STOPPED for report in reports):
         done = sum(report.state == DONE for report in reports)
-        raise Interrupted(f"stopped after {done} of {planned} videos; run it again with --skip-existing")
+        raise Interrupted(
+            f"stopped after {done} of {counted(planned, 'video')}; run it again with --skip-existing"
+        )
     if bad and len(bad) == len(reports):
         if bad[0].fatal is not None:
             raise bad[0].fatal
         if all(report.unreadable for report in bad):
             why = "see above why." if told else f"the first: {bad[0].reason}"
-            raise SourceError(f"None of {len(bad)} videos can be read; {why}")
+            none = f"None of {len(bad)} videos can" if len(bad) > 1 else "The video cannot"
+            raise SourceError(f"{none} be read; {why}")
     if bad:
         why = "see above why." if told else f"the first, {bad[0].item.name}: {bad[0].reason}"
-        are = "is" if len(bad) == 1 else "are"
-        raise SourceBrokeOff(f"{len(bad)} of {planned} videos {are} not whole; {why}")
+        raise SourceBrokeOff(f"{len(bad)} of {counted(planned, 'video')} {are(len(bad))} not whole; {why}")
 
 
 def skip_existing(items: Iterable[Item]) -> tuple[list[Item], list[Report]]:

@@ -69,7 +69,7 @@ def measure(
         rate = source.info.fps  # decides how often the detector runs, as in `video`
     naive: PoseFinder | None = None
     others: dict[str, Callable[[Part], float]] = {}
-    with talk.progress("passes", runs + 1) as meter:
+    with talk.progress("passes", runs + 1, each="pass") as meter:
         for number in range(runs):
             # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
             fast = options.load(None, talk, stats, rate=rate)

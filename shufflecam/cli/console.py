@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from shufflecam.core.addresses import without_secrets
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -53,10 +54,19 @@ class Talk:
             self.console.print(table)
 
     @contextmanager
-    def progress(self, description: str, total: int | None) -> Iterator[Meter]:
-        """A bar with rate and time left; nothing where nobody looks (no terminal, `--quiet`)."""
+    def progress(
+        self, description: str, total: int | None, *, each: str = "frame", done: int = 0
+    ) -> Iterator[Meter]:
+        """A bar with rate and time left; nothing where nobody looks (no terminal, `--quiet`).
+
+        Args:
+            description: stands before the bar.
+            total: how many there are; None where nobody knows.
+            each: what one of them is: the rate is of frames, or steps, or pictures a second.
+            done: how many an earlier run has done.
+        """
         if self.quiet or not self.console.is_terminal:
-            yield Meter(None, None)
+            yield Meter(None, None, each)
             return
         from rich import progress as bars
 
@@ -69,8 +79,9 @@ class Talk:
             bars.TextColumn("{task.fields[info]}", markup=False),
         )
         with bars.Progress(*columns, console=self.console, transient=True) as progress:
-            task = progress.add_task(without_secrets(description), total=total, rate="", info="")
-            yield Meter(progress, task)
+            shown = without_secrets(description)
+            task = progress.add_task(shown, total=total, completed=done, rate="", info="")
+            yield Meter(progress, task, each)
 
 
 @dataclass
@@ -79,14 +90,35 @@ class Meter:
 
     _progress: Progress | None
     _task: TaskID | None
+    _each: str = "frame"
 
     def advance(self, info: str = "") -> None:
         """One more is done."""
         if self._progress is None or self._task is None:
             return
         speed = self._progress.tasks[0].speed
-        rate = f"{speed:.1f} fps" if speed else ""
-        self._progress.update(self._task, advance=1, rate=rate, info=info)
+        self._progress.update(self._task, advance=1, rate=rate_of(speed, self._each), info=info)
+
+
+def rate_of(speed: float | None, each: str = "frame") -> str:
+    """`24.1 fps`, `3.2 steps/s`, `2.5 s/step`; empty where it is not known yet.
+
+    Args:
+        speed: how many a second.
+        each: what one of them is.
+    """
+    if not speed:
+        return ""
+    if each == "frame":
+        return f"{speed:.1f} fps"
+    return f"{speed:.1f} {counted(2, each)[2:]}/s" if speed >= 1 else f"{1 / speed:.1f} s/{each}"
+
+
+def duration(seconds: float) -> str:
+    """`42 s`, `12 min`, `3.5 h`: a time in the unit that suits it."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def print_error(error: BaseException, debug: bool, cause: BaseException | None = None) -> None:

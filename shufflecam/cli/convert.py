@@ -13,6 +13,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.intent import typed
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import Missing
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.core.types import FrameResult
@@ -163,7 +164,7 @@ def command(
                 missing=Missing.from_counts(footer.get("missing")),
             )
     written = written_to(*getattr(sink, "paths", [out])) + (frames_as_ids(kind) if ids is None else "")
-    talk.say(f"{frames} frames, {people} poses, {choice.words}{written}")
+    talk.say(f"{counted(frames, 'frame')}, {counted(people, 'pose')}, {choice.words}{written}")
 
 
 def _one_target(poses: Path, target: Path | None, out: Path | None) -> Path | None:

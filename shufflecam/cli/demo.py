@@ -15,6 +15,7 @@ from shufflecam.cli.grouped import GroupedCommand
 from shufflecam.cli.options import model_options
 from shufflecam.core.errors import OutputError, SourceError
 from shufflecam.core.reasons import reason
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.core.types import ImageArray
@@ -77,7 +78,7 @@ def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
     job = VideoJob(source=str(clip), out=video, json_target=str(record))
     outcome = run_video(job, finder_options, talk)
     talk.say(
-        f"\nDone. Look at {video}; the keypoints of its {outcome.frames} frames are in {record}.\n"
+        f"\nDone. Look at {video}; the keypoints of its {counted(outcome.frames, 'frame')} are in {record}.\n"
         f"Next: shufflecam webcam, or shufflecam video YOUR.mp4 --out SKELETONS.mp4"
     )
 

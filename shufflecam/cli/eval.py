@@ -20,6 +20,7 @@ from shufflecam.cli.eval_options import (
 )
 from shufflecam.cli.grouped import NamedCommands
 from shufflecam.core.errors import UsageError
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
@@ -136,7 +137,7 @@ def coco(
         source = read_detections(Path(boxes), data, talk.note)
     check_results(target, overwrite)
     estimator, *_ = open_estimator(model, **network)
-    with talk.progress("pictures", len(data.pictures)) as meter:
+    with talk.progress("pictures", len(data.pictures), each="picture") as meter:
         results = evaluation.predict(estimator, data.pictures, source, batch=batch, on_picture=meter.advance)
     write_results(target, results, data.category_id)
     figures = evaluation.score(results, data, entry.skeleton)
@@ -175,7 +176,7 @@ def mpii(
     everybody = evaluation.read_mpii(annotations)
     people = evaluation.present(everybody, images, allow_missing=allow_missing, on_note=talk.note)
     estimator, *_ = open_estimator(model, **network)
-    with talk.progress("people", len(people)) as meter:
+    with talk.progress("people", len(people), each="person") as meter:
         keypoints = evaluation.predict(estimator, people, images, batch=batch, on_person=meter.advance)
     figures = evaluation.score(keypoints, people)
     for group, value in figures.groups.items():
@@ -233,7 +234,7 @@ def _print_coco(
     for key, label in _ROWS:
         click.echo(f"{label:<10} {figures[key]:.4f}")
     click.echo(f"pictures   {len(data.pictures)} (left out, not on disk: {len(data.missing)})")
-    click.echo(f"annotated  {len(data.annotations)} people{data.uncounted()}")
+    click.echo(f"annotated  {counted(len(data.annotations), 'person')}{data.uncounted()}")
     click.echo(f"people     {len(results)} found, boxes: {boxes}{_beyond(results)}")
     # Our own weights are held against the published ones of the same network.
     row = pose_entry("coco-256x192") if entry.embedded else entry

@@ -112,7 +112,7 @@ def _measure(
     if fetch:
         fetch_detector(choice, talk)
     found, described = open_detector(choice, max_people=evaluation.MAX_PEOPLE, **settings)
-    with talk.progress(described["name"], len(data.pictures)) as meter:
+    with talk.progress(described["name"], len(data.pictures), each="picture") as meter:
         results, milliseconds = evaluation.predict(found, data.pictures, on_picture=meter.advance)
     return described["name"], results, evaluation.score(results, data, milliseconds)
 

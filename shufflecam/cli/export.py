@@ -16,6 +16,7 @@ import click
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.reasons import reason
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -97,7 +98,10 @@ def command(
             )
         _keep(runtime, draft, file)
     size = sum(path.stat().st_size for path in _files(runtime, file)) / 1e6
-    talk.say(f"{file}: {size:.1f} MB; {joints} keypoints of real people move by {shift:.4f} pixels at most")
+    talk.say(
+        f"{file}: {size:.1f} MB; {counted(joints, 'keypoint')} of real people "
+        f"move by {shift:.4f} pixels at most"
+    )
 
 
 def _check_usage(runtime: str, file: Path) -> None:

@@ -25,6 +25,7 @@ from shufflecam.cli.options import (
 from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
@@ -156,7 +157,7 @@ def command(
                 sinks.append(record)
             if out is not None:
                 sinks.append(PictureSink(out, drawer(finder.skeleton, look)))
-            with talk.progress("pictures", source.info.frames) as meter:
+            with talk.progress("pictures", source.info.frames, each="picture") as meter:
 
                 def unmatched() -> Missing:
                     if not source.ended:
@@ -166,7 +167,7 @@ def command(
                     return note_unmatched(given, talk, besides)
 
                 def on_result(result: FrameResult) -> None:
-                    meter.advance(f"{len(result.poses)} people")
+                    meter.advance(counted(len(result.poses), "person"))
 
                 pipeline = Pipeline(source, finder.find, stats)
                 outcome = run_pipeline(
@@ -177,7 +178,7 @@ def command(
     for remark in source.remarks():
         talk.note(remark)
     written = written_to(out, *written_files(record, json_target))
-    talk.say(f"{outcome.frames} pictures, {outcome.people} people{written}")
+    talk.say(f"{counted(outcome.frames, 'picture')}, {counted(outcome.people, 'person')}{written}")
     raise_if_not_whole(outcome)
 
 

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shufflecam.core.words import counted
+
 if TYPE_CHECKING:
     from shufflecam.export.read import SavedRecord
     from shufflecam.export.summary import RecordSummary
@@ -86,7 +88,7 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         end = f"not whole (missing: {found.missing})"
     dropped = f", {found.dropped} dropped" if found.dropped else ""
     console.print(
-        f"{found.frames} frames ({size}, {found.last_s - found.first_s:.1f} s){dropped}, {end}; "
+        f"{counted(found.frames, 'frame')} ({size}, {found.last_s - found.first_s:.1f} s){dropped}, {end}; "
         f"people in {found.with_people}, at most {found.most_people} at once",
         markup=False,
     )

@@ -11,6 +11,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.fetching import bytes_bar
 from shufflecam.cli.grouped import NamedCommands
 from shufflecam.core.errors import WeightsError
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     pass
@@ -50,7 +51,7 @@ def list_models(debug: bool) -> None:
     for entry in all_entries():
         finds, size = "people", "any"
         if isinstance(entry, PoseEntry):
-            finds = f"{len(entry.skeleton.keypoints)} keypoints"
+            finds = counted(len(entry.skeleton.keypoints), "keypoint")
             size = f"{entry.input_size[0]}x{entry.input_size[1]}"
         state = state_of(entry)
         coloured = f"[{STATE_COLOURS[state]}]{state}[/]"

@@ -25,6 +25,7 @@ from shufflecam.cli.batch import (
 )
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -163,7 +164,7 @@ def run_batch(
     places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
     there = sum(report.state == SKIPPED for report in reports)
     before = f", {there} were there already" if there else ""
-    talk.say(f"{done} of {len(items)} videos done{before} -> {', '.join(places)}")
+    talk.say(f"{done} of {counted(len(items), 'video')} done{before} -> {', '.join(places)}")
     finish(reports, len(items), told=not talk.quiet)
     return reports
 
@@ -302,7 +303,7 @@ class _Overview:
         self._move()
         if self._progress is None:
             why = f": {report.reason}" if report.reason not in ("", report.state) else ""
-            told = f"{report.frames} frames" if report.state == DONE else f"{report.state}{why}"
+            told = counted(report.frames, "frame") if report.state == DONE else f"{report.state}{why}"
             self._talk.say(f"[{self._ended}/{self._count}] {report.item.name}: {told}")
 
     def _drop(self, item: Item) -> None:

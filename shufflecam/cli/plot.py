@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
+from shufflecam.core.words import counted
 
 JOINTS = ("left_wrist", "right_wrist")
 ANGLES = ("left_knee", "right_knee")
@@ -155,4 +152,5 @@ def command(
     if warning := untracked(series.summary):
         talk.note(warning)
     talk.say(coverage(series.summary, series.person))
-    talk.say(f"{len(series.times)} frames{who}, {choice.words}{written_to(out, html, anew)}")
+    frames = counted(len(series.times), "frame")
+    talk.say(f"{frames}{who}, {choice.words}{written_to(out, html, anew)}")

@@ -18,6 +18,7 @@ from shufflecam.cli.options import deinterlace_option, max_pixels_option, take_l
 from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.cli.viewing import encoding_options
 from shufflecam.core.errors import SourceBrokeOff, UsageError
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import Outcome
@@ -164,7 +165,7 @@ def draw_again(
                     Pipeline(source, saved_poses.find, Stats()),
                     [BackgroundSink(DrawnVideoSink(writer, draw))],
                     stop,
-                    on_result=lambda result: meter.advance(f"{len(result.poses)} people"),
+                    on_result=lambda result: meter.advance(counted(len(result.poses), "person")),
                 )
         finally:
             source.close()
@@ -173,7 +174,7 @@ def draw_again(
     if source.mended is not None:
         talk.note(source.mended)
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
-    talk.say(f"{outcome.frames} frames at {rate:.1f} fps{written_to(out)}")
+    talk.say(f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps{written_to(out)}")
     return outcome
 
 
@@ -283,7 +284,8 @@ def _check_same(source: VideoSource, saved: SavedRecord, video: str) -> None:
     # Containers are a few off: the frames' times, which are compared one by one, are what counts.
     if isinstance(then, int) and frames is not None and abs(then - frames) > max(2, 0.01 * frames):
         raise UsageError(
-            f"{saved.path} is the record of another video: that one has {then} frames, {video} {frames}."
+            f"{saved.path} is the record of another video: that one has {counted(then, 'frame')}, {video} "
+            f"{frames}."
         )
 
 
@@ -305,7 +307,7 @@ class SavedPoses:
         """
         recorded = next(self._results, None)
         if recorded is None:
-            why = self._cut[0] if self._cut else f"{self._saved.path} has {self._given} frames"
+            why = self._cut[0] if self._cut else f"{self._saved.path} has {counted(self._given, 'frame')}"
             raise SourceBrokeOff(f"{why}, and {self._video} goes on; the output ends with the record.")
         if abs(recorded.frame.timestamp_s - frame.timestamp_s) > SAME_TIME_S:
             raise UsageError(
@@ -320,6 +322,6 @@ class SavedPoses:
         if next(self._results, None) is None:
             return None
         return SourceBrokeOff(
-            f"{self._video} ends after {self._given} frames, and {self._saved.path} goes on; is the video "
-            "cut short, or the record of another one?"
+            f"{self._video} ends after {counted(self._given, 'frame')}, and {self._saved.path} goes on; is "
+            "the video cut short, or the record of another one?"
         )

@@ -15,6 +15,7 @@ from shufflecam.core.errors import Interrupted, ShufflecamError, SourceBrokeOff
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.pipeline import Pipeline
@@ -179,7 +180,9 @@ def raise_if_not_whole(outcome: Outcome) -> None:
         SourceBrokeOff: the source ended too early, or something of it is missing (exit code 5).
     """
     if outcome.interrupted:
-        raise Interrupted(f"stopped after {outcome.frames} frames; what was written is whole and readable")
+        raise Interrupted(
+            f"stopped after {counted(outcome.frames, 'frame')}; what was written is whole and readable"
+        )
     if outcome.broke_off is not None:
         raise outcome.broke_off
     if outcome.missing:  # a source whose own sentence was said before

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Talk, duration
 from shufflecam.cli.grouped import NamedCommands
 from shufflecam.cli.train_options import check_export, pictures_below, run_options
 from shufflecam.core.errors import OutputError, UsageError
 from shufflecam.core.reasons import reason
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -215,8 +216,11 @@ def pose(
             detector=_detector(distill_from),
         )
         stop.writing = True
-        talk.say(f"{len(people)} people, {run.steps} steps of {recipe.batch}; at step {run.step}")
-        with talk.progress("steps", run.steps - run.step) as meter:
+        talk.say(
+            f"{counted(len(people), 'person')}, {counted(run.steps, 'step')} of {recipe.batch}; "
+            f"at step {run.step}"
+        )
+        with talk.progress("steps", run.steps, each="step", done=run.step) as meter:
             run.run(
                 stop=lambda: bool(stop),
                 on_step=lambda progress: meter.advance(f"loss {progress.loss:.4f}"),
@@ -225,7 +229,7 @@ def pose(
             )
     aps = [line["ap"] for line in run.history.lines() if "ap" in line]
     result = f"AP {aps[-1]:.4f} on {val} with its boxes and flip test" if aps else "not measured"
-    talk.say(f"done after {run.seconds / 3600:.2f} h: {result}; the run is in {folder}")
+    talk.say(f"done after {duration(run.seconds)}: {result}; the run is in {folder}")
     if target is not None:
         talk.say(f"{target}: SHA-256 {_export(run, entry, recipe, sets, result, target)}")
 
@@ -299,7 +303,7 @@ def label(
         estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size)
     fetch_detector(detector, talk)
     finder, _ = open_detector(detector, det_conf=det_conf, det_size=416, max_people=50, device="auto")
-    with talk.progress("pictures", len(pictures)) as meter:
+    with talk.progress("pictures", len(pictures), each="picture") as meter:
         document = label_pictures(
             pictures,
             folder,
@@ -313,7 +317,8 @@ def label(
         out.write_text(json.dumps(document), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"Cannot write {out}: {reason(error)}.") from error
-    talk.say(f"{len(document['annotations'])} people in {len(document['images'])} pictures -> {out}")
+    people, images = len(document["annotations"]), len(document["images"])
+    talk.say(f"{counted(people, 'person')} in {counted(images, 'picture')} -> {out}")
 
 
 def _recipe(entry: PoseEntry, distilled: bool, settings: dict[str, Any]) -> Recipe:

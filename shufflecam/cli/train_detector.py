@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Talk, duration
 from shufflecam.cli.train_options import check_export, pictures_below, run_options
 from shufflecam.core.errors import UsageError
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,8 +102,11 @@ def command(
             pictures, folder, teacher, views, size, cut, recipe.seed, resolve_device(device), talk, stop
         )
         run = DetectorRun(folder, data, recipe, device=resolve_device(device), start=_tensors(init))
-        talk.say(f"{len(data)} views, {run.steps} steps of {recipe.batch}; at step {run.step}")
-        with talk.progress("steps", run.steps - run.step) as meter:
+        talk.say(
+            f"{counted(len(data), 'view')}, {counted(run.steps, 'step')} of {recipe.batch}; "
+            f"at step {run.step}"
+        )
+        with talk.progress("steps", run.steps, each="step", done=run.step) as meter:
             run.run(
                 stop=lambda: bool(stop),
                 on_step=lambda loss: meter.advance(f"loss {loss:.3f}"),
@@ -111,7 +115,7 @@ def command(
             )
     figures = [line["ap"] for line in run.history.lines() if "ap" in line]
     result = f"AP50 {figures[-1]:.4f} of people from 96x96 px on {val}" if figures else "not measured"
-    talk.say(f"done after {run.seconds / 3600:.2f} h: {result}; the run is in {folder}")
+    talk.say(f"done after {duration(run.seconds)}: {result}; the run is in {folder}")
     if target is not None:
         talk.say(f"{target}: SHA-256 {_export(run, folders, teacher, result, target)}")
 
@@ -136,7 +140,7 @@ def _views(
 
     fetch_detector(teacher, talk)
     network = Teacher.from_file(weights_file(teacher)).to(device)
-    with talk.progress("views", count) as meter:
+    with talk.progress("views", count, each="view") as meter:
         made = make_views(
             pictures,
             folder / "views",

@@ -10,6 +10,7 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.grouped import GroupedCommand
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.cli.run import StopRequest
@@ -73,7 +74,7 @@ def found_beforehand(
                 Pipeline(source, finder.find, stats),
                 [smoother],
                 stop,
-                on_result=lambda result: meter.advance(f"{len(result.poses)} people"),
+                on_result=lambda result: meter.advance(counted(len(result.poses), "person")),
             )
         smoother.turn_round()
         yield smoother.find

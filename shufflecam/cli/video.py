@@ -38,6 +38,7 @@ from shufflecam.cli.viewing import (
 )
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import Missing
+from shufflecam.core.words import counted
 from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -301,7 +302,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
                     return note_unmatched(given, talk, whole=job.end_s is None and not stop)
 
                 def on_result(result: FrameResult) -> None:
-                    meter.advance(f"{len(result.poses)} people")
+                    meter.advance(counted(len(result.poses), "person"))
 
                 pipeline = Pipeline(source, infer, stats)
                 outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result, missing=unmatched)
@@ -319,6 +320,9 @@ def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder,
     from shufflecam.cli.outputs import frames_as_ids, written_to
 
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
-    found = f"people in {outcome.with_people} of them{finder.how_often()}"
+    found = f"people in {outcome.with_people} of them"
+    if outcome.frames == 1:
+        found = f"{counted(outcome.people, 'person') if outcome.people else 'nobody'} in it"
+    found += finder.how_often()
     written = written_to(job.out, job.json_target) + frames_as_ids(job.record_format)
-    talk.say(f"{outcome.frames} frames at {rate:.1f} fps, {found}{written}")
+    talk.say(f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps, {found}{written}")

@@ -11,6 +11,7 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.cli.finder_options import FinderOptions
@@ -181,6 +182,7 @@ def best_rotation(
     if not with_people:
         talk.note("--rotate auto found nobody in the first minute, whichever way up; not rotated")
         return 0
+    frames = counted(with_people, "frame")
     others = ", ".join(f"{rotation}: {total / with_people:.2f}" for rotation, total in sums.items())
-    talk.note(f"--rotate auto took {best} (sum of pose scores a frame, over {with_people} frames: {others})")
+    talk.note(f"--rotate auto took {best} (sum of pose scores a frame, over {frames}: {others})")
     return best

@@ -28,6 +28,7 @@ from shufflecam.cli.options import (
 )
 from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
+from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.cli.live import Face, Show
@@ -297,7 +298,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
                 server.stop()
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(
-        f"{outcome.frames} frames at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
+        f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
         f"{run.latency()}{finder.how_often()}{written_to(*run.recordings(), job.json_target)}"
         f"{frames_as_ids(job.record_format)}"
     )

@@ -17,6 +17,7 @@ from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.reasons import json_fault, reason
 from shufflecam.core.text import parse_json
 from shufflecam.core.types import Detections
+from shufflecam.core.words import are, counted
 from shufflecam.evaluate.entries import (
     AREA_OF_BOX,
     PERSON_CATEGORY,
@@ -145,8 +146,8 @@ def read_coco(
     missing = tuple(entry.name for entry in entries if entry.name not in found.paths)
     if missing and not allow_missing:
         raise SourceError(
-            f"{len(missing)} of {len(entries)} pictures of {file.name} are not in {images} (the first: "
-            f"{missing[0]}); add them, or leave them out with --allow-missing."
+            f"{len(missing)} of {counted(len(entries), 'picture')} of {file.name} {are(len(missing))} not in "
+            f"{images} (the first: {missing[0]}); add them, or leave them out with --allow-missing."
         )
     if not there:
         raise SourceError(f"None of the {len(entries)} pictures of {file.name} is in {images}.")
@@ -189,10 +190,11 @@ def _notes(people: PersonEntries, name: str, gone: int, boxes_only: bool) -> lis
         which = f", the first {people.no_such_category}" if people.no_such_category else ""
         notes.append(f"left out of {name}: {others} of other categories{which}")
     if gone:
-        notes.append(f"left out of {name}: {gone} people with their pictures, which are missing")
+        notes.append(f"left out of {name}: {counted(gone, 'person')} with their pictures, which are missing")
     if people.without_area and not boxes_only:
         what = f"{AREA_OF_BOX} of their boxes' is taken, COCO's own mean"
-        notes.append(f"{people.without_area} people of {name} have no area; {what}")
+        have = "has" if people.without_area == 1 else "have"
+        notes.append(f"{counted(people.without_area, 'person')} of {name} {have} no area; {what}")
     return notes
 
 
@@ -264,10 +266,11 @@ def read_detections(
             scores.setdefault(entry["image_id"], []).append(float(entry["score"]))
     if not boxes:
         raise UsageError(f"No box of {path} belongs to a picture of {coco.file.name}.")
+    every = counted(len(entries), "box")
     if others:
-        on_left_out(f"{others} of {len(entries)} boxes of {path} are of other categories: left out")
+        on_left_out(f"{others} of {every} of {path} {are(others)} of other categories: left out")
     if elsewhere:
-        on_left_out(f"{elsewhere} of {len(entries)} boxes of {path} are of other pictures: left out")
+        on_left_out(f"{elsewhere} of {every} of {path} {are(elsewhere)} of other pictures: left out")
     return {key: _detections(value, scores[key]) for key, value in boxes.items()}
 
 

@@ -23,6 +23,7 @@ from shufflecam.core.reasons import json_fault
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.text import open_text
 from shufflecam.core.types import Frame, FrameResult, Gap
+from shufflecam.core.words import counted
 from shufflecam.export import record
 from shufflecam.export.files import reason
 
@@ -323,4 +324,4 @@ def _is_number(value: Any) -> TypeGuard[int | float]:
 
 
 def _whole(frames: int) -> str:
-    return f"its {frames} whole frames were read"
+    return f"its {counted(frames, 'whole frame')} {'was' if frames == 1 else 'were'} read"

@@ -15,6 +15,7 @@ from torch import Tensor
 from shufflecam.core.errors import OutputError, WeightsError
 from shufflecam.core.reasons import reason
 from shufflecam.export.files import name_that_fits
+from shufflecam.core.words import are, counted
 from shufflecam.models.load import file_sha256
 from shufflecam.train.nets import widen
 
@@ -72,7 +73,10 @@ def export_half(tensors: Mapping[str, Tensor], path: Path, card: Mapping[str, st
         name for name, value in half.items() if value.dtype.is_floating_point and not value.isfinite().all()
     ]
     if lost:
-        raise OutputError(f"{len(lost)} tensors do not fit into float16 (the first: {lost[0]}); train on.")
+        raise OutputError(
+            f"{counted(len(lost), 'tensor')} of the network {are(len(lost))} beyond float16 (the first: "
+            f"{lost[0]}); train on."
+        )
     _replace(path, lambda target: save_file(half, target, metadata=dict(card)))
     path.chmod(0o644)  # safetensors makes its files for the owner's eyes only
     return file_sha256(path)

@@ -11,6 +11,9 @@ from shufflecam.core.errors import OutputError
 from shufflecam.core.reasons import reason
 from shufflecam.core.text import read_text
 
+FEW = 100
+"""Points of a curve that are drawn one by one as well."""
+
 
 class History:
     """`history.jsonl` in a run's folder: one line a log entry, flushed as it comes."""
@@ -63,7 +66,11 @@ class History:
         axes.set_xlabel("samples")
         axes.set_ylabel("loss")
         if losses:
-            axes.plot(*zip(*losses, strict=True), color="tab:blue")
+            # A line alone shows nothing of a single point.
+            marker = "o" if len(losses) < FEW else ""
+            axes.plot(*zip(*losses, strict=True), color="tab:blue", marker=marker, markersize=3)
+            if len(losses) == 1:
+                axes.set_ylim(0, 2 * losses[0][1] or 1)
         if figures:
             right = axes.twinx()
             right.set_ylabel("AP")

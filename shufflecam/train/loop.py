@@ -18,6 +18,10 @@ CHECKPOINT = "last.pt"
 """In a run's folder: everything to go on from."""
 
 LOG_EVERY = 50
+"""Steps between two lines of the history; fewer in a run of fewer than `LINES` times as many."""
+
+LINES = 40
+"""A curve of so many points can be looked at."""
 
 N = TypeVar("N", covariant=True)
 
@@ -75,8 +79,11 @@ def run_steps(
     """
     saved = time.monotonic()
     losses: list[list[float]] = []
+    every = max(1, min(LOG_EVERY, run.steps // LINES))
     while run.step < run.steps:
         if stop():
+            if losses:
+                run.history.add(run.line(np.mean(losses, axis=0).tolist()))
             run.save()
             raise Interrupted(f"stopped after step {run.step} of {run.steps}; the same command goes on")
         began = time.monotonic()
@@ -84,7 +91,7 @@ def run_steps(
         run.seconds += time.monotonic() - began
         on_step(sum(losses[-1]))
         last = run.step == run.steps
-        if last or run.step % LOG_EVERY == 0:
+        if last or run.step % every == 0:
             run.history.add(run.line(np.mean(losses, axis=0).tolist()))
             losses = []
         if measure is not None and (last or (measure_every and run.step % measure_every == 0)):

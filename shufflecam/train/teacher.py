@@ -17,6 +17,7 @@ from shufflecam.core.protocols import PersonDetector
 from shufflecam.core.reasons import in_their_words
 from shufflecam.core.skeleton import COCO_17, Skeleton
 from shufflecam.core.types import Detections, FloatArray, Frame, Pose
+from shufflecam.core.words import counted
 from shufflecam.pose.estimator import HeatmapEstimator
 from shufflecam.sources.picture import read_picture
 
@@ -123,7 +124,7 @@ def label(
             images.append({"id": index + 1, "file_name": name, **size})
             annotations += people
     if not annotations:
-        raise SourceError(f"The teacher found nobody in the {len(pictures)} pictures of {root}.")
+        raise SourceError(f"The teacher found nobody in {counted(len(pictures), 'picture')} of {root}.")
     return {
         "info": {"description": "pseudo-labels of a teacher network"},
         "images": images,

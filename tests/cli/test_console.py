@@ -9,9 +9,10 @@ import numpy as np
 from rich.console import Console
 
 from shufflecam.cli.batch import DONE, Item, Report
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Talk, duration, rate_of
 from shufflecam.cli.live import StatusFace
 from shufflecam.cli.overview import _overview
+from shufflecam.core.words import counted
 from shufflecam.live.hud import Figures
 from shufflecam.live.state import LiveState
 
@@ -46,6 +47,28 @@ def test_the_bar_of_one_video() -> None:
             meter.advance("1 people")
             meter._progress.refresh()  # type: ignore[union-attr]
         assert name in outlet.getvalue()
+
+
+def test_a_rate_is_of_what_is_done() -> None:
+    assert rate_of(24.06) == "24.1 fps"
+    assert rate_of(3.2, "step") == "3.2 steps/s"
+    assert rate_of(0.4, "step") == "2.5 s/step"
+    assert rate_of(5.0, "person") == "5.0 people/s"
+    assert rate_of(None, "step") == rate_of(0.0, "step") == ""
+    talk, outlet = terminal()
+    with talk.progress("steps", 100, each="step", done=40) as meter:
+        for _ in range(3):
+            meter.advance("loss 1.0")
+        meter._progress.refresh()  # type: ignore[union-attr]
+    assert "43/100" in outlet.getvalue()
+    assert "fps" not in outlet.getvalue()
+    assert [duration(s) for s in (0.2, 59, 600, 9000)] == ["0 s", "59 s", "10 min", "2.5 h"]
+
+
+def test_numbers_of_things_are_said_as_people_say_them() -> None:
+    assert [counted(n, "person") for n in (0, 1, 2)] == ["0 people", "1 person", "2 people"]
+    assert [counted(n, "whole frame") for n in (1, 5)] == ["1 whole frame", "5 whole frames"]
+    assert [counted(n, "box") for n in (1, 2)] == ["1 box", "2 boxes"]
 
 
 def test_the_status_line_of_a_stream() -> None:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 
 from shufflecam.core.errors import Interrupted, OutputError, UsageError, WeightsError
@@ -72,7 +73,7 @@ def test_a_run_killed_before_its_first_checkpoint_begins_anew(tmp_path: Path, pe
     Run(tmp_path / "run", people, COCO_17, SMALL).history.add({"step": 6, "samples": 12, "loss": 99.0})
     run = Run(tmp_path / "run", people, COCO_17, SMALL)
     run.run()
-    assert [line["step"] for line in run.history.lines()] == [run.steps]
+    assert [line["step"] for line in run.history.lines()] == [*range(1, run.steps + 1)]
     assert run.history.lines()[0]["loss"] < 99
 
 
@@ -213,6 +214,22 @@ def test_schedules() -> None:
 def test_recipes_that_cannot_be_meant(settings: dict[str, object]) -> None:
     with pytest.raises(UsageError):
         Recipe(**settings)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("points", [1, 2, 30])
+def test_the_curve_of_a_short_run_shows_its_points(tmp_path: Path, points: int) -> None:
+    """A line of one point is nothing to see."""
+    history = History(tmp_path)
+    for number in range(points):
+        history.add({"step": number + 1, "samples": 8 * number + 8, "loss": 2.0 - number / points})
+    path = history.plot()
+    assert path is not None
+    red, green, blue = np.moveaxis(np.asarray(Image.open(path)).astype(int), 2, 0)[:3]
+    drawn = (blue > red + 60) & (blue > green + 20)
+    assert drawn.sum() > 12
+    rows, columns = np.nonzero(drawn)
+    assert 20 < rows.mean() < 460
+    assert points == 1 or np.ptp(columns) > 400
 
 
 def test_history_survives_a_line_cut_short(tmp_path: Path) -> None:
