@@ -150,7 +150,7 @@ def read_coco(
             f"{images} (the first: {missing[0]}); add them, or leave them out with --allow-missing."
         )
     if not there:
-        raise SourceError(f"None of the {len(entries)} pictures of {file.name} is in {images}.")
+        raise SourceError(f"None of {counted(len(entries), 'picture')} of {file.name} is in {images}.")
     present = {picture.id for picture in there}
     kept = [person for person in people.kept if person["image_id"] in present]
     if not kept:

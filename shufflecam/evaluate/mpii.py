@@ -22,6 +22,7 @@ from shufflecam.core.reasons import reason
 from shufflecam.core.skeleton import MPII_16
 from shufflecam.core.text import parse_json
 from shufflecam.core.types import CropBatch, FloatArray
+from shufflecam.core.words import are, counted
 from shufflecam.evaluate.lookup import find_annotated
 from shufflecam.pose.crops import normalize, warp_crop
 from shufflecam.pose.estimator import HeatmapEstimator
@@ -216,8 +217,8 @@ def present(
     missing = sorted(set(people.images) - found.paths.keys())
     if missing and (not allow_missing or not found.paths):
         raise SourceError(
-            f"{len(missing)} of {len(set(people.images))} pictures are not in {images} "
-            f"(the first: {missing[0]}); add them, or leave them out with --allow-missing."
+            f"{len(missing)} of {counted(len(set(people.images)), 'picture')} {are(len(missing))} not in "
+            f"{images} (the first: {missing[0]}); add them, or leave them out with --allow-missing."
         )
     if note := found.note("the annotations"):
         on_note(note)

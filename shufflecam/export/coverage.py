@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from shufflecam.core.words import counted
 from shufflecam.export.summary import PersonSummary, RecordSummary
 
 JOIN_S = 2.0
@@ -40,7 +41,7 @@ def coverage(found: RecordSummary, number: int | None) -> str:
     who = "somebody is in" if number is None else f"person {number} covers"
     words = f"{who} {found.share(number):.0%} of the record, "
     if not found.seconds:
-        return words + f"{person.frames} of {found.frames} frames"
+        return words + f"{person.frames} of {counted(found.frames, 'frame')}"
     words += f"{person.seconds:.1f} of {found.seconds:.1f} s ({person.first_s:.2f} to {person.last_s:.2f} s)"
     if number is None or found.last_s - person.last_s <= ENDS_EARLY_S:
         return words

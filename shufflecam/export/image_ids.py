@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from shufflecam.core.names import ByEnd
+from shufflecam.core.words import are, counted
 
 LARGEST = (1 << 63) - 1
 """pycocotools and tables keep ids in signed 64-bit numbers."""
@@ -37,7 +38,8 @@ class ImageIds:
         if not self.numbered:
             return None
         if self.annotated:
-            few = f"{self.numbered} of {len(self.names)} pictures are not in the annotations"
+            every = counted(len(self.names), "picture")
+            few = f"{self.numbered} of {every} {are(self.numbered)} not in the annotations"
             return f"{few}, so they got ids that these do not use"
         why = "the numbers at the end of their names do not tell all of them apart"
         return f"image_id is each picture's place, counted from 1: {why}"

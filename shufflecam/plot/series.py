@@ -14,6 +14,7 @@ from shufflecam.angles import ANGLES, joint_angles
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.pixels import square_size, to_square
 from shufflecam.core.types import FloatArray, Pose
+from shufflecam.core.words import counted
 from shufflecam.export.read import Notice, SavedRecord
 from shufflecam.export.summary import RecordSummary, summarize
 
@@ -116,7 +117,7 @@ def _sure(pose: Pose, kpt_thr: float, raw: bool) -> FloatArray:
 
 def _person(found: RecordSummary, wanted: int | None, saved: SavedRecord) -> int | None:
     if not found.people:
-        raise SourceError(f"{saved.path} shows nobody in any of its {found.frames} frames.")
+        raise SourceError(f"{saved.path} shows nobody in its {counted(found.frames, 'frame')}.")
     if wanted is None:
         return found.chosen
     if wanted not in found.people:

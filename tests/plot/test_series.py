@@ -88,7 +88,7 @@ def test_a_record_of_nobody(tmp_path: Path) -> None:
     sink.begin(record.header(info, model={}, detector={}, skeleton=MPII_16, version="0"))
     sink.write(result_of([]))
     sink.close(complete=True)
-    with pytest.raises(SourceError, match="shows nobody in any of its 1 frames"):
+    with pytest.raises(SourceError, match="shows nobody in its 1 frame"):
         collect(read_record(tmp_path / "a.jsonl"), ["pelvis"], [])
 
 
