@@ -14,8 +14,8 @@ from torch import Tensor
 
 from shufflecam.core.errors import OutputError, WeightsError
 from shufflecam.core.reasons import reason
-from shufflecam.export.files import name_that_fits
 from shufflecam.core.words import are, counted
+from shufflecam.export.files import name_that_fits
 from shufflecam.models.load import file_sha256
 from shufflecam.train.nets import widen
 
