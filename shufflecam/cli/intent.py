@@ -25,8 +25,8 @@ FOLDER = "skeletons"
 
 def kind_of(name: str) -> Kind:
     """What is there under this name, or what would be, by its ending; "" where nobody can tell."""
+    from shufflecam.sources.kinds import PICTURE_EXTENSIONS
     from shufflecam.sources.paths import VIDEO_EXTENSIONS
-    from shufflecam.sources.picture import PICTURE_EXTENSIONS
 
     if "://" in name:
         return "address"
@@ -59,8 +59,8 @@ def _is_animated(name: str) -> bool:
 
 def holds(folder: str) -> tuple[bool, bool]:
     """Whether there are videos, and whether there are pictures, right in a folder."""
+    from shufflecam.sources.kinds import PICTURE_EXTENSIONS
     from shufflecam.sources.paths import VIDEO_EXTENSIONS
-    from shufflecam.sources.picture import PICTURE_EXTENSIONS
 
     try:
         endings = {os.path.splitext(name)[1].lower() for name in os.listdir(folder)}

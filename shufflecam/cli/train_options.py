@@ -62,7 +62,7 @@ def pictures_below(*folders: Path) -> list[Path]:
     Raises:
         SourceError: a folder is missing, or there is no picture in any.
     """
-    from shufflecam.sources.picture import PICTURE_EXTENSIONS
+    from shufflecam.sources.kinds import PICTURE_EXTENSIONS
 
     pictures: list[Path] = []
     for folder in folders:

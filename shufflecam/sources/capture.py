@@ -24,6 +24,7 @@ from shufflecam.sources.reader import EPS_S, VideoReader
 from shufflecam.sources.sound import FileSound, PipeSound
 from shufflecam.sources.stdin import PipeReader, SecondReader, open_stdin
 from shufflecam.sources.upright import ToBgr
+from shufflecam.sources.webp import WebpVideo, is_animated_webp
 
 _FAR_START_S = 10.0
 """Streams cut out of broadcasts start hours after zero; beyond this the output starts at zero instead."""
@@ -59,8 +60,9 @@ class VideoSource:
         self._path = os.fspath(path)
         _check_times(start_s, end_s)
         self._name = "standard input" if self._path == "-" else self._path
-        file = open_stdin() if self._path == "-" else open_file(self._path)
+        file = open_stdin() if self._path == "-" else open_file(self._path, max_pixels)
         self._pipe = file if isinstance(file, PipeReader) else None
+        self._webp = file if isinstance(file, WebpVideo) else None
         try:
             self._reader = VideoReader(file, self._name, sound=self._pipe is not None, max_pixels=max_pixels)
         except SourceError:
@@ -171,7 +173,7 @@ class VideoSource:
                     return
                 frame = self._next_frame()
                 if frame is None:
-                    complaint = self._reader.complaint() if not self._closed else None
+                    complaint = self._complaint() if not self._closed else None
                     self._release()
                     if complaint:
                         raise SourceBrokeOff(complaint)
@@ -217,6 +219,10 @@ class VideoSource:
         """Of the picture that was decoded last, upright."""
         return self._reader.shape.aspect(self._to_bgr.turned)
 
+    def _complaint(self) -> str | None:
+        own = self._webp.complaint() if self._webp is not None else None
+        return own or self._reader.complaint()
+
     def _first_picture(self, start_s: float | None) -> tuple[av.VideoFrame, float]:
         first = next(self._pictures, None)
         if first is not None and first[1] < self._until_s - EPS_S:
@@ -257,8 +263,11 @@ def open_video(
     return VideoSource(path, start_s, end_s, step=step, max_pixels=max_pixels, deinterlace=deinterlace)
 
 
-def open_file(path: str) -> BinaryIO:
-    """The file at `path`, unbuffered, or a `SourceError` that says what is there instead."""
+def open_file(path: str, max_pixels: int = MAX_PIXELS) -> BinaryIO:
+    """The file at `path`, unbuffered, or a `SourceError` that says what is there instead.
+
+    An animated WebP comes as a container that can be read.
+    """
     try:
         mode = os.stat(path).st_mode
         if stat.S_ISDIR(mode):
@@ -270,7 +279,10 @@ def open_file(path: str) -> BinaryIO:
             raise SourceError(
                 f"{path} is a device, not a video; for a camera use `shufflecam webcam {path}`."
             )
-        return open(path, "rb", buffering=0)
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by whoever reads it
+        if stat.S_ISREG(mode) and is_animated_webp(file):
+            return WebpVideo(file, path, max_pixels)  # type: ignore[return-value]
+        return file
     except FileNotFoundError:
         raise not_a_file(path) from None
     except (OSError, ValueError) as error:

@@ -180,8 +180,8 @@ def _summed(kind: str, count: int, notes: list[str]) -> str:
     if count == 1:
         return notes[0]
     if kind == "first":
-        return f"{count} pictures hold several, and the first is read of each; one of them: {notes[0]}"
-    return f"{count} pictures do not say what is white, and it was guessed; one of them: {notes[0]}"
+        return f"{count} pictures hold several, and one is read of each; the first: {notes[0]}"
+    return f"{count} pictures do not say what is white, and it was guessed; the first: {notes[0]}"
 
 
 def open_images(

@@ -11,12 +11,11 @@ from shufflecam.core.addresses import is_address
 from shufflecam.core.protocols import FrameSource
 from shufflecam.sources.addresses import is_url, not_an_address
 from shufflecam.sources.deinterlace import Mode
+from shufflecam.sources.kinds import PICTURE_EXTENSIONS
 from shufflecam.sources.live import LatestFrames
 from shufflecam.sources.network import open_stream
-from shufflecam.sources.picture import PICTURE_EXTENSIONS
 from shufflecam.sources.webcam import open_camera
-
-_ANIMATED = {".gif"}
+from shufflecam.sources.webp import is_animated_webp
 
 
 def open_live(
@@ -54,7 +53,7 @@ def open_source(source: str | os.PathLike[str] | int) -> FrameSource:
     if text.isdecimal() or is_url(text) or re.match(r"/dev/(video|v4l/)", text):
         return open_live(text)
     extension = os.path.splitext(text)[1].lower()
-    pictures = extension in PICTURE_EXTENSIONS - _ANIMATED
+    pictures = extension in PICTURE_EXTENSIONS and not _plays(text, extension)
     if os.path.isdir(text) or pictures or (glob.has_magic(text) and not os.path.exists(text)):
         from shufflecam.sources.image import open_images
 
@@ -62,3 +61,14 @@ def open_source(source: str | os.PathLike[str] | int) -> FrameSource:
     from shufflecam.sources.capture import open_video
 
     return open_video(text)
+
+
+def _plays(path: str, extension: str) -> bool:
+    """Whether a picture's file is one that moves: a GIF, a WebP or AVIF of several moments."""
+    if extension == ".gif":
+        return True
+    try:
+        with open(path, "rb") as file:
+            return is_animated_webp(file) or file.read(12)[4:12] == b"ftypavis"
+    except OSError:
+        return False

@@ -130,7 +130,7 @@ def _decode(name: str, max_pixels: int, notes: list[PictureNote]) -> ImageArray:
     if found is None:
         return _decode_with_pillow(name, head, max_pixels, notes)
     if found.pages > 1:
-        notes.append(_first_of(name, found.pages, animated=False))
+        notes.append(_first_of(name, found.pages, "TIFF"))
     return _from_values(name, found, notes)
 
 
@@ -172,7 +172,7 @@ def _from_pillow(file: Any, name: str, max_pixels: int, notes: list[PictureNote]
             image = _to_bgr(_upright(picture), name, notes)
         count = _pictures_in(picture)
     if count > 1:
-        notes.append(_first_of(name, count, animated=kind in _ANIMATIONS))
+        notes.append(_first_of(name, count, kind))
     return image
 
 
@@ -191,9 +191,10 @@ def _pictures_in(picture: Image.Image) -> int:
         return 1
 
 
-def _first_of(name: str, count: int, *, animated: bool) -> PictureNote:
-    play = f"; `shufflecam video` plays all of {os.path.basename(name)}" if animated else ""
-    return PictureNote("first", f"{name} holds {count} pictures, and the first is read{play}.")
+def _first_of(name: str, count: int, kind: str | None) -> PictureNote:
+    play = f"; `shufflecam video` plays all of {os.path.basename(name)}" if kind in _ANIMATIONS else ""
+    which = "main one" if kind == "HEIF" else "first"
+    return PictureNote("first", f"{name} holds {count} pictures, and the {which} is read{play}.")
 
 
 def _refuse_unsupported(name: str, head: bytes) -> None:
@@ -208,6 +209,8 @@ def _what_else(name: str, head: bytes) -> str:
         return _DAMAGED.format(name=name)
     if head[4:8] == b"ftyp" or head.startswith(b"\x1a\x45\xdf\xa3"):
         return f"{name} is a video, not a picture; use `shufflecam video`."
+    if not head:
+        return f"{name} is empty; copy it again."
     return f"{name} is not a picture of a known kind."
 
 
