@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from shufflecam.cli import completing
 from shufflecam.cli.finder_options import LARGE_MODEL, PRESETS
 from shufflecam.cli.option_types import AUTO, EveryType
 
@@ -43,6 +44,7 @@ def _model_options(command: F, every: str) -> F:
         ),
         click.option(
             "--model",
+            shell_complete=completing.models,
             metavar="NAME",
             default="shufflecam-256x192",
             show_default=True,
@@ -56,6 +58,7 @@ def _model_options(command: F, every: str) -> F:
         ),
         click.option(
             "--detector",
+            shell_complete=completing.detectors,
             metavar="auto|NAME|FILE|none",
             default="auto",
             show_default=True,

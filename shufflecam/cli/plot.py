@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shufflecam.cli import completing
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
@@ -26,11 +27,17 @@ Examples:
 )
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
 @click.option(
-    "--joint", "joints", metavar="NAME", multiple=True, help="Where it is and how fast; may be repeated."
+    "--joint",
+    "joints",
+    shell_complete=completing.joints,
+    metavar="NAME",
+    multiple=True,
+    help="Where it is and how fast; may be repeated.",
 )
 @click.option(
     "--angle",
     "angles",
+    shell_complete=completing.angles,
     metavar="NAME",
     multiple=True,
     help="A joint angle of docs/angles.md; may be repeated.",
