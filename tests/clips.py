@@ -33,6 +33,12 @@ def number_picture(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:
     return picture
 
 
+def with_grain(picture: np.ndarray, levels: int, seed: int) -> np.ndarray:
+    """The picture with grain that another seed has not."""
+    grain = np.random.default_rng(seed).integers(-levels, levels + 1, picture.shape)
+    return np.clip(picture + grain, 0, 255).astype(np.uint8)
+
+
 def read_number(picture: np.ndarray) -> int:
     """The inverse of `number_picture`."""
     height, width = picture.shape[:2]
@@ -62,10 +68,13 @@ def make_clip(
     rate: Fraction = Fraction(RATE),
     options: dict[str, str] | None = None,
     sample_aspect: Fraction | None = None,
+    codec_options: dict[str, str] | None = None,
+    noise: int = 0,
 ) -> Path:
     """Write a clip; `times` are PTS in `TIME_BASE`; `sound` names a codec of a 440 Hz tone as long as it.
 
-    `sample_aspect` is width / height of a stored pixel.
+    `sample_aspect` is width / height of a stored pixel. With `noise` every picture has grain of that many
+    grey levels, and takes more bytes.
     """
     times = times if times is not None else [round(i / rate / TIME_BASE) for i in range(frames)]
     with av.open(str(path), "w", container_options=options or {}) as container:
@@ -76,13 +85,17 @@ def make_clip(
             stream.codec_context.sample_aspect_ratio = sample_aspect
         if codec == "libx264":
             stream.options.update({"crf": "12", "threads": "1"})
-        if path.suffix != ".avi":
+        stream.options.update(codec_options or {})
+        if path.suffix != ".avi" and codec != "mpeg4" and codec != "mpeg2video":
             stream.codec_context.time_base = TIME_BASE
         if rotation is not None or hflip:
             stream.set_display_rotation(rotation or 0, hflip=hflip)
         tone = container.add_stream(sound, rate=48000, layout="mono") if sound else None
         for number, pts in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(number_picture(number % 256, size), format="bgr24")
+            picture = number_picture(number % 256, size)
+            if noise:
+                picture = with_grain(picture, noise, number)
+            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
             frame.pts, frame.time_base = (pts, TIME_BASE) if path.suffix != ".avi" else (number, 1 / rate)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -166,6 +166,7 @@ def draw_again(
                     [BackgroundSink(DrawnVideoSink(writer, draw))],
                     stop,
                     on_result=lambda result: meter.advance(counted(len(result.poses), "person")),
+                    missing=lambda: source.missing,
                 )
         finally:
             source.close()

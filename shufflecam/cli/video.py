@@ -305,7 +305,13 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
                     meter.advance(counted(len(result.poses), "person"))
 
                 pipeline = Pipeline(source, infer, stats)
-                outcome = run_pipeline(pipeline, sinks, stop, on_result=on_result, missing=unmatched)
+                outcome = run_pipeline(
+                    pipeline,
+                    sinks,
+                    stop,
+                    on_result=on_result,
+                    missing=lambda: source.missing + unmatched(),
+                )
         finally:
             source.close()
     if source.mended is not None:

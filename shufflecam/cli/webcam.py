@@ -27,7 +27,7 @@ from shufflecam.cli.options import (
     tracking_options,
 )
 from shufflecam.cli.unnamed import refuse_json_value
-from shufflecam.core.errors import UsageError
+from shufflecam.core.errors import SourceBrokeOff, UsageError
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
@@ -240,6 +240,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     from shufflecam.cli.serve import open_server
     from shufflecam.export.files import check_writable
     from shufflecam.export.video import VIDEO_EXTENSIONS, check_video_name
+    from shufflecam.sources.damage import said_of
     from shufflecam.window import display_problem
 
     if job.loop and job.replay is None:
@@ -302,6 +303,11 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
         f"{run.latency()}{finder.how_often()}{written_to(*run.recordings(), job.json_target)}"
         f"{frames_as_ids(job.record_format)}"
     )
+    damage = said_of(source.damage)
+    if damage and not outcome.interrupted and outcome.broke_off is None and outcome.missing:
+        outcome.broke_off = SourceBrokeOff(f"{source.info.path} is damaged: {damage}; the others are kept.")
+    elif damage:
+        talk.note(f"of the pictures that {source.info.path} sent, {damage.replace(' of its pictures', '')}")
     raise_if_not_whole(outcome)
     return outcome
 
@@ -376,6 +382,7 @@ class _LiveRun:
             is_past_end=self._is_past_end,
             # What was handed out but did not reach the record counts as dropped: records + dropped = given.
             dropped=lambda: self._source.given - self._frames,
+            missing=lambda: self._source.missing,
             tick_s=TICK_S,
         )
 

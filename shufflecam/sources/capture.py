@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
+from shufflecam.core.missing import Missing
 from shufflecam.core.pixels import believable_aspect
 from shufflecam.core.reasons import reason
 from shufflecam.core.types import Frame, SourceInfo
@@ -69,7 +70,7 @@ class VideoSource:
             file.close()
             raise
         self._busy = threading.Lock()
-        self._closed = False
+        self._closed = self._at_end = False
         self._released = False
         self._index = 0
         self._step = step
@@ -78,6 +79,7 @@ class VideoSource:
             self._until_s = float(self._reader.start) + end_s if end_s is not None else math.inf
             self._cut = start_s is not None and start_s > 0
             self._deinterlacer = Deinterlacer(deinterlace)
+            self._reader.count.until_s = self._until_s - EPS_S
             self._pictures = self._deinterlacer.pictures(
                 self._reader.pictures_from(self._from_s if self._cut else -math.inf)
             )
@@ -110,6 +112,11 @@ class VideoSource:
     def start_s(self) -> float:
         """The time that a player shows as 0:00, which --start and --end count from."""
         return float(self._reader.start)
+
+    @property
+    def missing(self) -> Missing:
+        """What the video should have given and did not, as far as it was read; final after `frames`."""
+        return self._reader.missing
 
     @property
     def origin_s(self) -> float:
@@ -173,7 +180,7 @@ class VideoSource:
                     return
                 frame = self._next_frame()
                 if frame is None:
-                    complaint = self._complaint() if not self._closed else None
+                    complaint = self._complaint() if not self._closed or self._at_end else None
                     self._release()
                     if complaint:
                         raise SourceBrokeOff(complaint)
@@ -203,7 +210,8 @@ class VideoSource:
             self._first = None
             if item is None or item[1] >= self._until_s - EPS_S:
                 if item is not None:
-                    self._closed = True  # the cut's end: what comes after is nobody's business
+                    self._closed = self._at_end = True  # the cut's end: what comes after is nobody's business
+                    self._reader.cut_off()
                 return None
             index, self._index = self._index, self._index + 1
             if index % self._step == 0:
@@ -220,7 +228,7 @@ class VideoSource:
         return self._reader.shape.aspect(self._to_bgr.turned)
 
     def _complaint(self) -> str | None:
-        own = self._webp.complaint() if self._webp is not None else None
+        own = self._webp.complaint() if self._webp is not None and not self._at_end else None
         return own or self._reader.complaint()
 
     def _first_picture(self, start_s: float | None) -> tuple[av.VideoFrame, float]:

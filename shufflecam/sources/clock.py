@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -81,8 +81,10 @@ class StreamClock:
             self.timeline.lead_in(without, told, next(_durations(held), Fraction(0)))
         yield from itertools.chain(held, packets)
 
-    def decode(self, packet: av.Packet) -> list[Any]:
+    def decode(self, packet: av.Packet, on_send: Callable[[int], None] = lambda number: None) -> list[Any]:
         """The pictures that come out when this packet goes in, each with the number of its packet as PTS.
+
+        `on_send` is told that number just before.
 
         Raises:
             EOFError, av.error.FFmpegError: as `packet.decode`.
@@ -91,7 +93,9 @@ class StreamClock:
         if not packet.size or not isinstance(stamp, Stamp):
             return list(packet.decode())
         pts = packet.pts
-        packet.pts = self.timeline.read(stamp)
+        number = self.timeline.read(stamp)
+        on_send(number)
+        packet.pts = number
         try:
             return list(packet.decode())
         finally:

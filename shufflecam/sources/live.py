@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, cast
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import fitted
 from shufflecam.core.reasons import reason
 from shufflecam.core.types import Frame, Gap, ImageArray, SourceInfo, SourceKind
@@ -154,6 +155,16 @@ class LatestFrames:
     def info(self) -> SourceInfo:
         """Path, kind, the size of the first picture, the nominal rate."""
         return self._info
+
+    @property
+    def missing(self) -> Missing:
+        """What a recording that is played should have given and did not; nothing of a camera."""
+        return missing_of(self._capture)
+
+    @property
+    def damage(self) -> Missing:
+        """What came from a camera or a server and could not be shown whole."""
+        return damage_of(self._capture)
 
     @property
     def notice(self) -> str | None:
@@ -328,6 +339,16 @@ class LatestFrames:
     def _silence_s(self) -> float:
         """How long a pause is trouble: a camera that gives a picture every two seconds is in none."""
         return max(SILENT_S, 3 * self._usual_s)
+
+
+def missing_of(capture: Capture) -> Missing:
+    """A capture's `missing`; most have none."""
+    return cast(Missing, getattr(capture, "missing", NOTHING_MISSING))
+
+
+def damage_of(capture: Capture) -> Missing:
+    """A capture's `damage`; most have none."""
+    return cast(Missing, getattr(capture, "damage", NOTHING_MISSING))
 
 
 def _as_broken(error: BaseException | None, kind: str, path: str) -> BaseException:

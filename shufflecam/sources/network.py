@@ -15,9 +15,11 @@ import av
 
 from shufflecam.core.addresses import scrub, shown, without_secrets
 from shufflecam.core.errors import SourceBrokeOff, SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.reasons import reason
 from shufflecam.sources.addresses import ESCAPES, cannot_be_meant, escapes_hint, is_url
 from shufflecam.sources.aspect import PixelShape
+from shufflecam.sources.damage import PictureCount
 from shufflecam.sources.deinterlace import Deinterlacer, Mode
 from shufflecam.sources.live import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.notes import picture_notes
@@ -71,6 +73,7 @@ class StreamCapture:
         self._pace: Pace | None = None
         self._watch: BurstWatch | None = None
         self._buffered: BufferedPackets | None = None
+        self._count: PictureCount | None = None
         self._until_s: float | None = None
         self._last_s = 0.0
         self.size = (0, 0)
@@ -110,6 +113,7 @@ class StreamCapture:
             if self._until_s is not None and self._url.lower().startswith("http"):
                 self._pace = Pace(self._stopped)  # comes as fast as the network; RTSP has a pace of its own
             colors = color_tags(self._stream.codec_context)
+            self._count = PictureCount(self._stream, counts_gaps=self._pace is not None)
             if segmented and self._pace is None:
                 self._play_buffered()
             else:
@@ -164,6 +168,16 @@ class StreamCapture:
         to_bgr = self._to_bgr
         aspect = self._shape.aspect(to_bgr.turned)
         return Grabbed(lambda: to_bgr(picture), time.monotonic(), pixel_aspect=aspect)
+
+    @property
+    def damage(self) -> Missing:
+        """What came and could not be shown whole."""
+        return NOTHING_MISSING if self._count is None else self._count.missing
+
+    @property
+    def missing(self) -> Missing:
+        """As `damage`, of a recording on a server: a camera is not asked for what it sent before."""
+        return NOTHING_MISSING if self._pace is None else self.damage
 
     def close(self) -> None:
         """Disconnect."""
@@ -236,13 +250,21 @@ class StreamCapture:
         return (picture for picture, _ in whole)
 
     def _decode_as_it_is(self, packets: Iterator[av.Packet]) -> Iterator[av.VideoFrame]:
+        assert self._count is not None
         for packet in packets:
             if not packet.size and packet.dts is not None:
                 continue  # "as before": the decoder would take it for the end
+            if packet.size:
+                self._count.sent(packet)
             try:
-                yield from packet.decode()
+                pictures = packet.decode()
             except av.error.InvalidDataError:
+                self._count.failed()
                 continue  # half a picture: the next one is on its way
+            for picture in pictures:
+                self._count.given(picture)
+                yield picture
+        self._count.ended()
 
 
 def _reason(error: Exception) -> str:

@@ -14,16 +14,21 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
 from typing import Any, BinaryIO
 
 import av
 
 from shufflecam.core.errors import SourceError
+from shufflecam.core.missing import Missing
 from shufflecam.core.picture import WAITING_BYTES, holds
 from shufflecam.core.reasons import reason
 from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.clock import StreamClock, is_one_run, must_be_counted, nominal_rate
+from shufflecam.sources.damage import PictureCount, said_of
+from shufflecam.sources.ending import EXACT_INDEX, Ending
 from shufflecam.sources.limits import MAX_PIXELS, too_large
+from shufflecam.sources.tap import Tap, missing_bytes
 from shufflecam.sources.upright import color_tags
 
 log = logging.getLogger(__name__)
@@ -32,12 +37,6 @@ _PLAYLISTS = {"concat", "hls", "dash", "sdp", "rtsp", "tty", "webvtt", "srt", "a
 """Demuxers that open further files, or make pictures out of text: none of them is a video file."""
 
 _COVERS = int(av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
-
-_EXACT_INDEX = {"mov", "avi"}
-"""Containers whose header counts the pictures of a stream."""
-
-_TRUE_DURATION = {"matroska", "webm", "flv"}
-"""Containers whose header has the duration of the whole, sound included."""
 
 _MOST_SOUND = 20_000
 """Sound packets kept for a writer that lags (about seven minutes of AAC); older ones go first."""
@@ -93,7 +92,8 @@ class VideoReader:
         self.name = name
         self.file = file
         self.seekable = file.seekable()
-        self.container = _open_container(file, name)
+        self._tap = Tap(file)
+        self.container = _open_container(self._tap, name)
         self._formats = set(self.container.format.name.split(","))
         try:
             self.stream = video_stream(self.container, name)
@@ -119,11 +119,11 @@ class VideoReader:
         self._with_sound = sound and self.sound_stream is not None
         self.sound_packets: deque[av.Packet] = deque(maxlen=_MOST_SOUND)
         """Sound that was read on the way; whoever asked for `sound` empties it."""
-        self._undecodable: list[float] = []
-        self._read = 0
-        self._reached = Fraction(-1)
+        self.count = PictureCount(self.stream, counts_gaps=not self._formats & EXACT_INDEX)
+        """What came of the packets that were read."""
+        self._lost_at_end = 0
+        self._ended = False
         self._stopped_by: str | None = None
-        self._whole = True
         self.shape = PixelShape(self.stream)
         """Of the pixels of the picture last given, as they are stored."""
         self.rate = nominal_rate(self.container, self.stream)
@@ -132,6 +132,8 @@ class VideoReader:
         """The time in seconds that a player shows as 0:00."""
         self.duration = _told_duration(self.container, self.stream)
         """Seconds of the video, as far as the header tells."""
+        cut_off = missing_bytes(self._tap.head, self.container.size)
+        self._ending = Ending(self.container, self.stream, self.rate, missing_bytes=cut_off)
         self._last_s: float | None = None
         self.clock = StreamClock(self.container, self.stream, self.rate)
         """What makes times that rise of those that the packets have."""
@@ -142,27 +144,42 @@ class VideoReader:
         """Go to the last key frame at or before `seconds` (container time)."""
         target = int(seconds / self.stream.time_base)
         self.container.seek(target, stream=self.stream, backward=True)
-        self._whole, self.sought = False, True
+        self.sought = True
         self.clock = StreamClock(self.container, self.stream, self.rate)
+        self._ending.start_again(sought=True)
+        self.count.start_again()
 
     def pictures(self) -> Iterator[tuple[av.VideoFrame, float]]:
         """(decoded frame, PTS in seconds) in order of presentation; damage is skipped and counted."""
+        yield from self._decoded()
+        if self.count.waits():  # where there is damage, an emptied decoder does not give all that it held
+            yield from self._again_from_last()
+        self.count.ended(broken=self._tap.broke_before(self.stream.id, None))
+        self._lost_at_end = self._ending.lost()
+        self._ended = True
+
+    def cut_off(self) -> None:
+        """What comes now is not wanted: `pictures` is not asked any more."""
+        self.count.ended(settle=self.clock.runs.count == 1)
+
+    def _decoded(self) -> Iterator[tuple[av.VideoFrame, float]]:
+        """All that comes of the packets up to the end, and then of the decoder."""
         for packet in self.clock.lead_in(self._video_packets()):
+            broken = packet.pos is not None and self._tap.broke_before(self.stream.id, packet.pos)
             try:
-                frames = self.clock.decode(packet)
-            except EOFError:
-                return
+                frames = self.clock.decode(packet, partial(self.count.sent, packet, broken=broken))
             except av.error.FFmpegError as error:
-                self._note_damage(packet, error)
-                if not packet.size:  # the decoder is being emptied: what it still held is lost with the error
-                    yield from self._again_from_last()
+                log.debug("%s: packet at %s: %s", self.name, packet.pts, error)
+                self.count.failed()
                 continue
             for frame in frames:
+                self.count.given(frame)
                 yield frame, self._seconds(frame)
 
     def pictures_from(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
         """As `pictures`, at or after `from_s` (container time), found by seeking where the file can."""
         everything = math.isinf(from_s) or not self.seekable or not self._finds(from_s)
+        self.count.from_s = from_s - EPS_S
         pictures = self.pictures() if everything else self._sought(from_s)
         for item in pictures:
             if item[1] >= from_s - EPS_S:
@@ -203,31 +220,27 @@ class VideoReader:
 
     def complaint(self) -> str | None:
         """One sentence on what is missing, once `pictures` has ended; None where the file was whole."""
+        missing, ends = self.missing, f"{self._ending.at_s:.2f} s"
+        said = said_of(missing, self.count.first_s if missing != Missing(lost=self._lost_at_end) else None)
+        said = f" {said};" if said else ""
         if self._stopped_by:
-            return (
-                f"{self.name}: reading failed at {self._at()}: {self._stopped_by}; what came before is kept."
-            )
-        short = self._short_by()
+            failed = f"{self.name}: reading failed at {ends}: {self._stopped_by};"
+            return f"{failed}{said} what came before is kept."
+        short = self._ending.short_by() if self._ended else None
         if short is not None:
-            return (
-                f"{self.name} is cut short: it ends at {self._at()}, {float(short):.1f} s too early; "
-                "what came before is kept."
-            )
-        if self._undecodable:
-            first = self._undecodable[0]
-            return (
-                f"{self.name} is damaged: {len(self._undecodable)} of its pictures could not be decoded "
-                f"(the first at {first:.2f} s); the others are kept."
-            )
-        return None
+            cut = f"{self.name} is cut short: it ends at {ends}, {float(short):.1f} s too early;"
+            return f"{cut}{said} what came before is kept."
+        return f"{self.name} is damaged:{said} the others are kept." if missing else None
+
+    @property
+    def missing(self) -> Missing:
+        """What should be there and is not, as far as it was read; what the header promises, at the end."""
+        return self.count.missing + Missing(lost=self._lost_at_end)
 
     def close(self) -> None:
         """Let go of the file."""
         self.container.close()
         self.file.close()
-
-    def _at(self) -> str:
-        return f"{max(float(self._reached), 0.0):.2f} s"
 
     def _seconds(self, frame: av.VideoFrame) -> float:
         self._last_s = self.clock.seconds(frame)
@@ -254,7 +267,8 @@ class VideoReader:
                 if packet.size:
                     yield held
                 else:
-                    self._note_damage(held, "cut in half")
+                    if not self._ending.cut_in_half():
+                        self.count.cut_in_half(held)
                 held = None
             if packet.size and packet.is_corrupt:
                 held = packet
@@ -290,7 +304,7 @@ class VideoReader:
             if not packet.size:  # "as before" (Theora, AVI), or PyAV's end, which names no stream
                 continue
             self.clock.met(packet)
-            self._mark(packet)
+            self._ending.met(packet)
             if packet.stream_index == self.stream.index:
                 yield packet
             elif self._with_sound:
@@ -303,36 +317,6 @@ class VideoReader:
         packet.time_base = self.stream.time_base  # the pictures' times are told in it
         yield packet
 
-    def _mark(self, packet: av.Packet) -> None:
-        if packet.stream_index == self.stream.index:
-            self._read += 1
-        elif not self._formats & _TRUE_DURATION:
-            return
-        begin = packet.pts if packet.pts is not None else packet.dts
-        if begin is not None and not packet.is_corrupt:
-            self._reached = max(self._reached, (begin + (packet.duration or 0)) * packet.time_base)
-
-    def _note_damage(self, packet: av.Packet, error: object) -> None:
-        at = float(packet.pts * packet.time_base) if packet.pts is not None else float(self._reached)
-        log.debug("%s: packet at %.3f s: %s", self.name, at, error)
-        self._undecodable.append(at)
-
-    def _short_by(self) -> Fraction | None:
-        """By how many seconds the end came before the one that the header tells; None where it did not."""
-        frame_s = 1 / (self.rate or Fraction(25))
-        if self._formats & _EXACT_INDEX and self.stream.duration and self.stream.frames:
-            if self._whole and self._read >= self.stream.frames:
-                return None
-            start = (self.stream.start_time or 0) * self.stream.time_base
-            missing = start + self.stream.duration * self.stream.time_base - self._reached
-            if self._whole and self._read:  # AVI may count in shorter steps than it has pictures
-                frame_s = max(frame_s, (self._reached - start) / self._read)
-            return missing if missing > 2 * frame_s else None
-        if self._formats & _TRUE_DURATION and self.container.duration:
-            missing = self.start + Fraction(self.container.duration, av.time_base) - self._reached
-            return missing if missing > max(Fraction(1, 4), 2 * frame_s) else None
-        return None
-
     def _again_from_last(self) -> Iterator[tuple[av.VideoFrame, float]]:
         """The pictures after the last one given, decoded again without threads: errors stay apart."""
         if not self.seekable:
@@ -343,9 +327,10 @@ class VideoReader:
         try:
             if after is not None and self.clock.runs.count == 1:
                 again.seek(Fraction(after))
-            for frame, seconds in again.pictures():
+            for frame, seconds in again._decoded():
                 if after is None or seconds > after:
                     self._last_s = seconds
+                    self.count.given_late(seconds)
                     yield frame, seconds
         except av.error.FFmpegError as error:
             log.debug("%s: second reading of the end: %s", self.name, error)
@@ -359,7 +344,7 @@ def _told_duration(container: Any, stream: Any) -> Fraction | None:
     return Fraction(container.duration, av.time_base) if container.duration else None
 
 
-def _open_container(file: BinaryIO, name: str) -> Any:
+def _open_container(file: BinaryIO | Tap, name: str) -> Any:
     if file.seekable() and file.seek(0, 2) == 0:
         raise SourceError(f"{name} is empty; copy or record it again.")
     if file.seekable():
@@ -380,7 +365,7 @@ def _open_container(file: BinaryIO, name: str) -> Any:
     return container
 
 
-def _why_not_open(file: BinaryIO, name: str, error: Exception) -> str:
+def _why_not_open(file: BinaryIO | Tap, name: str, error: Exception) -> str:
     head = b""
     if file.seekable():
         file.seek(0)
@@ -411,10 +396,11 @@ def video_stream(container: Any, name: str) -> Any:
         inside = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise SourceError(f"{name} has no video in it (only {inside}); give a file with pictures.")
     known = [s for s in real if s.codec_context is not None]
+    counted = set(container.format.name.split(",")) & EXACT_INDEX
     if not known:
         raise SourceError(
             f"{name} uses a video codec that cannot be decoded here; convert it to H.264 first."
         )
-    moving = [s for s in known if s.frames != 1] or known
+    moving = [s for s in known if s.frames != 1 and (not counted or len(s.index_entries) != 1)] or known
     best = container.streams.best("video")
     return best if best in moving else max(moving, key=lambda s: s.codec_context.width)

@@ -9,7 +9,8 @@ from dataclasses import replace
 from fractions import Fraction
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError, UsageError
-from shufflecam.sources.live import Capture, Grabbed
+from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.sources.live import Capture, Grabbed, damage_of, missing_of
 
 RECONNECT_S = 60.0
 """How long a camera is waited for: long enough to plug it in elsewhere or for a router to start anew."""
@@ -36,6 +37,7 @@ class Reconnecting:
         self._stopped = threading.Event()
         self._capture = make()
         self._trouble: str | None = None
+        self._earlier = NOTHING_MISSING
         self.size = (0, 0)
         self.fps: Fraction | None = None
         self.pixel_aspect = 1.0
@@ -45,6 +47,16 @@ class Reconnecting:
     def trouble(self) -> str | None:
         """Why there is no connection at the moment, in a sentence; None while there is one."""
         return self._trouble
+
+    @property
+    def damage(self) -> Missing:
+        """What came and could not be shown whole, over all connections."""
+        return self._earlier + damage_of(self._capture)
+
+    @property
+    def missing(self) -> Missing:
+        """What a recording should have given and did not."""
+        return missing_of(self._capture)
 
     def open(self) -> None:
         """Open for the first time. Raises SourceError."""
@@ -91,7 +103,8 @@ class Reconnecting:
                 break
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
             try:
-                self._capture = self._make()
+                again = self._make()
+                self._earlier, self._capture = self.damage, again
                 self._capture.open()
                 grabbed = self._capture.grab()
             except (SourceError, UsageError) as error:

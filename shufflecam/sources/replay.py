@@ -12,6 +12,7 @@ from fractions import Fraction
 import av
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import believable_aspect
 from shufflecam.sources.capture import open_file
 from shufflecam.sources.deinterlace import Deinterlacer, Mode
@@ -96,6 +97,11 @@ class ReplayCapture:
         to_bgr = self._to_bgr
         aspect = self._aspect_of(picture)
         return Grabbed(lambda: to_bgr(picture), time.monotonic(), pixel_aspect=aspect)
+
+    @property
+    def missing(self) -> Missing:
+        """What the file should have given and did not; a loop goes on with what there is."""
+        return NOTHING_MISSING if self._loop or self._reader is None else self._reader.missing
 
     def close(self) -> None:
         """Close the file."""

@@ -175,6 +175,7 @@ def test_a_truncated_video_keeps_what_came_before(
     assert 0 < len(document["frames"]) <= CLIP_FRAMES
     assert document["footer"] == {
         "type": "footer", "frames": len(document["frames"]), "dropped": 0, "complete": False,
+        "missing": {"lost": CLIP_FRAMES - len(document["frames"])},
     }  # fmt: skip
     assert len(frames_of(tmp_path / "cut-out.mp4")) == len(document["frames"])
 
