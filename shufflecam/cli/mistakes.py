@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from shufflecam.cli.intent import json_ate, nearest, typed
+from shufflecam.cli.values import refused
 
 OTHER_OPTIONS = {
     "--output": "--out",
@@ -57,11 +58,18 @@ def sentence(error: click.ClickException, words: Sequence[str]) -> str:
         return f"{error.option_name} needs a value{_metavar(error)}; {_help(name)}"
     if isinstance(error, click.BadParameter) and error.param is not None:
         return f"{_hint(error)}: {_choice(error)}"
+    if isinstance(error, click.BadOptionUsage):
+        wants = "takes no value" if "does not take a value" in error.message else "needs more values"
+        return f"{error.option_name} {wants}; {_help(name)}"
     message = error.format_message().strip()
+    if message == "Missing command.":
+        return f"`shufflecam {name}` needs a command; {_help(name)}"
     extra = re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", message)
     if extra:
         return f"`shufflecam {name}` does not take {extra[1]} as well; {_help(name)}"
-    return message
+    if type(error) is click.UsageError:
+        return message  # a sentence of our own
+    return f"`shufflecam {name}` cannot be meant so ({message.rstrip('.')}); {_help(name)}"
 
 
 def _context(words: Sequence[str]) -> click.Context | None:
@@ -152,12 +160,10 @@ def _metavar(error: click.BadOptionUsage) -> str:
 
 
 def _choice(error: click.BadParameter) -> str:
-    """The parser's words; of a word that is none of several also which was probably meant."""
-    message = error.message.strip().rstrip(".")
-    match = re.match(r"'(.*)' is not one of ", message)
+    """What a value has to be; of a word that is none of several also which was probably meant."""
+    said = refused(error)
+    match = re.match(r"'(.*)' is none of ", said)
     if error.param is None or match is None or not isinstance(error.param.type, click.Choice):
-        return message
-    choices = [str(choice) for choice in error.param.type.choices]
-    near = nearest(match[1], choices)
-    mean = f"did you mean {near}? " if near is not None else ""
-    return f"{match[1]!r} is none of {', '.join(choices)}{'; ' + mean.strip() if mean else ''}"
+        return said
+    near = nearest(match[1], [str(choice) for choice in error.param.type.choices])
+    return f"{said}; did you mean {near}?" if near is not None else said

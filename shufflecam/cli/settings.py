@@ -16,6 +16,7 @@ from typing import Any
 
 import click
 
+from shufflecam.cli.values import refused
 from shufflecam.core.errors import UsageError
 from shufflecam.core.reasons import in_their_words, reason
 from shufflecam.core.text import decode
@@ -202,7 +203,7 @@ def _value(command: click.Command, option: click.Option, value: Any, key: str, f
     try:
         option.type_cast_value(click.Context(command), plain)
     except click.BadParameter as error:
-        raise UsageError(f"{file}: {key} = {value!r}: {error.message}") from None
+        raise UsageError(f"{file}: {key} = {value!r}: {refused(error, option.type)}.") from None
     return plain
 
 

@@ -135,6 +135,8 @@ class _Search:
             return self._in_folder(text)
         if os.path.lexists(text):
             return [PicturePath(text, os.path.basename(text))]
+        if is_address(text):
+            raise not_a_file(text)
         if glob.has_magic(text):
             matches = [path for path in glob.glob(text, recursive=True) if os.path.isfile(path)]
             if not matches:
@@ -143,8 +145,6 @@ class _Search:
         there = in_any_form(text)
         if there is not None:
             return self.named(there)
-        if is_address(text):
-            raise not_a_file(text)
         raise SourceError(f"There is no file or folder {text}; check the path.")
 
     def why_nothing(self) -> str:
