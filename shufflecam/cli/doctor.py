@@ -16,7 +16,20 @@ from shufflecam.cli.faults import told
 if TYPE_CHECKING:
     import av
 
-PACKAGES = ("torch", "opencv-python", "ultralytics", "numpy", "av", "safetensors", "click", "rich")
+PACKAGES = (
+    *("torch", "openvino", "opencv-python", "ultralytics", "numpy", "av", "pillow", "safetensors"),
+    *("click", "rich"),
+)
+
+EXTRAS = {
+    "onnx": (("onnxruntime", "onnx"), "another engine, and export onnx"),
+    "serve": (("starlette", "uvicorn"), "webcam --serve"),
+    "parquet": (("pyarrow",), "convert --format parquet"),
+    "mpii": (("h5py", "scipy"), "eval mpii with the published files"),
+    "ray": (("ray",), "video --cluster ray"),
+}
+"""What `pip install 'shufflecam[NAME]'` adds: its packages, and what they are for."""
+
 # What recordings, phones and the web use; a decoder that is missing means files that cannot be read.
 DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg", "mpeg4")
 
@@ -50,9 +63,9 @@ def command(debug: bool) -> int:
     for heading in ("what", "state", "found", "to do"):
         table.add_column(heading, overflow="fold")
     for check in checks:
-        state = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.needed else "[yellow]missing[/]"
+        state = "[green]ok[/]" if check.ok else "[red]missing[/]" if check.needed else "[dim]optional[/]"
         table.add_row(escape(check.name), state, escape(check.found), "" if check.ok else escape(check.todo))
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)
     return int(any(not check.ok and check.needed for check in checks))
 
 
@@ -76,6 +89,27 @@ def _versions() -> Iterator[Check]:
             yield Check(package, True, version(package))
         except PackageNotFoundError:
             yield Check(package, False, "not installed", f"pip install {package}")
+
+
+def _extras() -> Iterator[Check]:
+    from importlib.util import find_spec
+
+    for name, (packages, purpose) in EXTRAS.items():
+        missing = [package for package in packages if find_spec(package) is None]
+        found = f"for {purpose}" + (f" (not here: {', '.join(missing)})" if missing else "")
+        yield Check(f"extra {name}", not missing, found, f"pip install 'shufflecam[{name}]'", needed=False)
+
+
+def _engines() -> Iterator[Check]:
+    """Which engine runs the networks here, by opening one as every run does."""
+    from shufflecam.engines.choose import BACKENDS, installed
+    from shufflecam.models.catalogue import DEFAULT_POSE
+    from shufflecam.models.ready import load_pose_engine
+
+    engine, _, _, notes = load_pose_engine(DEFAULT_POSE, None, backend="auto", device="auto")
+    others = [name for name in BACKENDS if installed(name)]
+    found = f"{engine.name} runs the networks (--backend can be {', '.join(others)})"
+    yield Check("engine", True, "; ".join((found, *notes)))
 
 
 def _devices() -> Iterator[Check]:
@@ -171,4 +205,4 @@ def _weights() -> Iterator[Check]:
         )
 
 
-EXAMINATIONS = (_versions, _devices, _display, _cameras, _codecs, _weights)
+EXAMINATIONS = (_versions, _extras, _devices, _engines, _display, _cameras, _codecs, _weights)

@@ -45,7 +45,7 @@ Examples:
   find . -name '*.jpg' | shufflecam images - --json poses.jsonl
 """,
 )
-@click.argument("paths", metavar="PATHS...", nargs=-1, required=True)
+@click.argument("paths", metavar="PATHS...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o",
     "--out",

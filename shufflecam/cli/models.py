@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import click
 
@@ -12,9 +11,6 @@ from shufflecam.cli.fetching import bytes_bar
 from shufflecam.cli.grouped import NamedCommands
 from shufflecam.core.errors import WeightsError
 from shufflecam.core.words import counted
-
-if TYPE_CHECKING:
-    pass
 
 STATE_COLOURS = {"embedded": "green", "cached": "green", "to fetch": "yellow", "missing": "red"}
 
@@ -42,12 +38,21 @@ def list_models(debug: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from shufflecam.models.catalogue import PoseEntry, all_entries, state_of
+    from shufflecam.models.catalogue import (
+        BEST_FIRST,
+        DEFAULT_PERSON,
+        DEFAULT_POSE,
+        PoseEntry,
+        all_entries,
+        best_here,
+        state_of,
+    )
 
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "finds", "input", "state", "published result", "licence"):
+    whole = ("name", "finds", "input", "size", "state")
+    for heading in (*whole, "published result", "licence"):
         # Names are to be copied: only the last columns may break where a terminal is narrow.
-        table.add_column(heading, overflow="fold", no_wrap=heading in ("name", "finds", "input", "state"))
+        table.add_column(heading, overflow="fold", no_wrap=heading in whole)
     for entry in all_entries():
         finds, size = "people", "any"
         if isinstance(entry, PoseEntry):
@@ -55,9 +60,19 @@ def list_models(debug: bool) -> None:
             size = f"{entry.input_size[0]}x{entry.input_size[1]}"
         state = state_of(entry)
         coloured = f"[{STATE_COLOURS[state]}]{state}[/]"
-        table.add_row(entry.name, finds, size, coloured, entry.published, entry.licence)
+        if entry.name in (DEFAULT_POSE, DEFAULT_PERSON):
+            coloured += ", default"
+        megabytes = f"{entry.megabytes:.1f} MB"
+        table.add_row(entry.name, finds, size, megabytes, coloured, entry.published, entry.licence)
     # In a pipe there is no width to fit into.
-    Console(width=None if sys.stdout.isatty() else 140).print(table)
+    console = Console(width=None if sys.stdout.isatty() else 140)
+    console.print(table)
+    # A line for each kind: what is best of all that is here, and what would be better.
+    for what, option, names in zip(("poses", "people"), ("--model", "--detector"), BEST_FIRST, strict=True):
+        best = best_here(names)
+        here = "none is here" if best is None else f"best here: {option} {best}"
+        better = "" if best == names[0] else f"; better: shufflecam models get {names[0]}"
+        console.print(f"{what}: {here}{better}", highlight=False, soft_wrap=True)
 
 
 @command.command("get", epilog="Example: shufflecam models get coco-256x192 yolov8n")

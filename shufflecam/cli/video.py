@@ -115,7 +115,7 @@ Examples:
   shufflecam video monday/ tuesday/ --out drawn/ --json drawn/ --skip-existing
 """,
 )
-@click.argument("sources", metavar="INPUT...", nargs=-1, required=True)
+@click.argument("sources", metavar="INPUT...", nargs=-1, required=True, type=click.Path())
 @click.option(
     "-o",
     "--out",

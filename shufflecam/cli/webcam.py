@@ -107,7 +107,7 @@ Examples:
   shufflecam webcam --camera C920 --size 1280x720 --fps 30
 """,
 )
-@click.argument("source", metavar="[SOURCE]", default="0")
+@click.argument("source", metavar="[SOURCE]", default="0", type=click.Path())
 @click.option("--camera", metavar="NAME", help="A camera by its name or a part of it (shufflecam cameras).")
 @click.option(
     "--replay", metavar="FILE", type=click.Path(path_type=Path), help="Play a video file as a live camera."

@@ -45,6 +45,9 @@ class Entry:
     published: str
     """The published result."""
     licence: str
+    megabytes: float = 0.0
+    """The file's size in MB (10^6 bytes), rounded; of files that were not at hand as many as their parameters
+    take in the precision in which they are published."""
 
     @property
     def embedded(self) -> bool:
@@ -96,10 +99,11 @@ def _pose(
         sha256=sha256,
         published=published,
         licence="Apache-2.0",
+        megabytes=27.9,  # 6.94 M parameters in float32
     )
 
 
-def _yolo(name: str, sha256: str, published: str) -> PersonEntry:
+def _yolo(name: str, sha256: str, published: str, megabytes: float) -> PersonEntry:
     return PersonEntry(
         name=name,
         architecture=name,
@@ -108,6 +112,7 @@ def _yolo(name: str, sha256: str, published: str) -> PersonEntry:
         sha256=sha256,
         published=published,
         licence="AGPL-3.0",
+        megabytes=megabytes,
     )
 
 
@@ -124,6 +129,7 @@ POSES: tuple[PoseEntry, ...] = (
         sha256="3d53eb66275c886210c004577f290e65c913668f9075a19ddfd96ee6cfbab010",
         published="COCO AP .39 (early)",
         licence="weights/README.md",
+        megabytes=14.0,
     ),
     _pose(
         "coco-256x192", COCO_17, (192, 256), 2,
@@ -163,15 +169,35 @@ PERSONS: tuple[PersonEntry, ...] = (
         sha256="b1e2c647438404bbcae340a28ecaa05f8b23e2ef20029d54124fbcc2427becc3",
         published="dev AP50 .824 from 96x96 px",
         licence="weights/README.md",
+        megabytes=6.1,
         # Chosen on 121 train2017 pictures, among .15 to 1. The published detectors tell people who overlap
         # apart, and lose a little by it.
         overlap_sigma=0.5,
     ),
-    _yolo("yolov8n", "31e20dde3def09e2cf938c7be6fe23d9150bbbe503982af13345706515f2ef95", "COCO box AP .373"),
-    _yolo("yolov8s", "1f47a78bf100391c2a140b7ac73a1caae18c32779be7d310658112f7ac9aa78a", "COCO box AP .449"),
-    _yolo("yolo11n", "0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1", "COCO box AP .395"),
-    _yolo("yolo26n", "9b09cc8bf347f0fc8a5f7657480587f25db09b34bf33b0652110fb03a8ad4fef", "COCO box AP .401"),
+    _yolo(
+        "yolov8n", "31e20dde3def09e2cf938c7be6fe23d9150bbbe503982af13345706515f2ef95", "COCO box AP .373", 6.5
+    ),
+    _yolo(
+        "yolov8s",
+        "1f47a78bf100391c2a140b7ac73a1caae18c32779be7d310658112f7ac9aa78a",
+        "COCO box AP .449",
+        22.6,
+    ),
+    _yolo(
+        "yolo11n", "0ebbc80d4a7680d14987a577cd21342b65ecfd94632bd9a8da63ae6417644ee1", "COCO box AP .395", 5.6
+    ),
+    _yolo(
+        "yolo26n", "9b09cc8bf347f0fc8a5f7657480587f25db09b34bf33b0652110fb03a8ad4fef", "COCO box AP .401", 5.5
+    ),
 )
+
+
+BEST_FIRST: tuple[tuple[str, ...], tuple[str, ...]] = (
+    ("coco-384x288-2022", "coco-384x288", "coco-256x192-2022", "coco-256x192", DEFAULT_POSE),
+    ("yolov8s", "yolo26n", "yolo11n", "yolov8n", DEFAULT_PERSON),
+)
+"""COCO pose models, and detectors of people, by their published accuracy (ours by what it measured). The MPII
+model has other keypoints and is not compared."""
 
 
 def all_entries() -> tuple[Entry, ...]:
@@ -204,6 +230,11 @@ def person_entry(name: str) -> PersonEntry:
         UsageError: there is none.
     """
     return _named(name, PERSONS, "detector")
+
+
+def best_here(names: tuple[str, ...]) -> str | None:
+    """The first of these models whose file is on this machine; None where there is none."""
+    return next((name for name in names if state_of(entry(name)) in ("embedded", "cached")), None)
 
 
 def _named(name: str, entries: tuple[E, ...], what: str) -> E:

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import re
+import sys
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 from shufflecam.cli import doctor
 from shufflecam.cli.doctor import Check
@@ -18,6 +27,30 @@ def test_each_finding_is_one_line_in_a_pipe(run_cli: Callable) -> None:
     for entry in all_entries():
         line = next(line for line in done.stdout.splitlines() if line.startswith(f"weights {entry.name} "))
         assert "embedded" in line or f"shufflecam models get {entry.name}" in line
+
+
+def test_engines_and_extras_are_told_and_downloads_are_optional(run_cli: Callable) -> None:
+    lines = run_cli("doctor").stdout.splitlines()
+    [engine] = [line for line in lines if line.startswith("engine ")]
+    assert re.search(r"ok +(openvino|onnx|torch) runs the networks \(--backend can be torch", engine)
+    for name, (packages, _) in doctor.EXTRAS.items():
+        [extra] = [line for line in lines if line.startswith(f"extra {name} ")]
+        if all(find_spec(package) for package in packages):
+            assert " ok " in extra
+        else:
+            assert " optional " in extra
+            assert f"pip install 'shufflecam[{name}]'" in extra
+    for entry in all_entries():
+        [line] = [line for line in lines if line.startswith(f"weights {entry.name} ")]
+        assert "missing" not in line
+
+
+def test_every_extra_of_the_project_is_listed() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    for name, (packages, _) in doctor.EXTRAS.items():
+        assert {re.split(r"[<>=]", one)[0] for one in extras[name]} == set(packages)
+    assert set(doctor.EXTRAS) == set(extras) - {"test"}
 
 
 @pytest.mark.parametrize(("needed", "code"), [(True, 1), (False, 0)])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -146,3 +147,28 @@ def test_a_detector_that_is_named_is_fetched_once(site: Site, capsys: pytest.Cap
         fetch_detector("hrnet", Talk())
     with pytest.raises(WeightsError, match="--allow-unverified"):
         fetch_detector("yolo11n", Talk(quiet=True))  # its hash is not known here
+
+
+def test_the_list_says_sizes_the_default_and_what_is_best_here(
+    tmp_path: Path, run_cli: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = run_cli("models", "list").stdout.splitlines()
+    for model in catalogue.all_entries():
+        [line] = [line for line in lines if line.startswith(f"{model.name} ")]
+        assert re.search(r"\d+\.\d MB", line)
+        assert ("default" in line) == (model.name in (catalogue.DEFAULT_POSE, catalogue.DEFAULT_PERSON))
+    assert (
+        "poses: best here: --model shufflecam-256x192; better: shufflecam models get coco-384x288-2022"
+        in lines
+    )
+    fetched = tmp_path / "cache" / catalogue.entry("yolov8s").file
+    fetched.parent.mkdir(parents=True, exist_ok=True)
+    fetched.write_bytes(b"there")
+    assert "people: best here: --detector yolov8s" in run_cli("models", "list").stdout.splitlines()
+
+
+def test_sizes_of_files_that_are_here_are_true() -> None:
+    for model in catalogue.all_entries():
+        path = catalogue.locate(model)
+        if path is not None:
+            assert path.stat().st_size / 1e6 == pytest.approx(model.megabytes, abs=0.06)
