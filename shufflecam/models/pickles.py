@@ -120,6 +120,16 @@ class Inert:
     __eq__ = object.__eq__
 
 
+def _is_other_archive(path: Path) -> bool:
+    """Whether it is a whole zip file, but none of `torch.save`: an intact other thing."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+            return not any(name.endswith("data.pkl") for name in names) and archive.testzip() is None
+    except Exception:  # a damaged one fails in many ways
+        return False
+
+
 def read_pickle(path: Path) -> Any:
     """The object in a torch checkpoint, on the CPU, all but tensors and plain values inert.
 
@@ -129,6 +139,10 @@ def read_pickle(path: Path) -> Any:
     Raises:
         WeightsError: not a checkpoint, cut short, or with something in it that has no place in weights.
     """
+    if _is_other_archive(path):
+        raise WeightsError(
+            f"{path} is an archive with no checkpoint in it; unpack it, or give the checkpoint"
+        )
     try:
         stand_ins = [
             _stand_in(module, name) for module, name in _names(path) if _needs_stand_in(path, module, name)

@@ -233,3 +233,11 @@ def test_a_storage_that_is_not_there(tmp_path: Path) -> None:
                 archive.writestr(member, whole.read(member))
     with pytest.raises(WeightsError, match="damaged or cut short"):
         read_pickle(hollow)
+
+
+def test_an_intact_archive_of_something_else_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pth"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("readme.txt", "hello")
+    with pytest.raises(WeightsError, match="archive with no checkpoint in it"):
+        read_pickle(path)
