@@ -44,6 +44,7 @@ class PictureCount:
         self._time_base = float(stream.time_base)
         self._shows: Callable[[Any], bool] = shows_picture(stream)
         self._counts_gaps = counts_gaps
+        self._may_be_fields = stream.codec_context.codec.canonical_name in ("h264", "hevc")
         rate = stream.guessed_rate or stream.average_rate
         self._nominal_step = round(1 / (float(rate) * self._time_base)) if rate else 0
         self.from_s, self.until_s = -math.inf, math.inf
@@ -54,7 +55,8 @@ class PictureCount:
         """The file was sought: nothing counts, and the decoder begins with a key frame again."""
         self._damaged = self._undecodable = self._spare = self._errors = 0
         self._waiting: dict[int | None, _Waiting] = {}
-        self._held = 0
+        self._held = self._halves = 0
+        self._fields = False
         self._key_frame: int | None = None
         self._leads = self._begun = False
         self._gaps = Gaps(self._time_base, self._nominal_step) if self._counts_gaps else None
@@ -84,6 +86,7 @@ class PictureCount:
 
     def cut_in_half(self, packet: av.Packet) -> None:
         """The end of the file is in the middle of this packet: no picture is made of it."""
+        self._halves += 1
         self._miss(self._seconds(packet.pts), 1)
 
     def failed(self) -> None:
@@ -106,6 +109,9 @@ class PictureCount:
             if not waiting.expected and not waiting.excused:
                 del self._waiting[key]
         self._begun = True
+        # Broadcasts and camcorders may code a picture's two fields apart, each in a packet of its own; which
+        # packets those are, only the slices tell.
+        self._fields = self._fields or (self._may_be_fields and bool(frame.interlaced_frame))
         self._latest_s = max(self._latest_s, -math.inf if math.isnan(at_s) else at_s)
         if frame.is_corrupt and self._is_wanted(at_s):
             self._damaged += 1
@@ -146,10 +152,13 @@ class PictureCount:
     def missing(self) -> Missing:
         """The counts up to now."""
         gaps = self._gaps
+        undecodable = max(0, self._undecodable - self._spare)
+        if self._fields:  # the count proves nothing: what the decoder complained of stays
+            undecodable = min(undecodable, self._errors + self._halves)
         marked = 0 if gaps is None else gaps.marked_between(self.from_s, self.until_s)
         return Missing(
             damaged=self._damaged + marked,
-            undecodable=max(0, self._undecodable - self._spare),
+            undecodable=undecodable,
             lost=0 if gaps is None else gaps.lost_between(self.from_s, self.until_s),
         )
 

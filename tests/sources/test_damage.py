@@ -6,14 +6,17 @@ import random
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
+import av
 import pytest
 
 from shufflecam.core.errors import SourceBrokeOff
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.sources import open_video
-from shufflecam.sources.damage import said_of
+from shufflecam.sources.damage import PictureCount, said_of
 from tests.clips import make_clip, packets_positions, read_number, video_last
 
 
@@ -222,3 +225,25 @@ def test_what_is_missing_in_words(missing: Missing, words: str) -> None:
     assert said_of(missing, 0.5) == words
     assert said_of(missing) == words.split(" (")[0]
     assert said_of(NOTHING_MISSING) == ""
+
+
+@pytest.mark.parametrize("complaints", [0, 2])
+def test_fields_in_packets_of_their_own_are_no_missing_pictures(complaints: int) -> None:
+    """No encoder here makes them: two packets a picture, of which the first or the second shows nothing."""
+    codec = SimpleNamespace(canonical_name="h264", extradata=None)
+    context = SimpleNamespace(codec=codec, extradata=None)
+    stream = SimpleNamespace(
+        codec_context=context, time_base=Fraction(1, 50), guessed_rate=None, average_rate=None
+    )
+    count = PictureCount(stream, counts_gaps=False)
+    for number in range(20):
+        data = b"\0\0\1\x65" if not number else b"\0\0\1\x41"
+        packet = av.Packet(data + bytes(40))
+        packet.pts, packet.is_keyframe = number, number == 0
+        count.sent(packet)
+        if number % 2:
+            count.given(SimpleNamespace(pts=number - 1, interlaced_frame=True, is_corrupt=False))  # type: ignore[arg-type]
+    for _ in range(complaints):
+        count.failed()
+    count.ended()
+    assert count.missing.undecodable == complaints
