@@ -297,6 +297,9 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
             source.close()
             if server is not None:
                 server.stop()
+    mended = getattr(source, "mended", None)  # of a replay
+    if mended is not None:
+        talk.note(mended)
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(
         f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps, {source.given - outcome.frames} dropped, "

@@ -27,6 +27,7 @@ from shufflecam.sources.pace import Pace
 from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch
 from shufflecam.sources.reader import video_stream
 from shufflecam.sources.reconnect import Reconnecting
+from shufflecam.sources.timeline import Moments
 from shufflecam.sources.upright import ToBgr, color_tags
 
 __all__ = ["StreamCapture", "is_url", "open_stream", "without_secrets"]
@@ -71,6 +72,7 @@ class StreamCapture:
         self._first: av.VideoFrame | None = None
         self._stopped = threading.Event()
         self._pace: Pace | None = None
+        self._moments = Moments()
         self._watch: BurstWatch | None = None
         self._buffered: BufferedPackets | None = None
         self._count: PictureCount | None = None
@@ -200,7 +202,7 @@ class StreamCapture:
     def _wait_for(self, moment_s: float) -> None:
         """Return when the picture of this moment is to be shown."""
         if self._pace is not None:
-            self._pace.wait(moment_s)
+            self._pace.wait(self._moments.of(moment_s))
         elif self._buffered is not None:
             self._buffered.wait_for(moment_s, self._stopped, self._say_delay)
         elif self._watch is not None and self._watch.update(time.monotonic(), moment_s):

@@ -108,6 +108,11 @@ class ReplayCapture:
         if self._reader is not None:
             self._reader.close()
 
+    @property
+    def mended(self) -> str | None:
+        """One sentence on what was wrong with the file's times so far; None where they were right."""
+        return self._reader.mended() if self._reader is not None else None
+
     def interrupt(self) -> None:
         """End a wait for a picture's time."""
         self._stopped.set()
@@ -167,4 +172,10 @@ class ReplaySource(LatestFrames):
             SourceError: it cannot be read.
         """
         text = os.fspath(path)
-        super().__init__(ReplayCapture(text, loop, size, start_s, deinterlace), text, "replay", eager=False)
+        self._played = ReplayCapture(text, loop, size, start_s, deinterlace)
+        super().__init__(self._played, text, "replay", eager=False)
+
+    @property
+    def mended(self) -> str | None:
+        """One sentence on what was wrong with the file's times so far; None where they were right."""
+        return self._played.mended

@@ -323,6 +323,19 @@ class Timeline:
         return told_s if self._frame_s * Fraction(9, 10) <= told_s <= LEAP_S else self._frame_s
 
 
+class Moments:
+    """Times that rise for pictures that come already in order, of which only their own times are known."""
+
+    def __init__(self, longest_pause_s: float = LEAP_S) -> None:
+        """A clock that leaps by more than `longest_pause_s` goes on without the leap."""
+        self._runs = Runs(0, longest_pause_s)
+        self._timeline = Timeline(None)
+
+    def of(self, told_s: float) -> float:
+        """The time of the next picture, in seconds, whose own is `told_s`."""
+        return self._timeline.show(self._timeline.read(self._runs.stamp(0, told_s, told_s)))
+
+
 class Mended:
     """What was wrong with a file's times, and where."""
 

@@ -123,6 +123,7 @@ def test_a_replay_of_joined_recordings_goes_on_at_its_pace(parts: Path, tmp_path
     capture._pace.wait = moments.append  # type: ignore[method-assign]
     while capture.grab() is not None:
         pass
+    assert "falls back" in (capture.mended or "")
     capture.close()
     assert [b - a for a, b in itertools.pairwise(moments)] == pytest.approx([D] * (2 * COUNT - 1))
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shufflecam.sources.timeline import FALL_S, LEAP_S, PAUSE_S, Runs, Stamp, Timeline
+from shufflecam.sources.timeline import FALL_S, LEAP_S, PAUSE_S, Moments, Runs, Stamp, Timeline
 
 VIDEO, SOUND = 0, 1
 FRAME = Fraction(1, 30)
@@ -184,6 +184,12 @@ def test_sound_whose_clock_alone_restarts_is_known_after_a_while() -> None:
     for t in evenly(200, 102.0):
         assert runs.stamp(VIDEO, t, t).run == 0
     assert runs.is_of_sound_alone(alone)
+
+
+def test_moments_of_pictures_that_come_in_order_go_on_through_a_restart() -> None:
+    moments = Moments()
+    got = [moments.of(t) for t in (5.0, 5.1, 5.2, 0.0, 0.1, 900.0, 900.1)]
+    assert got == pytest.approx([5.0 + i / 10 for i in range(7)])
 
 
 def test_one_packet_with_a_wild_clock_does_not_move_the_others() -> None:
