@@ -36,6 +36,7 @@ from shufflecam.cli.viewing import (
     looking_through,
     view_options,
 )
+from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import Missing
 from shufflecam.core.words import counted
@@ -180,8 +181,12 @@ def command(
 
 
 def is_many(sources: Sequence[str], out: str | None, json_target: str | None) -> bool:
-    """Whether the outputs are folders: several inputs, or a folder where a file could be."""
-    if len(sources) > 1 or (glob.has_magic(sources[0]) and not os.path.lexists(sources[0])):
+    """Whether the outputs are folders: several inputs, or a folder where a file could be.
+
+    An address is no pattern, whatever characters its password has: what is wrong with it is said as of one.
+    """
+    pattern = glob.has_magic(sources[0]) and not os.path.lexists(sources[0])
+    if len(sources) > 1 or (pattern and not is_address(sources[0])):
         return True
     if out is not None:
         return os.path.isdir(out) or out.endswith(("/", os.sep)) or not Path(out).suffix

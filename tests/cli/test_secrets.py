@@ -83,3 +83,12 @@ def test_a_run_records_the_address_without(run_cli: Run, tmp_path: Path, pose_we
     assert header["source"]["path"] == f"http://{host}/v"
     assert not SECRETS.search(record.read_text() + done.stdout + done.stderr)
     assert b"cret9" not in (tmp_path / "live.mp4").read_bytes()
+
+
+@pytest.mark.parametrize("address", ["rtsp://me:se?cret@127.0.0.1:9/x", "rtsp://me:[se]*@127.0.0.1:9/x"])
+def test_an_address_is_no_pattern_of_files(address: str, run_cli: Callable) -> None:
+    done = run_cli("video", address, "--json", "x.json")
+    assert done.returncode == 3
+    assert "shufflecam webcam" in done.stderr
+    assert "folder" not in done.stderr
+    assert "se" + "cret" not in done.stderr
