@@ -13,6 +13,9 @@ EXACT_INDEX = frozenset({"mov", "avi"})
 TRUE_DURATION = frozenset({"matroska", "webm", "flv"})
 """Containers whose header has the duration of the whole, sound included."""
 
+_MOST_B_FRAMES = 4
+"""Between a picture and the one before it in time, as encoders are commonly set."""
+
 _USUAL_RATE = Fraction(25)
 
 
@@ -79,7 +82,11 @@ class Ending:
         """Pictures that index or header promise and that are not there; by the rate where nothing counts."""
         short = self.short_by()
         if not self._formats & EXACT_INDEX or self._sought:
-            return 0 if short is None else max(1, self._by_time(self._told_end()))
+            if short is not None:
+                return max(1, self._by_time(self._told_end()))
+            # Cut among the last B-frames, the last picture is there and others are not; or an index is gone.
+            cut = self._missing_bytes and self._formats & TRUE_DURATION and not self._sought
+            return max(0, self._by_time(self._told_end())) if cut else 0
         by_index = len(self._stream.index_entries) - self._read
         if short is None or "avi" not in self._formats:
             return max(0, by_index)
@@ -102,4 +109,7 @@ class Ending:
         read_s = self._reached - first
         usual = self._read / read_s if read_s > 0 and self._read else self._rate
         near = self._told_rate is not None and abs(usual - self._rate) < self._rate / 10
+        if self._told_rate is not None and self._stream.codec_context.has_b_frames:
+            # The picture that B-frames refer to comes before them: a cut may lose those in between.
+            near = near or self._read >= read_s * self._rate - _MOST_B_FRAMES
         return round((end - first) * (self._rate if near or self._read < 2 else usual)) - self._read

@@ -23,7 +23,7 @@ _MOST_BREAKS = 10_000
 _NO_PID = 0x1FFF
 """Packets that fill up the rate and say nothing."""
 
-HEAD = 16
+HEAD = 96
 
 
 class Tap(io.RawIOBase):
@@ -154,7 +154,35 @@ class _Counters:
 
 
 def missing_bytes(head: bytes, size: Any) -> int:
-    """How much longer an AVI says that it is than its file of `size` bytes; 0 of everything else."""
-    if head[:4] != b"RIFF" or head[8:12] != b"AVI " or not size:
+    """How much longer an AVI or a Matroska file says that it is than its `size` in bytes; 0 of all others."""
+    if not size:
         return 0
-    return max(0, 8 + int.from_bytes(head[4:8], "little") - int(size))
+    told = 0
+    if head[:4] == b"RIFF" and head[8:12] == b"AVI ":
+        told = 8 + int.from_bytes(head[4:8], "little")
+    elif head[:4] == _EBML:
+        told = _told_by_matroska(head)
+    return max(0, told - int(size))
+
+
+_EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
+"""RFC 8794, 11.2.1, and RFC 9559, 5.1: a header, and the element behind it that holds everything."""
+
+
+def _told_by_matroska(head: bytes) -> int:
+    """Where the segment ends; 0 where its size is not known (live recordings)."""
+    length, at = _sized(head, 4)
+    at += length
+    if head[at : at + 4] != _SEGMENT:
+        return 0
+    length, at = _sized(head, at + 4)
+    return at + length if length else 0
+
+
+def _sized(head: bytes, at: int) -> tuple[int, int]:
+    """An element's size at `at` (RFC 8794, 4), 0 for "unknown", and where its content begins."""
+    if at >= len(head) or not head[at]:
+        return 0, at
+    width = 9 - head[at].bit_length()
+    value = int.from_bytes(head[at : at + width], "big") & ((1 << 7 * width) - 1)
+    return 0 if value == (1 << 7 * width) - 1 else value, at + width

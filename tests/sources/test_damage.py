@@ -164,6 +164,19 @@ def test_a_cut_tail_is_counted(tmp_path: Path, suffix: str, share: float) -> Non
     assert f"{found.missing.lost} of its pictures are lost;" in found.complaint
 
 
+@pytest.mark.parametrize("suffix", ["mkv", "flv"])
+def test_a_tail_cut_among_b_frames_is_counted(tmp_path: Path, suffix: str) -> None:
+    options = {"preset": "medium", "bf": "3", "g": "12"}
+    clip = make_clip(
+        tmp_path / f"whole.{suffix}", 24, rate=12, codec="libx264", codec_options=options, noise=4
+    )
+    data = clip.read_bytes()
+    for share in range(40, 95, 5):
+        (tmp_path / f"cut.{suffix}").write_bytes(data[: len(data) * share // 100])
+        found = seen(tmp_path / f"cut.{suffix}")
+        assert found.missing.lost + found.missing.undecodable == 24 - len(found.numbers), share
+
+
 def tall_ts(path: Path, codec: str = "libx264") -> Path:
     """A transport stream whose pictures are a few packets each: one key frame in two seconds."""
     options = {"bf": "0"} if codec == "libx264" else {}
