@@ -90,6 +90,9 @@ def _default(option: click.Option) -> str:
     if option.required:
         return "required"
     if option.secondary_opts:
+        # A switch that nobody has set may leave the choice to the command (`convert --smoothed`).
+        if not isinstance(default, bool):
+            return ""
         return (option.opts if default else option.secondary_opts)[0].removeprefix("--")
     # click 8.3 has an object of its own for "no default".
     return str(default) if option.show_default and isinstance(default, str | int | float) else ""
