@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import av
 
 PACKAGES = (
-    *("torch", "openvino", "opencv-python", "ultralytics", "numpy", "av", "pillow", "safetensors"),
-    *("click", "rich"),
+    *("torch", "openvino", "opencv-python", "ultralytics", "numpy", "av", "pillow", "pillow-heif"),
+    *("safetensors", "click", "rich"),
 )
 
 EXTRAS = {

@@ -119,7 +119,8 @@ class CommandList(NamedCommands):
 @click.group(
     cls=CommandList,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Pictures never leave this machine. Each command has its own --help with examples.",
+    epilog="A video alone, as in `shufflecam in.mp4`, is taken as `shufflecam video in.mp4`. "
+    "Pictures never leave this machine. Each command has its own --help with examples.",
 )
 @click.option(
     "--version",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import click
 
+from shufflecam.cli.grouped import HELP_ALL
 from shufflecam.cli.intent import json_ate, nearest, typed
 from shufflecam.cli.values import refused
 
@@ -93,6 +94,9 @@ def _help(name: str) -> str:
 
 def _no_option(error: click.NoSuchOption, name: str, words: Sequence[str]) -> str:
     option = error.option_name
+    if not name and option == HELP_ALL:
+        one = typed("video", HELP_ALL)
+        return f"{HELP_ALL} stands behind a command, as in `{one}`; for all commands {_help('')}."
     if not name:
         return (
             f"There is no option {option} before the command; options stand behind it, as in "

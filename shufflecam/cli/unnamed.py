@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.intent import FOLDER, RECORD_ENDINGS, holds, is_given, json_ate, kind_of, retyped, typed
+from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
 
 SUFFIX = "-skeleton"
@@ -75,7 +76,8 @@ def sort_out(
         _refuse_several(inputs)
     if out is None and json_target is None:
         name = inputs[0]
-        if os.path.isdir(name) or (glob.has_magic(name) and not os.path.lexists(name)):
+        pattern = glob.has_magic(name) and not os.path.lexists(name) and not is_address(name)
+        if os.path.isdir(name) or pattern:
             raise UsageError(
                 f"Nothing is asked to be written; add --out DIR, or --json DIR, or both: "
                 f"`{retyped('video', name, add=['--out', FOLDER])}`"

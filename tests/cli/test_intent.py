@@ -188,6 +188,7 @@ def test_the_words_to_type_are_said(words: list[str], right: list[str], here: Pa
         (["video"], 2, "needs INPUT..."),
         (["nonsense"], 2, "choose one of webcam, video,"),
         (["--quiet", "video", "in.mp4"], 2, "options stand behind it"),
+        (["--help-all"], 2, "`shufflecam video --help-all`"),
         (["inspect", "a.jsonl", "b.jsonl"], 2, "does not take b.jsonl as well"),
         (["video", "in.mp4", "--json", "x.csv", "--format", "coco"], 2, "put --json last"),
         (["video", "in.mp4", "--json", "out"], 2, "put --json last"),

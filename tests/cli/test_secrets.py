@@ -86,8 +86,9 @@ def test_a_run_records_the_address_without(run_cli: Run, tmp_path: Path, pose_we
 
 
 @pytest.mark.parametrize("address", ["rtsp://me:se?cret@127.0.0.1:9/x", "rtsp://me:[se]*@127.0.0.1:9/x"])
-def test_an_address_is_no_pattern_of_files(address: str, run_cli: Callable) -> None:
-    done = run_cli("video", address, "--json", "x.json")
+@pytest.mark.parametrize("outputs", [(), ("--json", "x.json")])
+def test_an_address_is_no_pattern_of_files(address: str, outputs: tuple[str, ...], run_cli: Callable) -> None:
+    done = run_cli("video", address, *outputs)
     assert done.returncode == 3
     assert "shufflecam webcam" in done.stderr
     assert "folder" not in done.stderr
