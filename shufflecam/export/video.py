@@ -159,6 +159,7 @@ class VideoWriter:
         self._whole_bytes = 0
         self._held: deque[av.VideoFrame] = deque()
         self._last_frame: av.VideoFrame | None = None
+        self._waiting: av.Packet | None = None
         self._recent: deque[int] = deque(maxlen=REORDERED)
         self._hold = 0
         self._file = _create(self.path, overwrite)
@@ -195,8 +196,7 @@ class VideoWriter:
                 self._sound.mux_until(timestamp_s)
             self._encode(frame, pts, step)
             self._last_frame = frame
-            if self._file.failure is not None:  # the muxer may go on without a word
-                raise self._file.failure
+            self._check_written()
         self._last_pts, self._last_s = pts, timestamp_s
         self.frames += 1
         # Between two calls the file ends with a whole fragment: nothing else is flushed.
@@ -205,6 +205,10 @@ class VideoWriter:
         if not status.st_nlink:  # the system would let us write on, into nothing
             self._failed = True
             raise OutputError(gone(self.path))
+
+    def _check_written(self) -> None:
+        if self._file.failure is not None:  # the muxer may go on without a word
+            raise self._file.failure
 
     def _show_again_until(self, pts: int, step: int | None) -> None:
         """A picture that stays for hours is shown again, for an mp4 holds no longer spans."""
@@ -239,6 +243,7 @@ class VideoWriter:
                     self._mux(self._stream.encode(frame))
                 self._mux(self._stream.encode(None), last=True)
                 self._container.close()
+                self._check_written()
         finally:
             self._abandon()
 
@@ -313,7 +318,22 @@ class VideoWriter:
             end = max(packet.pts + packet.duration for packet in packets)
             packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
         for packet in packets:
-            self._container.mux_one(packet)
+            self._mux_one(packet)
+        if last and self._waiting is not None:
+            self._container.mux_one(self._waiting)
+            self._waiting = None
+
+    def _mux_one(self, packet: av.Packet) -> None:
+        """The packet before this one goes into the file: it is known only now how long that one lasts.
+
+        The muxer of mp4 believes it where the sound ends a fragment, and moves the picture behind it so.
+        """
+        before, self._waiting = self._waiting, packet
+        if before is None:
+            return
+        if before.dts is not None and packet.dts is not None and packet.dts > before.dts:
+            before.duration = packet.dts - before.dts
+        self._container.mux_one(before)
 
     def _duration(self, step: int | None) -> int:
         if self._rate is not None:

@@ -87,7 +87,7 @@ class VideoSource:
         except BaseException:
             self._release()
             raise
-        picture = first[0]
+        picture, self._first_s = first
         self._first: tuple[av.VideoFrame, float] | None = first
         self._to_bgr = ToBgr(picture, told=self._reader.color)
         self._doubt = self._reader.shape.doubt(self._name)
@@ -121,9 +121,10 @@ class VideoSource:
     @property
     def origin_s(self) -> float:
         """The time that is 0 in a video made from this one: the cut's start, else 0 wherever that is sane."""
-        start = float(self._reader.start)
         if self._cut:
             return self._from_s
+        # Of a beginning without times, counted back, the header may not know.
+        start = min(float(self._reader.start), self._first_s)
         return start if start < 0 or start > _FAR_START_S else 0.0
 
     def encoding_hints(self) -> dict[str, Any]:

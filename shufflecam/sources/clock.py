@@ -65,16 +65,18 @@ class StreamClock:
         held: list[av.Packet] = []
         size = without = 0
         told: list[float] = []
+        no_dts_yet = True
         for packet in packets:
             if not held and (packet.pts is not None or packet.dts is not None or not packet.size):
                 yield packet  # as nearly always
                 break
             held.append(packet)
             size += packet.size
+            no_dts_yet = no_dts_yet and packet.dts is None
             if packet.pts is not None:
                 told.append(float(packet.pts * packet.time_base))
-            elif not told and packet.size:
-                without += 1
+            elif packet.size and (not told or no_dts_yet):
+                without += 1  # B-frames behind the first that has a time are shown before it, too
             if len(told) == _BEHIND_LEAD or len(held) > _MOST_LEADING or size > _LEADING_BYTES:
                 break
         if told:

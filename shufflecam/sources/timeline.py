@@ -74,9 +74,15 @@ class _Clock:
     delay_s: float | None = None
     """From decoding to presentation, of the last packet that can be believed."""
     unbelieved: int = 0
+    shown_from_s: float | None = None
+    """The earliest of the last packets, where those tell times of presentation alone."""
 
-    def go(self, run: int, at_s: float, duration_s: float) -> None:
-        """The next packet is of `run`, at this time."""
+    def go(self, run: int, at_s: float, duration_s: float, *, is_shown: bool) -> None:
+        """The next packet is of `run`, at this time; `is_shown`: of presentation alone."""
+        if not is_shown:
+            self.shown_from_s = None
+        elif run != self.run or self.shown_from_s is None or at_s < self.shown_from_s:
+            self.shown_from_s = at_s
         if run != self.run:
             self.delay_s = None
         self.run, self.at_s, self.end_s = run, at_s, at_s + duration_s
@@ -122,8 +128,8 @@ class Runs:
                 run = self.count - 1 if joined is None else joined
                 clock = self._clocks[stream] = _Clock(run, at_s, at_s, OrderedDict())
             else:
-                run = self._run_at(stream, clock, at_s, at_s if dts_s is None else None)
-            clock.go(run, at_s, float(duration_s))
+                run = self._run_at(stream, clock, at_s, is_shown=dts_s is None)
+            clock.go(run, at_s, float(duration_s), is_shown=dts_s is None)
             if pts_s is not None and dts_s is not None and not clock.believes(pts_s - dts_s):
                 pts_s = None
         if stream == self._video:
@@ -136,10 +142,16 @@ class Runs:
         began = self._began.get(run)
         return began is not None and self._pictures - began > _SOUND_ALONE
 
-    def _run_at(self, stream: int, clock: _Clock, at_s: float, shown_s: float | None) -> int:
-        # Times of presentation go to and fro by as many pictures as a decoder may reorder.
-        slack_s = FALL_S if shown_s is None else max(1.0, _REORDERED / 2 * (clock.end_s - clock.at_s))
-        if at_s >= clock.at_s - slack_s:
+    def _run_at(self, stream: int, clock: _Clock, at_s: float, *, is_shown: bool) -> int:
+        from_s, slack_s = clock.at_s, FALL_S
+        if is_shown or clock.shown_from_s is not None:
+            # Times of presentation go to and fro by as many pictures as a decoder may reorder.
+            slack_s = max(1.0, _REORDERED / 2 * (clock.end_s - clock.at_s))
+        if not is_shown and clock.shown_from_s is not None:
+            # The first decoding time (in Matroska the demuxer makes them, from the third packet or so on)
+            # is that of the earliest of them, however long the pauses that lie between.
+            from_s = clock.shown_from_s
+        if at_s >= from_s - slack_s:
             ahead_s = at_s - clock.end_s
             if ahead_s <= self._leap_s or self._another_is_there(stream, clock.run, at_s):
                 return clock.run

@@ -131,6 +131,16 @@ def test_b_frames_of_joined_recordings_stay_in_their_own() -> None:
     )
 
 
+@pytest.mark.parametrize("pause_s", [0.2, 0.5, 3.0])
+def test_decoding_times_that_begin_late_are_no_restart(pause_s: float) -> None:
+    """Of Matroska with B-frames: the first packets have none, those behind them the earliest there is."""
+    shown = [0.0, pause_s, pause_s + 0.05, pause_s + 0.1, pause_s + 0.15]
+    told = [(0.0, None), (shown[3], None), (shown[1], shown[0]), (shown[2], shown[1]), (shown[4], shown[2])]
+    times, timeline = play(told, [0, 2, 3, 1, 4])
+    assert times == shown
+    assert timeline.mended.sentence() is None
+
+
 def test_a_leap_and_the_way_back_are_closed() -> None:
     told = [*evenly(5), *evenly(5, 7200.0), *evenly(5, 10 * D)]
     times, timeline = play([(t, t) for t in told])
