@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from shufflecam.core.words import counted
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -44,7 +46,10 @@ class Missing:
 
     def __str__(self) -> str:
         """For people: `2 undecodable, 1 lost`; `nothing`."""
-        said = (f"{count} {kind.replace('_', ' ')}" for kind, count in self.counts().items())
+        said = (
+            counted(count, "unmatched box") if kind == "unmatched_boxes" else f"{count} {kind}"
+            for kind, count in self.counts().items()
+        )
         return ", ".join(said) or "nothing"
 
     @classmethod

@@ -15,6 +15,8 @@ def test_counts_are_of_what_is_missing_only_and_come_back() -> None:
     assert Missing.from_counts(missing.counts()) == missing
     assert missing + Missing(lost=1, unreadable=4) == Missing(damaged=2, lost=31, unreadable=4)
     assert str(missing) == "2 damaged, 30 lost"
+    assert str(Missing(unmatched_boxes=1)) == "1 unmatched box"
+    assert str(Missing(unmatched_boxes=2)) == "2 unmatched boxes"
 
 
 def test_nothing_is_false_and_says_so() -> None:

@@ -379,7 +379,7 @@ def test_what_is_missing_stands_in_the_footer_by_kind_and_nothing_is_complete_th
         "missing": {"undecodable": 3, "unmatched_boxes": 1},
     }
     assert len(list(saved.results())) == 2
-    assert str(summarize(saved).missing) == "3 undecodable, 1 unmatched boxes"
+    assert str(summarize(saved).missing) == "3 undecodable, 1 unmatched box"
 
 
 def test_the_document_is_one_object_with_a_frame_on_each_line(tmp_path: Path) -> None:
