@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,9 +109,13 @@ def command(
     look = take_look(options)
     if out is None and json_target is None:
         here = [path for path in paths if os.path.lexists(path)] or paths
+        missing = [path for path in paths if path not in here and path != "-" and not has_magic(path)]
+        to = ["--out", FOLDER]
+        if len(missing) == 1 and kind_of(missing[0]) == "record":
+            to = ["--json", missing[0]]
         raise UsageError(
             "Nothing is asked to be written; add --out DIR, or --json, or both: "
-            f"`{retyped('images', *here, add=['--out', FOLDER])}`"
+            f"`{retyped('images', *here, leave_out=missing, add=to)}`"
         )
     if out is not None and not out.is_dir() and (out.exists() or kind_of(str(out)) == "picture"):
         right = typed("images", *paths, "--out", FOLDER)

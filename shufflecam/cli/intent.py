@@ -127,7 +127,8 @@ def json_ate(words: Sequence[str]) -> str | None:
         if word == "--json" and (kind_of(value) in ("video", "picture") or os.path.isfile(value)):
             if Path(value).suffix.lower() in (*RECORD_ENDINGS, ".csv"):
                 return None
-            return typed(*words[:place], *words[place + 1 :], "--json")
+            others = [*words[:place], *words[place + 2 :]]
+            return typed(*(others if value in others else [*words[:place], *words[place + 1 :]]), "--json")
     return None
 
 

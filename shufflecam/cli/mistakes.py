@@ -66,6 +66,10 @@ def sentence(error: click.ClickException, words: Sequence[str]) -> str:
     if message == "Missing command.":
         return f"`shufflecam {name}` needs a command; {_help(name)}"
     extra = re.fullmatch(r"Got unexpected extra arguments? \((.*)\)", message)
+    if extra and name == "plot":
+        return (
+            f"`shufflecam plot` takes one record; what is written is named by --out {extra[1]} or by --html"
+        )
     if extra:
         return f"`shufflecam {name}` does not take {extra[1]} as well; {_help(name)}"
     if type(error) is click.UsageError:

@@ -106,6 +106,8 @@ def _could_be(name: str, kind: str) -> bool:
 
 def _refuse_several(inputs: Sequence[str]) -> None:
     """Raise UsageError: several inputs need a folder; the second may have been meant as the output."""
+    if len(inputs) == 2 and os.path.lexists(inputs[0]) and not _is_there(inputs[1]):
+        _refuse_output(*inputs)
     sentence = (
         "Several videos need a folder for what is made of them; give --out DIR: "
         f"`{retyped('video', *inputs, add=['--out', FOLDER])}`"
@@ -114,6 +116,19 @@ def _refuse_several(inputs: Sequence[str]) -> None:
         replace = retyped("video", inputs[0], leave_out=[inputs[1]], add=["--out", inputs[1], "--overwrite"])
         sentence += f"; to replace {inputs[1]} by the first one's skeletons: `{replace}`"
     raise UsageError(sentence)
+
+
+def _refuse_output(source: str, output: str) -> None:
+    """Raise UsageError: a second name that is not there is an output's, but not as it stands."""
+    begin = f"There is no file {output}"
+    if kind_of(output) == "video" and not os.path.isdir(source):
+        right = retyped(
+            "video", source, leave_out=[output], add=["--out", str(Path(output).with_suffix(".mp4"))]
+        )
+        raise UsageError(f"{begin}; to write a video (.mp4, .mov, .mkv) type: {right}")
+    if not Path(output).suffix:
+        right = retyped("video", source, leave_out=[output], add=["--out", output])
+        raise UsageError(f"{begin}; to write into a folder of that name type: {right}")
 
 
 def _refuse_other_kinds(sources: Sequence[str]) -> None:

@@ -246,7 +246,8 @@ class _Values:
         """Go past the next character. Raises SourceError where it is another one."""
         found = self.peek()
         if found != expected:
-            raise SourceError(f"{self._path} is not a record: {found!r} where {expected!r} belongs; {_ASK}")
+            begins = f"{found!r} where {expected!r} belongs" if found.isprintable() else "it is no text"
+            raise SourceError(f"{self._path} is not a record: {begins}; {_ASK}")
         self._at += 1
 
     def value(self) -> Any:

@@ -242,6 +242,26 @@ def test_words_near_and_far() -> None:
     assert json_ate(["video", "in.mp4", "--json", "x.json"]) is None
 
 
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["video", "in.mp4", "--json", "in.mp4"], "(`shufflecam video in.mp4 --json`)"),
+        (["video", "in.mp4", "new.avi"], "type: shufflecam video in.mp4 --out new.mp4"),
+        (["video", "in.mp4", "new"], "type: shufflecam video in.mp4 --out new"),
+        (["images", "a.jpg", "new.json"], "`shufflecam images a.jpg --json new.json`"),
+        (["images", "a.jpg", "new.jpg"], "`shufflecam images a.jpg --out skeletons`"),
+        (["plot", "rec.jsonl", "new.png"], "--out new.png"),
+        (["inspect", "in.mp4"], "in.mp4 is not a record: it is no text;"),
+    ],
+)
+def test_what_is_to_be_typed_names_no_file_that_is_not_there(
+    here: Path, run_cli: Run, words: list[str], says: str
+) -> None:
+    done = run_cli(*words)
+    assert done.returncode in (2, 3)
+    assert says in done.stderr
+
+
 def test_every_group_of_commands_says_what_was_meant(run_cli: Run) -> None:
     for group, known in {"models": "list", "eval": "coco", "train": "pose", "config": "show"}.items():
         assert f"did you mean {known}?" in run_cli(group, f"{known}x").stderr
