@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from shufflecam.cli.grouped import GroupedCommand, grouped
+from shufflecam.cli.help import GroupedCommand, grouped
 from shufflecam.cli.main import COMMANDS, cli
 
 PAGES = Path(__file__).parent / "commands"

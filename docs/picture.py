@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 import shufflecam
-from shufflecam.cli.export import photo_path
-from shufflecam.render import Look, draw
+from shufflecam.cli.commands.export import photo_path
+from shufflecam.drawing.draw import Look, draw
 
 TARGET = Path(__file__).with_name("shufflecam.jpg")
 HEIGHT = 460

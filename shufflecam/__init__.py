@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shufflecam.assemble import load
     from shufflecam.core.errors import ShufflecamError
     from shufflecam.core.types import Detections, Frame, FrameResult, Pose
-    from shufflecam.finder import PoseFinder
+    from shufflecam.finder.finder import PoseFinder
+    from shufflecam.finder.open import load
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "PoseFinder": "shufflecam.finder",
-    "load": "shufflecam.assemble",
+    "PoseFinder": "shufflecam.finder.finder",
+    "load": "shufflecam.finder.open",
     "Detections": "shufflecam.core.types",
     "Frame": "shufflecam.core.types",
     "FrameResult": "shufflecam.core.types",

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from shufflecam.admission import Admission
-from shufflecam.cadence import Cadence
 from shufflecam.core.geometry import box_iou
 from shufflecam.core.skeleton import COCO_17, Skeleton
 from shufflecam.core.types import Detections, Frame, ImageArray, Pose
-from shufflecam.detect.background import BackgroundDetector
-from shufflecam.finder import Identity, PoseFinder
-from shufflecam.track import PoseTracker
+from shufflecam.finder.background import BackgroundDetector
+from shufflecam.finder.finder import Identity, PoseFinder
+from shufflecam.finder.hysteresis import Admission
+from shufflecam.finder.schedule import Cadence
+from shufflecam.tracking.tracker import PoseTracker
 from tests.people import pose_of
 
 SIZE = (640, 360)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from shufflecam.core.skeleton import COCO_17, MPII_16, Skeleton
-from shufflecam.pose.network import PoseNet
+from shufflecam.models.shufflenet import PoseNet
 
 NETS: dict[str, tuple[Skeleton, tuple[int, int]]] = {
     "coco_256x192": (COCO_17, (192, 256)),

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from shufflecam.admission import KNOWN_SHARE, MEMORY_S, Admission, known_score
 from shufflecam.core.types import Detections, FloatArray
+from shufflecam.finder.hysteresis import KNOWN_SHARE, MEMORY_S, Admission, known_score
 
 NOBODY = np.zeros((0, 4), np.float32)
 LEFT, RIGHT = [0, 0, 100, 200], [300, 0, 400, 200]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shufflecam.angles import ANGLES, INNER, joint_angles
+from shufflecam.core.angles import ANGLES, INNER, joint_angles
 from shufflecam.core.skeleton import COCO_17, MPII_16
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shufflecam.cadence import Cadence, SceneWatch, thumbnail
+from shufflecam.finder.schedule import Cadence, SceneWatch, thumbnail
 from tests.people import figure, pose_of
 from tests.scenes import SIZE, picture, wall
 

@@ -13,9 +13,9 @@ import pytest
 from shufflecam.core.errors import UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Detections, Frame, ImageArray, Pose
-from shufflecam.finder import Identity, PoseFinder
-from shufflecam.smooth import OneEuroSmoother
-from shufflecam.track import PoseTracker
+from shufflecam.finder.finder import Identity, PoseFinder
+from shufflecam.tracking.smoother import OneEuroSmoother
+from shufflecam.tracking.tracker import PoseTracker
 from tests.people import figure, pose_of
 
 PICTURE = np.zeros((480, 640, 3), np.uint8)

@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from shufflecam.cli.outputs import drawer
 from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Frame, FrameResult, Pose
-from shufflecam.faces import CELLS, FaceMemory, face_areas, hide_faces
-from shufflecam.render import Look, draw
-from shufflecam.view import View
+from shufflecam.drawing.draw import Look, draw
+from shufflecam.drawing.faces import CELLS, FaceMemory, face_areas, hide_faces
+from shufflecam.finder.view import View
+from shufflecam.jobs.outputs import drawer
 from tests.people import figure, pose_of
 
 HEIGHT = 400  # of the person, in pixels

@@ -8,14 +8,14 @@ import cv2
 import numpy as np
 import pytest
 
-from shufflecam.admission import Admission
-from shufflecam.cadence import Cadence
 from shufflecam.core.pixels import boxes_to_square, boxes_to_stored, poses_to_square, poses_to_stored
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Detections, Frame, Pose
-from shufflecam.finder import Identity, PoseFinder
-from shufflecam.smooth import OneEuroSmoother
-from shufflecam.track import PoseTracker
+from shufflecam.finder.finder import Identity, PoseFinder
+from shufflecam.finder.hysteresis import Admission
+from shufflecam.finder.schedule import Cadence
+from shufflecam.tracking.smoother import OneEuroSmoother
+from shufflecam.tracking.tracker import PoseTracker
 from tests.people import figure, pose_of
 from tests.scenes import SIZE, Figures, Scene, SeeingDetector, SeeingEstimator, nearest, picture
 

@@ -7,7 +7,7 @@ import pytest
 
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import Frame, FrameResult, Pose
-from shufflecam.offline import OfflineSmoother
+from shufflecam.tracking.two_pass import OfflineSmoother
 from tests.test_smooth import PERSON, WRIST, lag_in_frames, person, smoothed_path
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff
 from shufflecam.core.protocols import FrameSource
+from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, SourceInfo, SourceKind
-from shufflecam.pipeline import CAPTURE_DEPTH, RESULT_DEPTH, Channel, Pipeline, pump
-from shufflecam.stats import Stats
+from shufflecam.pipeline.pipeline import CAPTURE_DEPTH, RESULT_DEPTH, Channel, Pipeline, pump
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 

@@ -12,7 +12,7 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.geometry import clip_segment
 from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
-from shufflecam.render import (
+from shufflecam.drawing.draw import (
     PALETTES,
     STYLES,
     Look,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shufflecam.core.protocols import Smoother
 from shufflecam.core.types import Pose
-from shufflecam.smooth import FORGET_S, OneEuroSmoother
+from shufflecam.tracking.smoother import FORGET_S, OneEuroSmoother
 from tests.people import figure, pose_of
 
 HEIGHT = 640.0

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shufflecam.stats import Durations, Stats
+from shufflecam.core.stats import Durations, Stats
 
 
 class Clock:

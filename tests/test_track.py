@@ -14,7 +14,7 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.protocols import Tracker
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Pose
-from shufflecam.track import REMEMBER_S, PoseTracker, assign
+from shufflecam.tracking.tracker import REMEMBER_S, PoseTracker, assign
 from tests.people import figure, pose_of
 
 FPS = 30.0

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.run import StopRequest
-from shufflecam.cli.viewing import best_rotation
+from shufflecam.cli.options.view import best_rotation
 from shufflecam.core.types import Frame, Pose, SourceInfo
-from shufflecam.view import ROTATIONS, View
+from shufflecam.finder.view import ROTATIONS, View
+from shufflecam.pipeline.run import StopRequest
 
 SIZE = (60, 40)
 

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from shufflecam import window
-from shufflecam.window import LiveWindow, display_problem, has_display
+from shufflecam.live import window
+from shufflecam.live.window import LiveWindow, display_problem, has_display
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 is asked on Linux only")
 
@@ -55,7 +55,7 @@ def in_window(display: str, code: str) -> subprocess.Popen:
 
 SHOW_UNTIL_KEY_OR_CLOSED = """
 import numpy as np
-from shufflecam.window import LiveWindow, has_display
+from shufflecam.live.window import LiveWindow, has_display
 assert has_display()
 image = np.zeros((240, 320, 3), np.uint8)
 image[:, :160] = (255, 0, 0)
@@ -270,7 +270,7 @@ def test_deciding_calls_no_window_function() -> None:
         "import cv2\n"
         "for name in ('namedWindow', 'imshow', 'waitKey', 'getWindowProperty', 'destroyAllWindows'):\n"
         "    setattr(cv2, name, None)\n"
-        "from shufflecam.window import LiveWindow, has_display\n"
+        "from shufflecam.live.window import LiveWindow, has_display\n"
         "print(has_display()); live = LiveWindow('x'); print(live.poll()); live.close()\n"
     )
     environment = {

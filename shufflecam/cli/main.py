@@ -12,30 +12,30 @@ import click
 from shufflecam import __version__
 from shufflecam.cli.console import print_error
 from shufflecam.cli.faults import check_folder, unexpected
-from shufflecam.cli.grouped import HELP_ALL, NamedCommands
+from shufflecam.cli.help import HELP_ALL, NamedCommands
 from shufflecam.cli.mistakes import sentence
 from shufflecam.cli.settings import check_variables, defaults, name_variables, read_files
 from shufflecam.cli.streams import give_up, mend
 from shufflecam.core.errors import ShufflecamError, UsageError
 
 COMMANDS = {
-    "webcam": "shufflecam.cli.webcam",
-    "video": "shufflecam.cli.video",
-    "images": "shufflecam.cli.images",
-    "demo": "shufflecam.cli.demo",
-    "inspect": "shufflecam.cli.inspect",
-    "convert": "shufflecam.cli.convert",
-    "render": "shufflecam.cli.render",
-    "plot": "shufflecam.cli.plot",
-    "cameras": "shufflecam.cli.cameras",
-    "doctor": "shufflecam.cli.doctor",
-    "bench": "shufflecam.cli.bench",
-    "config": "shufflecam.cli.config",
-    "completion": "shufflecam.cli.completion",
-    "models": "shufflecam.cli.models",
-    "eval": "shufflecam.cli.eval",
-    "train": "shufflecam.cli.train",
-    "export": "shufflecam.cli.export",
+    "webcam": "shufflecam.cli.commands.webcam",
+    "video": "shufflecam.cli.commands.video",
+    "images": "shufflecam.cli.commands.images",
+    "demo": "shufflecam.cli.commands.demo",
+    "inspect": "shufflecam.cli.commands.inspect",
+    "convert": "shufflecam.cli.commands.convert",
+    "render": "shufflecam.cli.commands.render",
+    "plot": "shufflecam.cli.commands.plot",
+    "cameras": "shufflecam.cli.commands.cameras",
+    "doctor": "shufflecam.cli.commands.doctor",
+    "bench": "shufflecam.cli.commands.bench",
+    "config": "shufflecam.cli.commands.config",
+    "completion": "shufflecam.cli.commands.completion",
+    "models": "shufflecam.cli.commands.models",
+    "eval": "shufflecam.cli.commands.eval.pose",
+    "train": "shufflecam.cli.commands.train.pose",
+    "export": "shufflecam.cli.commands.export",
 }
 """Command -> the module with a click command called `command`. Order: what people need first."""
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import click
 
-from shufflecam.cli.grouped import HELP_ALL
+from shufflecam.cli.help import HELP_ALL
 from shufflecam.cli.intent import json_ate, nearest, typed
-from shufflecam.cli.values import refused
+from shufflecam.cli.options.values import refused
 
 OTHER_OPTIONS = {
     "--output": "--out",

@@ -16,7 +16,7 @@ from typing import Any
 
 import click
 
-from shufflecam.cli.values import refused
+from shufflecam.cli.options.values import refused
 from shufflecam.core.errors import UsageError
 from shufflecam.core.reasons import in_their_words, reason
 from shufflecam.core.text import decode

@@ -30,7 +30,7 @@ def skeleton_path(
         overwrite: whether a file of that name may be replaced; else the next free number stands behind it.
         folder: instead of the current one.
     """
-    from shufflecam.export.encoding import CODECS
+    from shufflecam.media.codecs import CODECS
 
     name = Path(source).name
     ending = Path(name).suffix.lower() if Path(name).suffix.lower() in CODECS[codec].containers else ".mp4"
@@ -96,7 +96,7 @@ def _is_there(name: str) -> bool:
 
 def _could_be(name: str, kind: str) -> bool:
     """Whether an output of `kind` can have this name: a video that can be written, a record or a table."""
-    from shufflecam.export.encoding import VIDEO_EXTENSIONS
+    from shufflecam.media.codecs import VIDEO_EXTENSIONS
 
     if glob.has_magic(name):
         return False

@@ -124,7 +124,7 @@ class YoloDetector:
             UsageError: a backend or device that is not here.
             WeightsError: the file is missing, damaged, unsafe, or not of a known family.
         """
-        from shufflecam.engines.choose import open_engine
+        from shufflecam.engines.open import open_engine
 
         cache = None if digest is None else cache_dir() / "engines"
         network = functools.cache(lambda: load_network(path))

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from shufflecam.core.stats import Stats
 from shufflecam.core.types import FrameResult
 from shufflecam.live.state import LiveState
-from shufflecam.stats import Stats
 
 RATE_WINDOW_S = 2.0
 

@@ -14,14 +14,14 @@ from typing import Any
 import cv2
 
 from shufflecam.core.errors import OutputError, ShufflecamError
+from shufflecam.core.files import reason
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import as_fraction
 from shufflecam.core.types import FrameResult, ImageArray
-from shufflecam.export import record
-from shufflecam.export.background import BackgroundSink
-from shufflecam.export.files import reason
-from shufflecam.export.json import dumps
-from shufflecam.export.video import VideoWriter
+from shufflecam.media.video import VideoWriter
+from shufflecam.pipeline.background import BackgroundSink
+from shufflecam.records import schema as record
+from shufflecam.records.json import dumps
 
 
 def fresh_path(folder: Path, ending: str, now: datetime | None = None) -> Path:

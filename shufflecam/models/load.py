@@ -16,8 +16,8 @@ from shufflecam.core.reasons import in_their_words, reason
 from shufflecam.models.catalogue import POSES, PoseEntry
 from shufflecam.models.fetch import file_sha256
 from shufflecam.models.pickles import read_pickle
+from shufflecam.models.shufflenet import HEAD_CHANNELS, PoseNet
 from shufflecam.models.unwrap import strip_prefixes, unwrap
-from shufflecam.pose.network import HEAD_CHANNELS, PoseNet
 
 FINAL_LAYER = "head.final_layer.weight"
 """Its first dimension is the number of keypoints."""

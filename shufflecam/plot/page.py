@@ -14,11 +14,11 @@ from urllib.parse import quote
 import numpy as np
 
 from shufflecam.core.errors import OutputError
+from shufflecam.core.files import reason
 from shufflecam.core.pixels import to_square
-from shufflecam.export.files import reason
-from shufflecam.export.read import SavedRecord
 from shufflecam.plot.charts import COLORS
 from shufflecam.plot.series import Series
+from shufflecam.records.reader import SavedRecord
 
 EMBED_BYTES = 32 << 20
 """Larger videos are linked: browsers are slow with such pages, and mail refuses them."""

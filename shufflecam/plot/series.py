@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from shufflecam.angles import ANGLES, joint_angles
+from shufflecam.core.angles import ANGLES, joint_angles
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.pixels import square_size, to_square
 from shufflecam.core.types import FloatArray, Pose
 from shufflecam.core.words import counted
-from shufflecam.export.read import Notice, SavedRecord
-from shufflecam.export.summary import RecordSummary, summarize
+from shufflecam.records.reader import Notice, SavedRecord
+from shufflecam.records.summary import RecordSummary, summarize
 
 Doubles = npt.NDArray[np.float64]
 
@@ -30,7 +30,7 @@ class Series:
     joints: dict[str, Doubles]
     """Name -> (N, 2) square pixels of the upright picture (as high as the record's), y down."""
     angles: dict[str, Doubles]
-    """Name -> (N,) degrees, as `shufflecam.angles` defines them."""
+    """Name -> (N,) degrees, as `shufflecam.core.angles` defines them."""
     size: tuple[float, float] | None
     """(width, height) of the picture, in the same pixels, where the record says it."""
     person: int | None
@@ -67,7 +67,7 @@ def collect(
     Args:
         saved: the record.
         joints: of its skeleton.
-        angles: of `shufflecam.angles.ANGLES`.
+        angles: of `shufflecam.core.angles.ANGLES`.
         person: an id; None: whoever is in most frames.
         kpt_thr: less sure keypoints count as missing.
         raw: the keypoints as the network found them, not the smoothed ones.

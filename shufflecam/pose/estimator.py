@@ -11,11 +11,11 @@ import numpy as np
 from shufflecam.core.geometry import crop_to_image
 from shufflecam.core.protocols import Engine
 from shufflecam.core.skeleton import Skeleton
+from shufflecam.core.stats import Stats, stage
 from shufflecam.core.types import CropBatch, Detections, FloatArray, ImageArray, Pose
 from shufflecam.pose.crops import crop_people
 from shufflecam.pose.dark import decode_dark
 from shufflecam.pose.decode import decode, flip_back
-from shufflecam.stats import Stats, stage
 
 Decoding = Literal["plain", "dark"]
 
@@ -123,7 +123,7 @@ def open_estimator(
     Returns:
         The estimator, the weights' SHA-256, and what the user should know.
     """
-    from shufflecam.models.ready import load_pose_engine
+    from shufflecam.pose.open import load_pose_engine
 
     engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
     estimator = HeatmapEstimator(

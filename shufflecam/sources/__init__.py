@@ -6,14 +6,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from shufflecam.sources.camera import open_camera
     from shufflecam.sources.cameras import Camera, list_cameras
-    from shufflecam.sources.capture import VideoSource, open_video
-    from shufflecam.sources.image import BrokenPicture, ImageSource, open_images
-    from shufflecam.sources.live import LatestFrames
+    from shufflecam.sources.latest import LatestFrames
     from shufflecam.sources.network import open_stream
-    from shufflecam.sources.opening import open_live, open_source
+    from shufflecam.sources.open import open_live, open_source
+    from shufflecam.sources.pictures import BrokenPicture, ImageSource, open_images
     from shufflecam.sources.replay import ReplaySource
-    from shufflecam.sources.webcam import open_camera
+    from shufflecam.sources.video import VideoSource, open_video
 
 _HOMES = {
     "BrokenPicture": "image",

@@ -21,7 +21,7 @@ from shufflecam.sources.addresses import ESCAPES, cannot_be_meant, escapes_hint,
 from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.damage import PictureCount
 from shufflecam.sources.deinterlace import Deinterlacer, Mode
-from shufflecam.sources.live import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
+from shufflecam.sources.latest import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
 from shufflecam.sources.notes import picture_notes
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch

@@ -14,13 +14,13 @@ import av
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import believable_aspect
-from shufflecam.sources.capture import open_file
 from shufflecam.sources.deinterlace import Deinterlacer, Mode
-from shufflecam.sources.live import Grabbed, LatestFrames
+from shufflecam.sources.latest import Grabbed, LatestFrames
 from shufflecam.sources.notes import picture_notes
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.reader import VideoReader
 from shufflecam.sources.upright import ToBgr
+from shufflecam.sources.video import open_file
 
 
 class ReplayCapture:

@@ -13,11 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from shufflecam.core.errors import OutputError, WeightsError
+from shufflecam.core.files import name_that_fits
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import are, counted
-from shufflecam.export.files import name_that_fits
 from shufflecam.models.load import file_sha256
-from shufflecam.train.nets import widen
+from shufflecam.train.pose.nets import widen
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from shufflecam.core.errors import Interrupted, UsageError
 from shufflecam.train.checkpoint import load_state
 from shufflecam.train.history import History
-from shufflecam.train.recipe import differences
+from shufflecam.train.pose.recipe import differences
 
 CHECKPOINT = "last.pt"
 """In a run's folder: everything to go on from."""

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import shufflecam
-from shufflecam.angles import ANGLES, joint_angles
+from shufflecam.core.angles import ANGLES, joint_angles
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.sources import open_video
 from tests.clips import make_clip

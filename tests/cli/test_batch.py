@@ -18,7 +18,11 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shufflecam.cli.batch import (
+from shufflecam.cli.commands.video import is_many
+from shufflecam.cli.progress import remarks, summary
+from shufflecam.core.claims import claim
+from shufflecam.core.errors import Interrupted, SourceBrokeOff, SourceError, UsageError, WeightsError
+from shufflecam.jobs.batch.work import (
     CUT_SHORT,
     DONE,
     FAILED,
@@ -31,10 +35,6 @@ from shufflecam.cli.batch import (
     plan,
     skip_existing,
 )
-from shufflecam.cli.overview import remarks, summary
-from shufflecam.cli.video import is_many
-from shufflecam.core.errors import Interrupted, SourceBrokeOff, SourceError, UsageError, WeightsError
-from shufflecam.export.claims import claim
 from shufflecam.sources.paths import VIDEO, PicturePath, find_files
 from tests.cli.conftest import CLIP_FRAMES, cli_environment
 

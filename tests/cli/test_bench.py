@@ -13,16 +13,18 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from shufflecam.cli import bench, bench_measure, bench_networks
-from shufflecam.cli.bench_passes import Part, Run, live_pass
+from shufflecam.bench import measure as bench_measure
+from shufflecam.bench import networks as bench_networks
+from shufflecam.bench.passes import Part, Run, live_pass
+from shufflecam.cli.commands import bench
 from shufflecam.cli.console import Talk
-from shufflecam.cli.finder_options import FinderOptions
+from shufflecam.cli.options.finder import FinderOptions
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.skeleton import COCO_17
+from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, Pose
-from shufflecam.finder import PoseFinder
-from shufflecam.sources.capture import open_video
-from shufflecam.stats import Stats
+from shufflecam.finder.finder import PoseFinder
+from shufflecam.sources.video import open_video
 
 
 @pytest.fixture(autouse=True)

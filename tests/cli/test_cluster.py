@@ -17,8 +17,8 @@ import av
 import numpy as np
 import pytest
 
-from shufflecam.cli.cluster import check_reachable
 from shufflecam.core.errors import ShufflecamError
+from shufflecam.jobs.batch.cluster import check_reachable
 from tests.cli.conftest import cli_environment
 from tests.clips import make_clip
 

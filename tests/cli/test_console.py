@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from shufflecam.cli.batch import DONE, Item, Report
 from shufflecam.cli.console import Talk, duration, rate_of
-from shufflecam.cli.live import StatusFace
-from shufflecam.cli.overview import _overview
+from shufflecam.cli.progress import _overview
 from shufflecam.core.words import counted
+from shufflecam.jobs.batch.work import DONE, Item, Report
 from shufflecam.live.hud import Figures
+from shufflecam.live.session import StatusFace
 from shufflecam.live.state import LiveState
 
 NAMES = ("dance [final].mp4", "x[/b].mp4")

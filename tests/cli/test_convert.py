@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shufflecam.angles import joint_angles
+from shufflecam.core.angles import joint_angles
 from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FloatArray, SourceInfo
-from shufflecam.export import record
-from shufflecam.export.json import JsonLinesSink
-from shufflecam.export.read import read_record
-from shufflecam.export.summary import summarize
+from shufflecam.records import schema as record
+from shufflecam.records.json import JsonLinesSink
+from shufflecam.records.reader import read_record
+from shufflecam.records.summary import summarize
 from tests.people import figure, pose_of, result_of
 
 FRAMES, RATE, SIZE = 12, 10, (320, 240)

@@ -12,7 +12,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from shufflecam.cli.grouped import HELP_ALL, GroupedCommand, grouped, key
+from shufflecam.cli.help import HELP_ALL, GroupedCommand, grouped, key
 from shufflecam.cli.main import COMMANDS, cli
 
 ROOT = Path(__file__).parents[2]
@@ -92,7 +92,7 @@ def test_help_of_many_options_is_grouped_and_forgets_none(name: str) -> None:
     shown = [option for option in command.params if isinstance(option, click.Option) and not option.hidden]
     parts = grouped(shown)
     assert sorted(key(option) for _, part in parts for option in part) == sorted(map(key, shown))
-    assert "Options" not in dict(parts), "put the new option into a group: cli/grouped.py"
+    assert "Options" not in dict(parts), "put the new option into a group: cli/help.py"
     context = click.Context(command, info_name=name)
     context.meta[HELP_ALL] = True
     text = command.get_help(context)

@@ -15,8 +15,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from shufflecam.cli import doctor
-from shufflecam.cli.doctor import Check
+from shufflecam.cli.commands import doctor
+from shufflecam.cli.commands.doctor import Check
 from shufflecam.models.catalogue import all_entries
 
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from shufflecam.cli.main import run
-from shufflecam.pose.network import PoseNet
+from shufflecam.models.shufflenet import PoseNet
 from tests.evaluate.people import BOX, annotation, person_keypoints, write_set
 
 

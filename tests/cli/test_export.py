@@ -12,7 +12,7 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from shufflecam.cli import export
+from shufflecam.cli.commands import export
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError, WeightsError
 from tests.synthetic import synthetic_net
 

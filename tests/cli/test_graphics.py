@@ -14,13 +14,20 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shufflecam.cli.canvas import BlocksCanvas
-from shufflecam.cli.graphics import GraphicsCanvas, ask_terminal, cell_size, kitty, open_canvas, sixel
-from shufflecam.cli.preview import PreviewFace
+from shufflecam.cli.terminal.blocks import BlocksCanvas
+from shufflecam.cli.terminal.graphics import (
+    GraphicsCanvas,
+    ask_terminal,
+    cell_size,
+    kitty,
+    open_canvas,
+    sixel,
+)
+from shufflecam.cli.terminal.preview import PreviewFace
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import ImageArray
+from shufflecam.live.compose import Scene
 from shufflecam.live.hud import Figures
-from shufflecam.live.picture import Scene
 from shufflecam.live.state import LiveState
 from tests.cli.test_preview import result, terminal
 

@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 import pytest
 
-from shufflecam.cli import outputs
 from shufflecam.cli.console import Talk
 from shufflecam.cli.intent import json_ate, kind_of, nearest
 from shufflecam.cli.main import COMMANDS, OTHER_COMMANDS, cli
-from shufflecam.cli.outputs import check_save_to
 from shufflecam.cli.unnamed import LONGEST, skeleton_path
 from shufflecam.core.errors import OutputError
+from shufflecam.jobs import outputs
+from shufflecam.jobs.outputs import check_save_to
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

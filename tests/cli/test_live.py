@@ -8,15 +8,15 @@ import cv2
 import numpy as np
 import pytest
 
-from shufflecam.cli.live import Savings, Show
 from shufflecam.core.skeleton import COCO_17
+from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, Pose
+from shufflecam.drawing.draw import Look
+from shufflecam.live.compose import Scene
 from shufflecam.live.hud import Figures, LiveFigures
-from shufflecam.live.picture import Scene
 from shufflecam.live.saving import Recorder
+from shufflecam.live.session import Savings, Show
 from shufflecam.live.state import LiveState
-from shufflecam.render import Look
-from shufflecam.stats import Stats
 from tests.live.test_saving import HEADER, times_of
 from tests.people import figure, pose_of
 

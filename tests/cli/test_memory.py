@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shufflecam.cli.memory import memory_left, note_if_short
+from shufflecam.jobs.memory import memory_left, note_if_short
 
 GIB = 2**30
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from shufflecam.cli.commands.models import command
 from shufflecam.cli.console import Talk
 from shufflecam.cli.fetching import fetch_detector
-from shufflecam.cli.models import command
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.models import catalogue
 from tests.models.server import Site, serve

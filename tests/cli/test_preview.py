@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from shufflecam.cli.canvas import half_blocks
-from shufflecam.cli.preview import PreviewFace, check_terminal, fitted
+from shufflecam.cli.terminal.blocks import half_blocks
+from shufflecam.cli.terminal.preview import PreviewFace, check_terminal, fitted
 from shufflecam.core.errors import UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult
+from shufflecam.live.compose import Scene
 from shufflecam.live.hud import Figures
-from shufflecam.live.picture import Scene
 from shufflecam.live.state import LiveState
 from tests.cli.conftest import cli_environment
 from tests.people import figure, pose_of

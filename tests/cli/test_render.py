@@ -14,12 +14,12 @@ import av
 import numpy as np
 import pytest
 
-from shufflecam.cli.render import chosen_drawer
+from shufflecam.cli.commands.render import chosen_drawer
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.export import record
-from shufflecam.export.open import open_record_sink
-from shufflecam.render import Look
-from shufflecam.sources.capture import open_video
+from shufflecam.drawing.draw import Look
+from shufflecam.records import schema as record
+from shufflecam.records.open import open_record_sink
+from shufflecam.sources.video import open_video
 from tests.clips import video_times
 from tests.people import figure, pose_of, result_of
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from shufflecam.cli.run import StopRequest, raise_if_not_whole, run_pipeline
 from shufflecam.core.errors import SourceBrokeOff
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, SourceInfo
-from shufflecam.pipeline import Pipeline
-from shufflecam.stats import Stats
+from shufflecam.pipeline.pipeline import Pipeline
+from shufflecam.pipeline.run import StopRequest, raise_if_not_whole, run_pipeline
 
 
 class ThreeFrames:

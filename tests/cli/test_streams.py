@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 import shufflecam
-from shufflecam.cli.batch import part_of
-from shufflecam.export.files import name_that_fits
+from shufflecam.core.files import name_that_fits
+from shufflecam.jobs.batch.work import part_of
 from tests.cli.conftest import cli_environment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

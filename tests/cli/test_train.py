@@ -75,7 +75,7 @@ def test_labels_of_an_openvino_teacher_can_be_trained_on(tmp_path: Path, shared_
     from importlib.util import find_spec
 
     from shufflecam.core.skeleton import COCO_17
-    from shufflecam.train.data import SetSpec, read_people
+    from shufflecam.train.pose.data import SetSpec, read_people
 
     spec = find_spec("ultralytics")
     assert spec is not None

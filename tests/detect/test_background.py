@@ -7,10 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from shufflecam.cadence import Cadence
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.types import Detections, Frame
-from shufflecam.detect.background import BackgroundDetector
+from shufflecam.finder.background import BackgroundDetector
+from shufflecam.finder.schedule import Cadence
 from tests.people import figure
 from tests.scenes import Figures, Scene, nearest
 

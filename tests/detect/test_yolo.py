@@ -20,8 +20,8 @@ from torch import nn
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.core.protocols import PersonDetector
 from shufflecam.core.types import Frame
-from shufflecam.detect.choose import open_detector
 from shufflecam.detect.decode import NMS_IOU, letterbox
+from shufflecam.detect.open import open_detector
 from shufflecam.detect.whole import WholeFrame
 from shufflecam.detect.yolo import YoloDetector, build_network, load_network
 from shufflecam.models import catalogue

@@ -17,9 +17,10 @@ from torch import nn
 
 from shufflecam.core.errors import ShufflecamError, UsageError, WeightsError
 from shufflecam.core.protocols import Engine
-from shufflecam.engines import choose, cpu
-from shufflecam.engines.choose import open_engine
+from shufflecam.engines import cpu
+from shufflecam.engines import open as choose
 from shufflecam.engines.onnx import OnnxEngine
+from shufflecam.engines.open import open_engine
 from shufflecam.engines.openvino import OpenVINOEngine
 from shufflecam.engines.torch import TorchEngine
 
@@ -243,7 +244,7 @@ def test_nothing_is_sent_or_left_in_the_home_and_a_warm_start_needs_no_torch(
     start = f"""
         import sys
         from pathlib import Path
-        from shufflecam.engines.choose import open_engine
+        from shufflecam.engines.open import open_engine
         def factory():
             from torch import nn
             return nn.Conv2d(3, 4, 3).eval()

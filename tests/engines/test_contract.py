@@ -15,8 +15,8 @@ from shufflecam.core.protocols import Engine
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Detections, FloatArray
 from shufflecam.engines.cache import EngineCache
-from shufflecam.engines.choose import BACKENDS, installed
 from shufflecam.engines.onnx import OnnxEngine
+from shufflecam.engines.open import BACKENDS, installed
 from shufflecam.engines.openvino import OpenVINOEngine
 from shufflecam.engines.torch import TorchEngine
 from shufflecam.pose.estimator import HeatmapEstimator

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from shufflecam.detect.yolo import build_network, load_network
-from shufflecam.engines.choose import BACKENDS, installed, open_engine
+from shufflecam.engines.open import BACKENDS, installed, open_engine
 
 FAMILIES = ("yolov8n", "yolo11n", "yolo26n")
 

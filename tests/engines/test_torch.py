@@ -14,7 +14,7 @@ from shufflecam.core.protocols import Engine
 from shufflecam.engines import cpu
 from shufflecam.engines.cpu import physical_cores
 from shufflecam.engines.torch import TorchEngine, fold_batch_norms, resolve_device
-from shufflecam.pose.network import PoseNet
+from shufflecam.models.shufflenet import PoseNet
 from tests.synthetic import synthetic_net
 
 

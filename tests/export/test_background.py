@@ -10,7 +10,7 @@ from shufflecam.core.errors import OutputError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
-from shufflecam.export.background import BackgroundSink
+from shufflecam.pipeline.background import BackgroundSink
 from tests.people import result_of
 
 

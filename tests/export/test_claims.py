@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from shufflecam.core.claims import claim
 from shufflecam.core.errors import OutputError
-from shufflecam.export.claims import claim
 
 HOLD = """
 import sys
 from pathlib import Path
-from shufflecam.export.claims import claim
+from shufflecam.core.claims import claim
 with claim([Path(name) for name in sys.argv[2:]], Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()

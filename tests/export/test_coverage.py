@@ -6,11 +6,11 @@ import pytest
 
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import SourceInfo
-from shufflecam.export import record
-from shufflecam.export.coverage import coverage, goes_on, untracked
-from shufflecam.export.json import JsonLinesSink
-from shufflecam.export.read import read_record
-from shufflecam.export.summary import RecordSummary, summarize
+from shufflecam.records import schema as record
+from shufflecam.records.coverage import coverage, goes_on, untracked
+from shufflecam.records.json import JsonLinesSink
+from shufflecam.records.reader import read_record
+from shufflecam.records.summary import RecordSummary, summarize
 from tests.people import figure, pose_of, result_of
 
 RATE = 10

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shufflecam.export.image_ids import LARGEST, IdsInTurn, number_pictures
+from shufflecam.records.image_ids import LARGEST, IdsInTurn, number_pictures
 
 
 @pytest.mark.parametrize(

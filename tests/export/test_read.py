@@ -17,9 +17,10 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.errors import SourceError
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import FrameResult, Gap, Pose, SourceInfo
-from shufflecam.export import read, record
-from shufflecam.export.open import open_record_sink
-from shufflecam.export.read import read_record
+from shufflecam.records import reader as read
+from shufflecam.records import schema as record
+from shufflecam.records.open import open_record_sink
+from shufflecam.records.reader import read_record
 from tests.people import figure, pose_of, result_of
 
 SIZE = (320, 240)

@@ -15,7 +15,7 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.errors import SourceError
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Pose, SourceInfo
-from shufflecam.export import record
+from shufflecam.records import schema as record
 from tests.people import figure, pose_of, result_of
 
 VIDEO = SourceInfo("in.mp4", "video", (1920, 1080), Fraction(30000, 1001), 300)

@@ -18,19 +18,19 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shufflecam.angles import ANGLES, joint_angles
+from shufflecam.core.angles import ANGLES, joint_angles
 from shufflecam.core.errors import OutputError, SourceError, UsageError
 from shufflecam.core.missing import Missing
 from shufflecam.core.protocols import Sink
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FrameResult, Gap, SourceInfo
-from shufflecam.export import record
-from shufflecam.export.coco import CocoSink
-from shufflecam.export.image_ids import ImageIds, number_pictures
-from shufflecam.export.json import JsonDocumentSink, JsonLinesSink
-from shufflecam.export.open import RecordSink, check_record_target, open_record_sink
-from shufflecam.export.read import read_record
-from shufflecam.export.summary import summarize
+from shufflecam.records import schema as record
+from shufflecam.records.coco import CocoSink
+from shufflecam.records.image_ids import ImageIds, number_pictures
+from shufflecam.records.json import JsonDocumentSink, JsonLinesSink
+from shufflecam.records.open import RecordSink, check_record_target, open_record_sink
+from shufflecam.records.reader import read_record
+from shufflecam.records.summary import summarize
 from tests.people import figure, pose_of, result_of
 
 ROOT = Path(__file__).parents[2]  # where the programs below find both packages

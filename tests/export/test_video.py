@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from shufflecam.core.errors import OutputError, UsageError
-from shufflecam.export.encoding import CODECS
-from shufflecam.export.video import VideoWriter, check_crf, check_video_name
+from shufflecam.media.codecs import CODECS
+from shufflecam.media.video import VideoWriter, check_crf, check_video_name
 from shufflecam.sources import open_video
 from tests.clips import RATE, corners, make_clip, number_picture, read_number, tone_frames, video_times
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from shufflecam.export.yuv import BT709, SMPTE170M, WEIGHTS, to_yuv420
+from shufflecam.media.colors import BT709, SMPTE170M, WEIGHTS, to_yuv420
 
 FFMPEG = {1: Colorspace.ITU709, 4: Colorspace.FCC, 6: Colorspace.ITU601, 7: Colorspace.SMPTE240M, 9: 9}
 

@@ -22,7 +22,7 @@ from safetensors.torch import save
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import SourceInfo
-from shufflecam.export import record
+from shufflecam.records import schema as record
 
 FRAMES = 20
 """Frames that are read of a video; a real one has no end."""
@@ -131,7 +131,7 @@ def _picture(data: bytes) -> None:
 
 
 def _video(data: bytes) -> None:
-    from shufflecam.sources.opening import open_source
+    from shufflecam.sources.open import open_source
 
     source = open_source(str(_file(data, "x.mp4")))
     try:
@@ -142,9 +142,9 @@ def _video(data: bytes) -> None:
 
 
 def _record(data: bytes) -> None:
-    from shufflecam.export.read import read_record
-    from shufflecam.export.summary import summarize
     from shufflecam.plot.series import collect
+    from shufflecam.records.reader import read_record
+    from shufflecam.records.summary import summarize
 
     saved = read_record(_file(data, "x.jsonl"))
     summarize(saved)

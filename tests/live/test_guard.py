@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shufflecam.live.guard import LOOPBACK_NAMES, Rules, refusal
+from shufflecam.live.web.guard import LOOPBACK_NAMES, Rules, refusal
 
 LOCAL = Rules()
 OPEN = Rules("s3cret", LOOPBACK_NAMES | {"studio", "studio.local"}, any_address=True)

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 pytest.importorskip("uvicorn", reason="needs shufflecam[serve]")
 pytest.importorskip("starlette", reason="needs shufflecam[serve]")
 
-from shufflecam.live import connections, guard
-from shufflecam.live.broadcast import Broadcast
-from shufflecam.live.server import LiveServer
+from shufflecam.live.web import connections, guard
+from shufflecam.live.web.broadcast import Broadcast
+from shufflecam.live.web.server import LiveServer
 from tests.live.test_saving import HEADER
 
 MANY = 200

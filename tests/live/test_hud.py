@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
+from shufflecam.core.stats import Stats
 from shufflecam.live.hud import Figures, LiveFigures, condition, condition_and_keys, minutes, numbers
 from shufflecam.live.state import LiveState
-from shufflecam.stats import Stats
 from tests.people import result_of
 
 

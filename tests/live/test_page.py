@@ -11,11 +11,11 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="needs shufflecam[serve]")
 
-from shufflecam.angles import joint_angles
+from shufflecam.core.angles import joint_angles
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.export import record
-from shufflecam.live.broadcast import Broadcast
-from shufflecam.live.server import LiveServer
+from shufflecam.live.web.broadcast import Broadcast
+from shufflecam.live.web.server import LiveServer
+from shufflecam.records import schema as record
 from tests import chromium
 from tests.live.test_saving import HEADER
 from tests.people import figure, pose_of, result_of

@@ -8,10 +8,10 @@ import pytest
 
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult
+from shufflecam.drawing.draw import Look
+from shufflecam.live.compose import Scene, add_overlays, compose, mirror_poses
 from shufflecam.live.hud import Figures
-from shufflecam.live.picture import Scene, add_overlays, compose, mirror_poses
 from shufflecam.live.state import LiveState
-from shufflecam.render import Look
 from tests.people import figure, pose_of
 
 SCENE = Scene(COCO_17)

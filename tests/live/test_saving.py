@@ -15,9 +15,9 @@ import pytest
 from shufflecam.core.errors import OutputError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import SourceInfo
-from shufflecam.export import record
-from shufflecam.export.read import read_record
 from shufflecam.live.saving import Recorder, fresh_path, save_snapshot
+from shufflecam.records import schema as record
+from shufflecam.records.reader import read_record
 from shufflecam.sources import open_video
 from tests.people import figure, pose_of, result_of
 

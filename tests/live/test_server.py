@@ -15,10 +15,10 @@ pytest.importorskip("uvicorn", reason="needs shufflecam[serve]")
 pytest.importorskip("starlette", reason="needs shufflecam[serve]")
 
 from shufflecam.core.errors import OutputError, UsageError
-from shufflecam.export import record
-from shufflecam.live import server as server_module
-from shufflecam.live.broadcast import Broadcast
-from shufflecam.live.server import LiveServer
+from shufflecam.live.web import server as server_module
+from shufflecam.live.web.broadcast import Broadcast
+from shufflecam.live.web.server import LiveServer
+from shufflecam.records import schema as record
 from tests.live.test_saving import HEADER
 from tests.people import figure, pose_of, result_of
 

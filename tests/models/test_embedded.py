@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from shufflecam.core.types import Frame
-from shufflecam.detect.choose import open_detector
+from shufflecam.detect.open import open_detector
 from shufflecam.detect.yolo import load_network
 from shufflecam.models.catalogue import (
     DEFAULT_PERSON,

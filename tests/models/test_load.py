@@ -13,8 +13,8 @@ from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.models.catalogue import pose_entry
 from shufflecam.models.fetch import file_sha256
 from shufflecam.models.load import describe, load_pose, read_tensors
-from shufflecam.models.ready import load_pose_engine
-from shufflecam.pose.network import PoseNet
+from shufflecam.models.shufflenet import PoseNet
+from shufflecam.pose.open import load_pose_engine
 from tests.models.checkpoints import new_layout, old_layout, save, synthetic_state
 
 COCO = pose_entry("coco-256x192")

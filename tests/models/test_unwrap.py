@@ -14,7 +14,7 @@ from torch import Tensor
 from shufflecam.core.errors import WeightsError
 from shufflecam.models.catalogue import pose_entry
 from shufflecam.models.load import load_pose
-from shufflecam.pose.network import PoseNet
+from shufflecam.models.shufflenet import PoseNet
 from tests.models.checkpoints import save, synthetic_state
 
 COCO = pose_entry("coco-256x192")
@@ -101,7 +101,7 @@ def test_our_own_run_gives_what_it_would_export(tmp_path: Path, ema: float) -> N
 
 
 def test_a_narrow_head_is_loaded_as_it_is(tmp_path: Path) -> None:
-    from shufflecam.train.nets import build, widen
+    from shufflecam.train.pose.nets import build, widen
 
     narrow = build(17, (16, 8, 8)).eval()
     wide = PoseNet(17)

@@ -11,11 +11,11 @@ import pytest
 
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import SourceInfo
-from shufflecam.export import record
-from shufflecam.export.open import open_record_sink
-from shufflecam.export.read import SavedRecord, read_record
 from shufflecam.plot import page
 from shufflecam.plot.series import collect
+from shufflecam.records import schema as record
+from shufflecam.records.open import open_record_sink
+from shufflecam.records.reader import SavedRecord, read_record
 from tests.chromium import PROGRAM, browser
 from tests.clips import make_clip, video_times
 from tests.people import figure, pose_of, result_of

@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shufflecam.angles import joint_angles
+from shufflecam.core.angles import joint_angles
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import SourceInfo
-from shufflecam.export import record
-from shufflecam.export.open import open_record_sink
-from shufflecam.export.read import SavedRecord, read_record
 from shufflecam.plot.series import Series, collect
+from shufflecam.records import schema as record
+from shufflecam.records.open import open_record_sink
+from shufflecam.records.reader import SavedRecord, read_record
 from tests.people import figure, pose_of, result_of
 
 SIZE, RATE, SPEED = (320, 240), 10, 30.0

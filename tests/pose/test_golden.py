@@ -10,8 +10,8 @@ import torch
 
 from shufflecam.core.types import Detections
 from shufflecam.engines.torch import TorchEngine
+from shufflecam.models.shufflenet import PoseNet
 from shufflecam.pose.estimator import HeatmapEstimator
-from shufflecam.pose.network import PoseNet
 from tests.synthetic import NETS, golden_picture, synthetic_net
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "golden.npz")

@@ -9,9 +9,9 @@ from torch import nn
 
 from shufflecam.models.catalogue import DEFAULT_POSE, embedded_path, pose_entry
 from shufflecam.models.load import load_pose
-from shufflecam.pose.narrow import narrow
-from shufflecam.pose.network import PoseNet
-from shufflecam.train.nets import build, widen
+from shufflecam.models.prune import narrow
+from shufflecam.models.shufflenet import PoseNet
+from shufflecam.train.pose.nets import build, widen
 
 
 def trained(net: PoseNet) -> PoseNet:

@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from shufflecam.sources.live import Grabbed
+from shufflecam.sources.latest import Grabbed
 from tests.clips import number_picture
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from shufflecam.sources import ReplaySource, open_video
 from shufflecam.sources.aspect import PixelShape
-from shufflecam.sources.live import Grabbed, LatestFrames
+from shufflecam.sources.latest import Grabbed, LatestFrames
 from tests.clips import make_clip
 from tests.sources.fakes import FakeCapture
 

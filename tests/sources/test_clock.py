@@ -13,10 +13,10 @@ import av
 import pytest
 
 from shufflecam.core.errors import SourceBrokeOff
-from shufflecam.export.video import VideoWriter
+from shufflecam.media.video import VideoWriter
 from shufflecam.sources import open_video
-from shufflecam.sources.capture import VideoSource
 from shufflecam.sources.replay import ReplayCapture
+from shufflecam.sources.video import VideoSource
 from tests.clips import RATE, TIME_BASE, make_clip, number_picture, read_number, tone_frames, video_times
 
 D = 1 / RATE

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from shufflecam.core.errors import UsageError
-from shufflecam.sources.capture import open_video
 from shufflecam.sources.deinterlace import Deinterlacer
 from shufflecam.sources.replay import ReplaySource
+from shufflecam.sources.video import open_video
 from tests.clips import make_clip
 
 SIZE = (160, 96)

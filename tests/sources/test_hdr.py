@@ -9,10 +9,10 @@ import av
 import numpy as np
 import pytest
 
-from shufflecam.sources.capture import open_video
 from shufflecam.sources.hdr import Exposure
 from shufflecam.sources.replay import ReplaySource
 from shufflecam.sources.tone import HLG, PQ, WHITE_NITS, hlg_to_nits, nits_to_pq, pq_to_nits
+from shufflecam.sources.video import open_video
 
 SIZE = (128, 96)
 BT709_TO_BT2020 = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])

@@ -12,7 +12,7 @@ import pytest
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.protocols import FrameSource
 from shufflecam.core.types import Frame
-from shufflecam.sources.live import LatestFrames
+from shufflecam.sources.latest import LatestFrames
 from shufflecam.sources.watch import PictureWatch
 from tests.clips import read_number
 from tests.sources.fakes import FakeCapture

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
-from shufflecam.sources.live import Grabbed, LatestFrames
+from shufflecam.sources.latest import Grabbed, LatestFrames
 from shufflecam.sources.reconnect import Reconnecting
 from tests.clips import number_picture, read_number
 from tests.sources.fakes import FakeCapture

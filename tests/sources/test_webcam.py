@@ -13,8 +13,8 @@ import pytest
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources import list_cameras
+from shufflecam.sources.camera import CameraCapture, believable_fps, choose_mode
 from shufflecam.sources.cameras import captures_video, why_not_open
-from shufflecam.sources.webcam import CameraCapture, believable_fps, choose_mode
 from tests.sources.fakes import FakeDevice
 
 VGA, HD = (640, 480), (1280, 720)

@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
-from shufflecam.sources.capture import open_video
-from shufflecam.sources.opening import open_source
+from shufflecam.sources.open import open_source
+from shufflecam.sources.video import open_video
 
 LASTS_MS = [100, 50, 200, 40, 40, 70]
 STARTS_S = [0.0, 0.1, 0.15, 0.35, 0.39, 0.43]

@@ -13,13 +13,12 @@ import torch
 from shufflecam.core.errors import Interrupted, SourceError, UsageError
 from shufflecam.core.geometry import box_iou
 from shufflecam.core.types import Frame
-from shufflecam.detect.choose import weights_file
+from shufflecam.detect.open import weights_file
 from shufflecam.detect.yolo import YoloDetector, build_network, load_network
 from shufflecam.sources.picture import read_picture
 from shufflecam.train.checkpoint import export_half
-from shufflecam.train.detector import DetectorRecipe, DetectorRun
-from shufflecam.train.detector_crops import cut_view, degrade, draw_view, whole_view
-from shufflecam.train.detector_nets import (
+from shufflecam.train.person.crops import cut_view, degrade, draw_view, whole_view
+from shufflecam.train.person.nets import (
     TAPS,
     Answers,
     Student,
@@ -30,7 +29,8 @@ from shufflecam.train.detector_nets import (
     mirror,
     score_loss,
 )
-from shufflecam.train.detector_views import SHARD, Views, make_views, people_in
+from shufflecam.train.person.run import DetectorRecipe, DetectorRun
+from shufflecam.train.person.views import SHARD, Views, make_views, people_in
 
 SIZE = 64
 RECIPE = DetectorRecipe(epochs=2, batch=2)

@@ -18,15 +18,16 @@ from shufflecam.engines.cpu import physical_cores
 from shufflecam.engines.torch import TorchEngine
 from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
 from shufflecam.evaluate.coco import predict, score
+from shufflecam.models.shufflenet import PoseNet
 from shufflecam.pose.estimator import HeatmapEstimator
-from shufflecam.pose.network import PoseNet
-from shufflecam.train import checkpoint, losses
-from shufflecam.train.augment import Augmentation
-from shufflecam.train.data import People, SetSpec, read_people
+from shufflecam.train import checkpoint
 from shufflecam.train.history import History
-from shufflecam.train.nets import CoordinateHead, build, widen
-from shufflecam.train.pose import Progress, Run
-from shufflecam.train.recipe import Recipe
+from shufflecam.train.pose import losses
+from shufflecam.train.pose.augment import Augmentation
+from shufflecam.train.pose.data import People, SetSpec, read_people
+from shufflecam.train.pose.nets import CoordinateHead, build, widen
+from shufflecam.train.pose.recipe import Recipe
+from shufflecam.train.pose.run import Progress, Run
 from tests.evaluate.people import annotation, person_keypoints, write_set
 
 SMALL = Recipe(

@@ -1,0 +1,180 @@
+"""What `shufflecam bench` measures: passes in turns, and what their figures come to."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.bench.passes import Part, Run, fast_pass, live_pass, naive_pass
+
+if TYPE_CHECKING:
+    from shufflecam.cli.console import Talk
+    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.core.skeleton import Skeleton
+    from shufflecam.core.stats import Stats
+    from shufflecam.finder.finder import PoseFinder
+
+STAGES = ("capture", "detect", "crop", "network", "keypoints", "track", "draw", "encode")
+"""In the order of the data's way; `capture` is decoding, where the source is a file."""
+
+SURE = 0.2
+"""Keypoints above this are compared: those that count in a person's score, as in the reference."""
+
+
+def measure(
+    part: Part,
+    options: FinderOptions,
+    live_options: FinderOptions,
+    baseline: bool,
+    runs: int,
+    folder: Path,
+    talk: Talk,
+    peers: Mapping[str, Callable[[], Callable[[Part], float]]],
+) -> dict[str, Any]:
+    """Ours and, with `baseline`, the naive way over the same frames, in turns; then ours as if live.
+
+    Args:
+        part: what is measured.
+        options: of our finder.
+        live_options: the same as `webcam` understands them.
+        baseline: whether to time the naive way.
+        runs: passes of each.
+        folder: where the passes' videos go.
+        talk: shows progress.
+        peers: name -> what opens another tool, whose passes give milliseconds a frame. They draw and write
+            nothing, and so their ratio is to passes of ours that do not either.
+
+    Returns:
+        {"ratio", "ratios", "oks", "oks_all_joints", "frames", "frames_with_people", "runs", "fast": {...},
+        "unwritten": {...}, "live": {...}, "naive": {...}, "peers": {...}}; null for what was not asked for.
+
+    Raises:
+        SourceError: the clip cannot be read, or is over before the part begins.
+    """
+    from shufflecam.bench.naive import naive_finder
+    from shufflecam.core.stats import Stats
+    from shufflecam.sources.video import open_video
+
+    stats = Stats()
+    fast_runs: list[Run] = []
+    unwritten_runs: list[Run] = []
+    naive_runs: list[Run] = []
+    peer_ms: dict[str, list[float]] = {}
+    memory_mb: float | None = None
+    with closing(open_video(part.clip, part.start_s)) as source:
+        rate = source.info.fps  # decides how often the detector runs, as in `video`
+    naive: PoseFinder | None = None
+    others: dict[str, Callable[[Part], float]] = {}
+    with talk.progress("passes", runs + 1, each="pass") as meter:
+        for number in range(runs):
+            # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
+            fast = options.load(None, talk, stats, rate=rate)
+            fast_runs.append(fast_pass(part, fast, stats, folder / f"fast{number}.mp4"))
+            if number == 0:
+                memory_mb = _peak_memory_mb()  # before anybody else's networks are there
+                naive = naive_finder(options) if baseline else None
+                others = {name: open_peer() for name, open_peer in peers.items()}
+            if naive is not None:
+                naive_runs.append(naive_pass(part, naive, folder / f"naive{number}.mp4"))
+            if others:
+                unwritten_runs.append(fast_pass(part, options.load(None, talk, rate=rate), Stats(), None))
+                for name, one_pass in others.items():
+                    peer_ms.setdefault(name, []).append(one_pass(part))
+            meter.advance()
+        live = live_pass(part, live_options, talk)
+        meter.advance()
+    ratios = [slow.frame_ms / quick.frame_ms for slow, quick in zip(naive_runs, fast_runs, strict=False)]
+    return {
+        "ratio": statistics.median(ratios) if ratios else None,
+        "ratios": ratios,
+        "oks": agreement(naive_runs[0], fast_runs[0], fast.skeleton, SURE) if naive_runs else None,
+        "oks_all_joints": agreement(naive_runs[0], fast_runs[0], fast.skeleton) if naive_runs else None,
+        "frames": fast_runs[0].frames,
+        "frames_with_people": sum(bool(people) for people in fast_runs[0].people),
+        "runs": runs,
+        "fast": {
+            **_summary(fast_runs),
+            "engine": fast.identity.model.get("engine"),
+            "frames_per_detection": fast.frames / max(1, fast.detections),
+            "stages": _stages(stats),
+            "memory_mb": memory_mb,
+        },
+        "unwritten": _summary(unwritten_runs) if unwritten_runs else None,
+        "live": live,
+        "naive": _summary(naive_runs) if naive_runs else None,
+        "peers": {name: _beside(ms, unwritten_runs, fast_runs) for name, ms in peer_ms.items()},
+    }
+
+
+def agreement(naive: Run, fast: Run, skeleton: Skeleton, least: float = 0.0) -> float | None:
+    """Mean OKS of each person of the naive way to the likest one of ours; None without people.
+
+    The naive way is the truth, so that its joints count that score above `least`, as COCO counts those that
+    are labelled. Where it scores less, it does not know the place itself: that is chance on both sides.
+    """
+    import numpy as np
+
+    from shufflecam.core.geometry import box_area, oks
+
+    values: list[float] = []
+    for theirs, ours in zip(naive.people, fast.people, strict=False):
+        # A joint that we miss is as wrong as can be; one that the naive way misses is not asked for.
+        others = np.nan_to_num(np.stack([pose.keypoints for pose in ours]), nan=1e6) if ours else None
+        for pose in theirs:
+            # COCO's people cover about half of their box.
+            area = float(box_area(pose.box_xyxy[None])[0]) * 0.53
+            counts = np.nan_to_num(pose.scores) > least
+            if not counts.any():
+                continue
+            found = (
+                0.0
+                if others is None
+                else float(oks(pose.keypoints, others, area, skeleton.sigmas, counts).max())
+            )
+            values.append(found)
+    return float(np.mean(values)) if values else None
+
+
+def _summary(runs: list[Run]) -> dict[str, float]:
+    frame_ms = statistics.median(run.frame_ms for run in runs)
+    return {"frame_ms": frame_ms, "fps": 1000 / frame_ms}
+
+
+def _beside(theirs_ms: list[float], unwritten: list[Run], written: list[Run]) -> dict[str, float]:
+    """A peer's figures, and how many times as fast we are without output and with it."""
+    frame_ms = statistics.median(theirs_ms)
+    return {
+        "frame_ms": frame_ms,
+        "fps": 1000 / frame_ms,
+        "ratio": statistics.median(ms / run.frame_ms for ms, run in zip(theirs_ms, unwritten, strict=True)),
+        "ratio_ours_written": statistics.median(
+            ms / run.frame_ms for ms, run in zip(theirs_ms, written, strict=True)
+        ),
+    }
+
+
+def _stages(stats: Stats) -> dict[str, dict[str, float]]:
+    seen = stats.snapshot().stages
+    return {
+        name: {
+            "p50_ms": 1000 * seen[name].p50_s,
+            "p95_ms": 1000 * seen[name].p95_s,
+            "count": seen[name].count,
+        }
+        for name in STAGES
+        if name in seen
+    }
+
+
+def _peak_memory_mb() -> float | None:
+    """The process's largest memory so far; None where the system does not say."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)

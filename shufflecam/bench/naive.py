@@ -1,0 +1,63 @@
+"""The naive way that `shufflecam bench --baseline` compares with: the same weights without our pains."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.core.protocols import Engine, PersonDetector
+    from shufflecam.finder.finder import PoseFinder
+
+NAIVE_DET_SIZE = 640
+"""What ultralytics' detectors take where nobody says otherwise."""
+
+
+def naive_finder(options: FinderOptions) -> PoseFinder:
+    """Torch in float32 as it comes, the detector at 640 on every frame, one crop at a time, no tracking.
+
+    Raises:
+        UsageError, WeightsError: as `FinderOptions.load`.
+    """
+    from shufflecam.finder.finder import Identity, PoseFinder
+    from shufflecam.models.catalogue import pose_entry, require
+    from shufflecam.models.load import load_pose
+    from shufflecam.pose.estimator import HeatmapEstimator
+
+    entry = pose_entry(options.model)
+    net = load_pose(options.weights or require(entry), entry)
+    estimator = HeatmapEstimator(
+        plain(net),
+        entry.skeleton,
+        entry.input_size,
+        options.flip_test,
+        options.decode,
+        entry.sigma,
+        max_batch=1,
+    )
+    return PoseFinder(_naive_detector(options), estimator, Identity({}, {}))
+
+
+def _naive_detector(options: FinderOptions) -> PersonDetector:
+    from shufflecam.detect.open import weights_file
+    from shufflecam.detect.whole import WholeFrame
+    from shufflecam.detect.yolo import YoloDetector, load_network
+
+    if options.detector == "none":
+        return WholeFrame()
+    path = weights_file(options.detector)
+    network = load_network(path)
+    return YoloDetector(
+        plain(network.module),
+        person=network.person,
+        det_size=NAIVE_DET_SIZE,
+        det_conf=options.det_conf,
+        max_people=options.max_people,
+    )
+
+
+def plain(net: Any) -> Engine:
+    """A torch module run as it is: no folded layers, no other order of channels, default threads."""
+    from shufflecam.engines.torch import TorchEngine
+
+    return TorchEngine(net, "cpu", channels_last=False, fold=False)

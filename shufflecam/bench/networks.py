@@ -1,0 +1,68 @@
+"""The pose network alone, for `shufflecam bench`: torch as it comes, and every engine at hand."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.bench.naive import plain
+from shufflecam.core.errors import ShufflecamError
+
+if TYPE_CHECKING:
+    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.core.protocols import Engine
+
+BATCHES = (1, 4, 16)
+
+NETWORK_RUNS = 7
+"""Of each engine and batch size, taken in turns so that a disturbance meets all of them."""
+
+
+def measure_networks(options: FinderOptions) -> list[dict[str, Any]]:
+    """The pose network alone: torch as it comes and every engine at hand, at several batch sizes."""
+    import functools
+
+    import numpy as np
+
+    from shufflecam.engines.open import BACKENDS, installed, open_engine
+    from shufflecam.models.catalogue import cache_dir, pose_entry, require
+    from shufflecam.models.fetch import file_sha256
+    from shufflecam.models.load import load_pose
+    from shufflecam.models.prune import narrow
+    from shufflecam.pose.open import cache_key
+
+    entry = pose_entry(options.model)
+    path = options.weights or require(entry)
+    make = functools.cache(lambda: narrow(load_pose(path, entry)))
+    engines: dict[str, Engine] = {"naive": plain(load_pose(path, entry))}
+    for name in filter(installed, BACKENDS):
+        try:
+            engines[name], _ = open_engine(
+                make,
+                backend=name,
+                device="cpu",
+                cache_key=cache_key(entry, file_sha256(path)),
+                input_size=entry.input_size,
+                cache_dir=cache_dir() / "engines",
+            )
+        except ShufflecamError:
+            continue  # one that does not work here has no speed
+    width, height = entry.input_size
+    results = []
+    for batch in BATCHES:
+        inputs = np.random.default_rng(0).normal(0, 1, (batch, 3, height, width)).astype(np.float32)
+        times: dict[str, list[float]] = {name: [] for name in engines}
+        for _ in range(NETWORK_RUNS + 1):
+            for name, engine in engines.items():
+                began = time.perf_counter()
+                engine.run(inputs)
+                times[name].append(time.perf_counter() - began)
+        for name, seconds in times.items():
+            # The first run of a shape prepares it.
+            pairs = zip(times["naive"][1:], seconds[1:], strict=True)
+            ratio = statistics.median(slow / quick for slow, quick in pairs)
+            results.append(
+                {"engine": name, "batch": batch, "ms": 1000 * statistics.median(seconds[1:]), "ratio": ratio}
+            )
+    return results

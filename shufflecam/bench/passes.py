@@ -1,0 +1,167 @@
+"""One pass of `shufflecam bench` over a clip: as `video` works, as a camera gives frames, naively."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from shufflecam.cli.console import Talk
+    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.core.skeleton import Skeleton
+    from shufflecam.core.stats import Stats
+    from shufflecam.core.types import FrameResult, Pose
+    from shufflecam.finder.finder import PoseFinder
+
+LIVE_S = 20.0
+"""A clip of one picture a second would else be waited for as long as it plays."""
+
+STOPPED = "stopped in the middle of a measurement; nothing was measured"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What of a clip is measured in each pass."""
+
+    clip: str
+    frames: int
+    """At most."""
+    start_s: float | None = None
+    """None: from its beginning."""
+    encode_preset: str = "veryfast"
+    """Of our passes' videos; the naive way's have the default."""
+
+
+@dataclass
+class Run:
+    """One pass over the clip."""
+
+    frames: int = 0
+    seconds: float = 0.0
+    people: list[list[Pose]] = field(default_factory=list)
+    """A list a frame."""
+
+    @property
+    def frame_ms(self) -> float:
+        """Milliseconds a frame, all told."""
+        return 1000 * self.seconds / max(1, self.frames)
+
+
+def fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) -> Run:
+    """The real pipeline, as `video` runs it; without `out` nothing is drawn and written."""
+    from shufflecam.core.errors import Interrupted
+    from shufflecam.pipeline.background import BackgroundSink
+    from shufflecam.pipeline.pipeline import Pipeline
+    from shufflecam.pipeline.run import run_pipeline, stop_on_signals
+
+    run = Run()
+    opened = _opened(part, out, finder.skeleton, part.encode_preset, stats)
+    with stop_on_signals() as stop, opened as (source, sink, warm_up):
+        finder.warm_up((warm_up.shape[1], warm_up.shape[0]))
+        stop.writing = True
+
+        def on_result(result: FrameResult) -> None:
+            run.people.append(list(result.poses))
+
+        outcome = run_pipeline(
+            Pipeline(source, finder.find, stats),
+            [] if sink is None else [BackgroundSink(sink)],
+            stop,
+            on_result=on_result,
+            wants_end=lambda so_far: so_far.frames >= part.frames,
+        )
+    if outcome.interrupted:
+        raise Interrupted(STOPPED)
+    run.frames, run.seconds = outcome.frames, outcome.seconds
+    return run
+
+
+def live_pass(part: Part, options: FinderOptions, talk: Talk) -> dict[str, Any]:
+    """The same frames as a camera would give them, at the clip's own pace, as `webcam --headless` runs.
+
+    At most `LIVE_S` seconds of them.
+
+    Returns:
+        {"given", "processed", "dropped", "fps", "latency_ms": {"p50", "p95"}}: latency from capture to the
+        result; null where no result came.
+
+    Raises:
+        SourceBrokeOff: the file is damaged.
+    """
+    from shufflecam.core.errors import Interrupted
+    from shufflecam.core.stats import Stats
+    from shufflecam.pipeline.pipeline import Pipeline
+    from shufflecam.pipeline.run import run_pipeline, stop_on_signals
+    from shufflecam.sources import ReplaySource
+
+    stats = Stats()
+    with stop_on_signals() as stop, closing(ReplaySource(part.clip, start_s=part.start_s)) as source:
+        assert source.info.size is not None
+        with closing(options.load(None, talk, stats, rate=source.info.fps, live=True)) as finder:
+            finder.warm_up(source.info.size)
+            stop.writing = True
+            outcome = run_pipeline(
+                Pipeline(source, finder.find, stats),
+                [],
+                stop,
+                # Of a camera's frames the index counts all that came, those that nobody took too.
+                is_past_end=lambda late: late.frame.index >= part.frames or late.frame.timestamp_s > LIVE_S,
+            )
+    if outcome.interrupted:
+        raise Interrupted(STOPPED)
+    if outcome.broke_off is not None:
+        raise outcome.broke_off
+    given = min(part.frames, source.given)
+    latency = stats.snapshot().stages.get("latency")
+    return {
+        "given": given,
+        "processed": outcome.frames,
+        "dropped": given - outcome.frames,
+        "fps": outcome.frames / outcome.seconds if outcome.seconds else 0.0,
+        "latency_ms": latency and {"p50": 1000 * latency.p50_s, "p95": 1000 * latency.p95_s},
+    }
+
+
+def naive_pass(part: Part, finder: PoseFinder, out: Path) -> Run:
+    """One thing after the other, as a first script would do it."""
+    from shufflecam.media.video import DEFAULT_PRESET
+
+    run = Run()
+    with _opened(part, out, finder.skeleton, DEFAULT_PRESET) as (source, sink, warm_up):
+        finder(warm_up)
+        began = time.perf_counter()
+        for frame in source.frames():
+            result = finder.find(frame)
+            run.people.append(list(result.poses))
+            sink.write(result)
+            run.frames += 1
+            if run.frames >= part.frames:
+                break
+        sink.close(complete=True)
+        run.seconds = time.perf_counter() - began
+    return run
+
+
+@contextmanager
+def _opened(
+    part: Part, out: Path | None, skeleton: Skeleton, preset: str, stats: Stats | None = None
+) -> Iterator[tuple[Any, Any, np.ndarray]]:
+    """The part from its start, a sink for the drawn video (None without `out`), the part's first picture."""
+    from shufflecam.jobs.outputs import DrawnVideoSink, drawer
+    from shufflecam.media.video import VideoWriter
+    from shufflecam.sources.video import open_video
+
+    with closing(open_video(part.clip, part.start_s)) as first:
+        picture = next(iter(first.frames())).image.copy()
+    with closing(open_video(part.clip, part.start_s)) as source:
+        if out is None:
+            yield source, None, picture
+            return
+        writer = VideoWriter(out, preset=preset, **source.encoding_hints())
+        yield source, DrawnVideoSink(writer, drawer(skeleton), stats), picture

@@ -1,0 +1,1 @@
+"""`shufflecam eval`: weights held against annotations."""

@@ -1,0 +1,1 @@
+"""`shufflecam train`: networks from pictures."""

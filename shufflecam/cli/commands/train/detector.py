@@ -1,0 +1,203 @@
+"""`shufflecam train detector`: a small person detector, taught by a larger one on any pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shufflecam.cli.console import Talk, duration
+from shufflecam.cli.options.train import check_export, pictures_below, run_options
+from shufflecam.core.errors import UsageError
+from shufflecam.core.words import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import nn
+
+    from shufflecam.train.person.run import DetectorRun
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  shufflecam train detector photos/ --teacher yolov8s --out runs/person --export person.safetensors
+  shufflecam train detector sports/ street/ --teacher yolov8x.pt --out runs/person --views 50000 \\
+      --size 320 --val people.json:photos/ --val-every 2000
+"""
+)
+@click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
+@click.option(
+    "--teacher",
+    required=True,
+    metavar="NAME|FILE",
+    help="A larger detector of the yolov8 family; it says where people are.",
+)
+@click.option(
+    "--views",
+    type=click.IntRange(1),
+    default=20000,
+    show_default=True,
+    help="Cut from them, and kept.",
+)
+@click.option(
+    "--size", type=click.IntRange(64, 1280), default=256, show_default=True, help="Their side in pixels."
+)
+@click.option(
+    "--cut",
+    metavar="SHARE",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    show_default=True,
+    help="Of the views, so many show somebody cut off by the frame, as who walks into a camera's picture.",
+)
+@click.option(
+    "--val", metavar="ANNOTATIONS:DIR", help="Measure AP50 of people from 96x96 pixels on these, at 416."
+)
+@click.option(
+    "--epochs", type=click.FloatRange(0, min_open=True), default=8, show_default=True, help="Passes."
+)
+@click.option("--batch", type=click.IntRange(2), default=8, show_default=True, help="Views in a step.")
+@click.option(
+    "--lr", type=click.FloatRange(0, min_open=True), default=2e-3, show_default=True, help="AdamW's rate."
+)
+@run_options
+def command(
+    folders: tuple[Path, ...],
+    teacher: str,
+    folder: Path,
+    views: int,
+    size: int,
+    cut: float,
+    val: str | None,
+    val_every: int | None,
+    init: Path | None,
+    device: str,
+    target: Path | None,
+    quiet: bool,
+    debug: bool,
+    **settings: Any,
+) -> None:
+    """Train a person detector (a yolov8n with one class) on the pictures below FOLDERs.
+
+    No labels are needed: the teacher answers on square views of the pictures, and the student learns its
+    scores, boxes and inner features. The same command goes on where it stopped. DIR gets views/, last.pt,
+    history.jsonl and curve.png.
+    """
+    from shufflecam.engines.torch import resolve_device
+    from shufflecam.pipeline.run import stop_on_signals
+    from shufflecam.train.person.run import DetectorRecipe, DetectorRun
+
+    talk = Talk(quiet)
+    check_export(target)
+    recipe = DetectorRecipe(**settings)
+    pictures = pictures_below(*folders)
+    measure = _measure(val) if val else None
+    with stop_on_signals() as stop:
+        stop.writing = True
+        data = _views(
+            pictures, folder, teacher, views, size, cut, recipe.seed, resolve_device(device), talk, stop
+        )
+        run = DetectorRun(folder, data, recipe, device=resolve_device(device), start=_tensors(init))
+        talk.say(
+            f"{counted(len(data), 'view')}, {counted(run.steps, 'step')} of {recipe.batch}; "
+            f"at step {run.step}"
+        )
+        with talk.progress("steps", run.steps, each="step", done=run.step) as meter:
+            run.run(
+                stop=lambda: bool(stop),
+                on_step=lambda loss: meter.advance(f"loss {loss:.3f}"),
+                measure=measure,
+                measure_every=val_every or 0,
+            )
+    figures = [line["ap"] for line in run.history.lines() if "ap" in line]
+    result = f"AP50 {figures[-1]:.4f} of people from 96x96 px on {val}" if figures else "not measured"
+    talk.say(f"done after {duration(run.seconds)}: {result}; the run is in {folder}")
+    if target is not None:
+        talk.say(f"{target}: SHA-256 {_export(run, folders, teacher, result, target)}")
+
+
+def _views(
+    pictures: list[Path],
+    folder: Path,
+    teacher: str,
+    count: int,
+    size: int,
+    cut: float,
+    seed: int,
+    device: str,
+    talk: Talk,
+    stop: Any,
+) -> Any:
+    from shufflecam.cli.fetching import fetch_detector
+    from shufflecam.core.errors import Interrupted
+    from shufflecam.detect.open import weights_file
+    from shufflecam.train.person.nets import Teacher
+    from shufflecam.train.person.views import make_views
+
+    fetch_detector(teacher, talk)
+    network = Teacher.from_file(weights_file(teacher)).to(device)
+    with talk.progress("views", count, each="view") as meter:
+        made = make_views(
+            pictures,
+            folder / "views",
+            network,
+            count=count,
+            size=size,
+            seed=seed,
+            cut=cut,
+            stop=lambda: bool(stop),
+            on_view=meter.advance,
+        )
+    if made is None or stop:
+        raise Interrupted("stopped while the views were made; the same command goes on")
+    return made
+
+
+def _measure(val: str) -> Callable[[nn.Module], float]:
+    """A function from a network to its AP50. Reads the annotations at once: mistakes should show early."""
+    from shufflecam.evaluate.annotations import read_coco
+    from shufflecam.evaluate.detector import MAX_PEOPLE, predict, score
+    from shufflecam.train.pose.data import SetSpec
+
+    spec = SetSpec.parse(val)
+    data = read_coco(spec.annotations, spec.images, keypoints=None, boxes_only=True)
+
+    def measure(net: nn.Module) -> float:
+        from shufflecam.detect.yolo import YoloDetector
+        from shufflecam.engines.torch import TorchEngine
+
+        detector = YoloDetector(TorchEngine(net, "auto"), det_conf=0.01, max_people=MAX_PEOPLE)
+        return score(predict(detector, data.pictures)[0], data).ap50_large
+
+    return measure
+
+
+def _tensors(path: Path | None) -> Any:
+    if path is None:
+        return None
+    from shufflecam.models.load import Tensors, read_checkpoint
+
+    content = read_checkpoint(path)
+    if not isinstance(content, Tensors):
+        raise UsageError(f"--init {path} must be .safetensors.")
+    return content.tensors
+
+
+def _export(run: DetectorRun, folders: tuple[Path, ...], teacher: str, result: str, target: Path) -> str:
+    from dataclasses import asdict
+
+    from shufflecam.train.checkpoint import export_half
+    from shufflecam.train.person.nets import STUDENT
+
+    card = {
+        "architecture": STUDENT,
+        "data": "; ".join(path.name for path in folders),
+        "teacher": Path(teacher).name,
+        "recipe": json.dumps(asdict(run.recipe)),
+        "result": result,
+    }
+    return export_half(run.average, target, card)

@@ -1,0 +1,117 @@
+"""What the evaluations share: where the pictures are, what computes, and COCO results as a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.core.reasons import reason
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def data_options(command: F) -> F:
+    """The annotated pictures."""
+    folder = click.Path(path_type=Path)
+    for option in (
+        click.option(
+            "--allow-missing", is_flag=True, help="Leave pictures out that the folder lacks, and count them."
+        ),
+        click.option(
+            "--annotations", required=True, metavar="FILE", type=folder, help="Annotations of these pictures."
+        ),
+        click.option("--images", required=True, metavar="DIR", type=folder, help="Folder with the pictures."),
+    ):
+        command = option(command)
+    return command
+
+
+def engine_options(command: F) -> F:
+    """What computes, and how much is said."""
+    for option in (
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        click.option("--quiet", is_flag=True, help="Only the figures and errors."),
+        click.option(
+            "--device",
+            metavar="auto|cpu|cuda[:N]|mps",
+            default="auto",
+            show_default=True,
+            help="Where torch computes.",
+        ),
+        click.option(
+            "--backend",
+            metavar="NAME",
+            default="auto",
+            show_default=True,
+            help="What computes: auto, torch, openvino or onnx.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def det_options(conf: float) -> Callable[[F], F]:
+    """How a detector looks; `conf`: the lowest score that counts."""
+
+    def decorate(command: F) -> F:
+        for option in (
+            click.option(
+                "--det-size",
+                metavar="PX",
+                type=click.IntRange(32, 4096),
+                default=416,
+                show_default=True,
+                help="The longer side of the detector's input.",
+            ),
+            click.option(
+                "--det-conf",
+                metavar="P",
+                type=click.FloatRange(0, 1),
+                default=conf,
+                show_default=True,
+                help="Lowest score of a detector's box: AP wants unsure ones too.",
+            ),
+        ):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+def results_options(command: F) -> F:
+    """Where COCO's results array goes."""
+    for option in (
+        click.option("--overwrite", is_flag=True, help="Replace OUT if it exists."),
+        click.option(
+            "--json", "target", metavar="OUT", type=click.Path(path_type=Path), help="COCO results array."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def check_results(target: Path | None, overwrite: bool) -> None:
+    """Whether the results can be written, before any work. Raises UsageError or OutputError."""
+    from shufflecam.core.files import check_writable
+
+    if target is None:
+        return
+    if target.suffix != ".json":
+        raise UsageError(f"--json {target} must end in .json: pycocotools loads one JSON array.")
+    check_writable(target, overwrite)
+
+
+def write_results(target: Path | None, results: list[dict[str, Any]], category_id: int) -> None:
+    """Write the array, where it is wanted, with the annotations' own number of people. Raises OutputError."""
+    if target is None:
+        return
+    entries = [{**result, "category_id": category_id} for result in results]
+    try:
+        target.write_text(json.dumps(entries), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"Cannot write {target}: {reason(error)}.") from error

@@ -1,0 +1,279 @@
+"""Options that several commands share, as decorators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shufflecam.cli.options import completing
+from shufflecam.cli.options.finder import LARGE_MODEL, PRESETS
+from shufflecam.cli.options.types import AUTO, EveryType
+
+if TYPE_CHECKING:
+    from shufflecam.drawing.draw import Look
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+RECORD_FORMATS = ("shufflecam", "coco", "openpose", "csv")
+STDOUT = "-"
+
+
+def model_options(command: F) -> F:
+    """Which networks, and how they run."""
+    return _model_options(command, "1")
+
+
+def live_model_options(command: F) -> F:
+    """The same for cameras, which are looked at as often as there is time."""
+    return _model_options(command, AUTO)
+
+
+def _model_options(command: F, every: str) -> F:
+    decorators = [
+        click.option(
+            "--preset",
+            type=click.Choice(list(PRESETS)),
+            default="balanced",
+            show_default=True,
+            help="fast: --det-every auto, and video's --encode-preset superfast. accurate: --det-every 1 "
+            "--flip-test, and "
+            f"--model {LARGE_MODEL} where it was fetched. Options that are given win.",
+        ),
+        click.option(
+            "--model",
+            shell_complete=completing.models,
+            metavar="NAME",
+            default="shufflecam-256x192",
+            show_default=True,
+            help="Pose model of the catalogue (shufflecam models list).",
+        ),
+        click.option(
+            "--weights",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help="Own checkpoint (.pth, .safetensors); --model then names only its architecture.",
+        ),
+        click.option(
+            "--detector",
+            shell_complete=completing.detectors,
+            metavar="auto|NAME|FILE|none",
+            default="auto",
+            show_default=True,
+            help="Who finds people. auto: the embedded one; yolo11n, yolov8s, ...: fetched once; none: the "
+            "whole frame is one person.",
+        ),
+        click.option(
+            "--boxes",
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help='Instead of a detector: {"KEY": [[x1, y1, x2, y2], ...]}, KEY a file or a frame number.',
+        ),
+        click.option(
+            "--det-conf",
+            metavar="P",
+            type=click.FloatRange(0, 1),
+            default=0.4,
+            show_default=True,
+            help="Leave out people that the detector is less sure of.",
+        ),
+        click.option(
+            "--det-size",
+            metavar="PX",
+            type=click.IntRange(32, 4096),
+            default=416,
+            show_default=True,
+            help="Longer side of the detector's input; larger finds smaller people.",
+        ),
+        click.option(
+            "--det-every",
+            metavar="N|auto",
+            type=EveryType(),
+            show_default=every,
+            help="Look for people every N frames, follow their keypoints in between; "
+            "auto: as often as the camera's rate allows, in videos three times a second, in pictures always.",
+        ),
+        click.option(
+            "--max-people",
+            metavar="N",
+            type=click.IntRange(1),
+            default=20,
+            show_default=True,
+            help="At most this many a frame, the surest first.",
+        ),
+        click.option(
+            "--flip-test/--no-flip-test",
+            default=False,
+            show_default=True,
+            help="Run each crop mirrored as well: a little better, about half as fast.",
+        ),
+        click.option(
+            "--decode",
+            type=click.Choice(["plain", "dark"]),
+            default="plain",
+            show_default=True,
+            help="Heatmap to keypoint: plain as in the published figures; dark to a fraction of a pixel.",
+        ),
+        click.option(
+            "--backend",
+            type=click.Choice(["auto", "torch", "openvino", "onnx"]),
+            default="auto",
+            show_default=True,
+            help="What computes the networks; auto: the fastest that works here.",
+        ),
+        click.option(
+            "--device",
+            metavar="auto|cpu|cuda[:N]|mps",
+            default="auto",
+            show_default=True,
+            help="Where torch computes.",
+        ),
+    ]
+    return _all(command, decorators)
+
+
+def max_pixels_option(command: F) -> F:
+    """How large a picture may be, in files that may come from strangers."""
+    from shufflecam.sources.limits import MAX_PIXELS
+
+    return click.option(
+        "--max-pixels",
+        metavar="N",
+        type=click.IntRange(1),
+        default=MAX_PIXELS,
+        show_default=True,
+        help="Refuse larger pictures: a small file can claim to hold one that fills the memory.",
+    )(command)
+
+
+def deinterlace_option(command: F) -> F:
+    """What happens to interlaced pictures."""
+    return click.option(
+        "--deinterlace",
+        type=click.Choice(["auto", "on", "off"]),
+        default="auto",
+        show_default=True,
+        help="Interlaced video gets whole pictures, one for two fields. auto: pictures that are flagged as "
+        "interlaced; on: all; off: none.",
+    )(command)
+
+
+def look_options() -> list[Callable[[F], F]]:
+    """How people are drawn: what `take_look` takes."""
+    return [
+        click.option(
+            "--kpt-thr",
+            metavar="P",
+            type=click.FloatRange(0, 1),
+            default=0.3,
+            show_default=True,
+            help="Draw only keypoints surer than this; records hold all.",
+        ),
+        click.option(
+            "--palette",
+            type=click.Choice(["classic", "colorblind"]),
+            default="classic",
+            show_default=True,
+            help="Colours of left, right and middle, where the style has them.",
+        ),
+        click.option(
+            "--style",
+            type=click.Choice(["shufflecam", "mmpose", "openpose", "minimal"]),
+            default="shufflecam",
+            show_default=True,
+            help="How skeletons look; minimal: thin white lines.",
+        ),
+        click.option(
+            "--line-width",
+            metavar="PX",
+            type=click.FloatRange(1, 100),
+            show_default="by the picture's size",
+            help="Thickness of the lines.",
+        ),
+        click.option("--skeleton-only", is_flag=True, help="Skeletons on black, nothing of the picture."),
+        click.option(
+            "--blur-faces",
+            is_flag=True,
+            help="Pixelate the face of everybody who is found, for good, before anything is written.",
+        ),
+    ]
+
+
+def with_look(command: F) -> F:
+    """`look_options` as one decorator."""
+    return _all(command, look_options())
+
+
+def take_look(options: dict[str, Any]) -> Look:
+    """Remove what `look_options` gave from a command's keyword arguments."""
+    from shufflecam.drawing.draw import Look
+
+    return Look(thickness=options.pop("line_width"), **{name: options.pop(name) for name in _LOOK_NAMES})
+
+
+_LOOK_NAMES = ("style", "palette", "kpt_thr", "skeleton_only", "blur_faces")
+
+
+def output_options(command: F) -> F:
+    """Records, how people are drawn, and what may be replaced."""
+    decorators = [
+        click.option(
+            "--json",
+            "json_target",
+            metavar="[FILE|-]",
+            is_flag=False,
+            flag_value=STDOUT,
+            help="Write the keypoints: to FILE (.json, .jsonl), or to standard output.",
+        ),
+        click.option(
+            "--format",
+            "record_format",
+            type=click.Choice(RECORD_FORMATS),
+            default="shufflecam",
+            show_default=True,
+            help="What --json writes (openpose: a folder, csv: a .csv file).",
+        ),
+        click.option(
+            "--angles",
+            is_flag=True,
+            help="Add each person's joint angles to the record, in degrees (docs/angles.md).",
+        ),
+        *look_options(),
+        click.option("--overwrite", is_flag=True, help="Replace files that exist already."),
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    ]
+    return _all(command, decorators)
+
+
+def tracking_options(default: bool, *, offline: bool = False) -> Callable[[F], F]:
+    """Ids and smoothing, with this command's default; `offline`: whether it can be smoothed without lag."""
+    without_lag = " --smooth offline reads the video twice and smooths without lag." if offline else ""
+
+    def decorate(command: F) -> F:
+        decorators = [
+            click.option(
+                "--track/--no-track",
+                default=default,
+                show_default=True,
+                help="Give people ids over the frames.",
+            ),
+            click.option(
+                "--smooth/--no-smooth",
+                default=default,
+                show_default=True,
+                help="Steady the drawn keypoints over time (needs ids); records keep the raw ones too."
+                + without_lag,
+            ),
+        ]
+        return _all(command, decorators)
+
+    return decorate
+
+
+def _all(command: F, decorators: Sequence[Callable[[F], F]]) -> F:
+    for decorator in reversed(decorators):
+        command = decorator(command)
+    return command

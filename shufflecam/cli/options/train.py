@@ -1,0 +1,74 @@
+"""What the trainings share: the run's folder, where it computes, what is exported, and their checks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from shufflecam.core.errors import SourceError, UsageError
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def run_options(command: F) -> F:
+    """A run in a folder that goes on where it stopped."""
+    path = click.Path(path_type=Path)
+    options = [
+        click.option(
+            "-o", "--out", "folder", required=True, metavar="DIR", type=path, help="The run's folder."
+        ),
+        click.option(
+            "--val-every",
+            metavar="STEPS",
+            type=click.IntRange(1),
+            help="Measure between, too.",
+        ),
+        click.option("--init", metavar="FILE", type=path, help="Weights to begin with."),
+        click.option("--seed", type=int, default=0, show_default=True, help="Of everything that is drawn."),
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            metavar="auto|cpu|cuda[:N]",
+            help="Where it computes.",
+        ),
+        click.option(
+            "--export", "target", metavar="FILE", type=path, help="float16 .safetensors at the end."
+        ),
+        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
+        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def check_export(target: Path | None) -> None:
+    """Raise UsageError where `--export` cannot be meant, OutputError where it cannot be written."""
+    from shufflecam.core.files import check_writable
+
+    if target is not None and target.suffix != ".safetensors":
+        raise UsageError(f"--export {target} must end in .safetensors.")
+    if target is not None:
+        check_writable(target, overwrite=True)  # hours later it would be too late
+
+
+def pictures_below(*folders: Path) -> list[Path]:
+    """Every picture below the folders, sorted within each.
+
+    Raises:
+        SourceError: a folder is missing, or there is no picture in any.
+    """
+    from shufflecam.sources.kinds import PICTURE_EXTENSIONS
+
+    pictures: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise SourceError(f"There is no folder {folder}.")
+        pictures += sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_EXTENSIONS)
+    if not pictures:
+        raise SourceError(f"There are no pictures below {', '.join(map(str, folders))}.")
+    return pictures

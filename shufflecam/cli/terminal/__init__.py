@@ -1,0 +1,1 @@
+"""The live picture, its keys and its figures in a terminal."""

@@ -1,0 +1,209 @@
+"""`webcam --preview`: the picture in the terminal, for use over SSH.
+
+In half blocks, which every terminal with colours shows, or as a real picture where it can (`graphics`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import select
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from rich.console import Console
+
+from shufflecam.cli.terminal.blocks import BlocksCanvas, Canvas
+from shufflecam.core.addresses import without_secrets
+from shufflecam.core.errors import UsageError
+from shufflecam.core.types import FrameResult, ImageArray
+from shufflecam.live.compose import Scene, compose
+from shufflecam.live.hud import Figures, condition_and_keys, numbers
+from shufflecam.live.state import HELP, LiveState
+
+if TYPE_CHECKING:
+    from shufflecam.core.types import Pose
+
+REDRAW_S = 0.1
+LONGEST_S = 2.0
+SHARE = 0.25
+"""Of the time that may go into drawing: a slow line is drawn on less often, not waited for."""
+
+
+def check_terminal(console: Console, *, data_on_stdout: bool) -> None:
+    """Whether a picture can be drawn there.
+
+    Raises:
+        UsageError: no terminal, one without colours, or one that data goes to as well.
+    """
+    if not console.is_terminal or console.is_dumb_terminal:
+        raise UsageError("--preview draws in a terminal, and standard error is none; use --headless.")
+    if console.color_system is None or console.no_color:
+        raise UsageError("--preview needs colours (NO_COLOR or TERM says there are none); use --headless.")
+    if data_on_stdout and sys.stdout.isatty():
+        raise UsageError("--preview and --json - write to the same terminal; give --json FILE.")
+
+
+def fitted(result: FrameResult, room: tuple[int, int]) -> FrameResult:
+    """The result with its picture, in square pixels, made smaller to fit (width, height); its people too."""
+    height, width = result.frame.image.shape[:2]
+    broad = width * result.frame.pixel_aspect
+    scale = min(room[0] / broad, room[1] / height)
+    size = max(1, int(broad * scale)), max(1, int(height * scale))
+    image = cv2.resize(result.frame.image, size, interpolation=cv2.INTER_AREA)
+    ratio = np.array([size[0] / width, size[1] / height], np.float32)
+    poses = tuple(_scaled(pose, ratio) for pose in result.poses)
+    return replace(result, frame=replace(result.frame, image=image, pixel_aspect=1.0), poses=poses)
+
+
+def _scaled(pose: Pose, ratio: np.ndarray) -> Pose:
+    def move(points: np.ndarray) -> np.ndarray:
+        return ((points + 0.5) * ratio - 0.5).astype(np.float32)
+
+    smoothed = pose.keypoints_smoothed
+    return replace(
+        pose,
+        box_xyxy=move(pose.box_xyxy.reshape(2, 2)).reshape(4),
+        keypoints=move(pose.keypoints),
+        keypoints_smoothed=None if smoothed is None else move(smoothed),
+    )
+
+
+class PreviewFace:
+    """The run in the terminal, with the window's keys."""
+
+    wants_picture = False  # drawn anew in the terminal's own size: thin lines would vanish
+    closed = False
+
+    def __init__(
+        self,
+        console: Console,
+        scene: Scene,
+        canvas: Canvas | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is drawn yet, and the terminal is as it was; without a canvas it is half blocks."""
+        self._console, self._clock = console, clock
+        self._canvas = BlocksCanvas(console) if canvas is None else canvas
+        # Drawn into half blocks a line is one of few pixels.
+        self._fine = not isinstance(self._canvas, BlocksCanvas)
+        self._scene = scene if self._fine else replace(scene, look=replace(scene.look, thickness=1.0))
+        self._keys = TerminalKeys()
+        self._next_s = 0.0
+        self._later: list[str] = []
+
+    def say(self, text: str, *, as_is: bool = False) -> None:
+        """Shown below the picture, and kept until it is gone; `as_is` as `Talk.say` has it."""
+        self._later = [*self._later, text if as_is else without_secrets(text)][-50:]
+
+    def show(
+        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
+    ) -> int | None:
+        """Draw, unless that was a moment ago; the key."""
+        began = self._clock()
+        before = self._console.size
+        self._measure()
+        resized = self._console.size != before
+        if began < self._next_s and not resized:
+            return self._keys.read()
+        self._canvas.start()
+        self._keys.start()
+        if resized:
+            self._canvas.clear()
+        self._draw(result, figures, state)
+        took_s = self._clock() - began
+        self._next_s = began + min(LONGEST_S, max(REDRAW_S, took_s / SHARE))
+        return self._keys.read()
+
+    def poll(self) -> int | None:
+        """The key."""
+        return self._keys.read()
+
+    def close(self) -> None:
+        """Give the terminal back, and say what there was to say."""
+        self._keys.stop()
+        self._canvas.stop()
+        for text in self._later:
+            self._console.print(text, markup=False)
+        self._later = []
+
+    def _measure(self) -> None:
+        """Take the terminal's own word for its size: COLUMNS and LINES are those from before a resize."""
+        with contextlib.suppress(OSError, ValueError):  # not a real terminal
+            self._console.size = os.get_terminal_size(self._console.file.fileno())
+
+    def _draw(self, result: FrameResult | None, figures: Figures, state: LiveState) -> None:
+        lines = [numbers(figures, screen=False), figures.trouble or condition_and_keys(figures, state)]
+        if self._later:
+            lines.append(self._later[-1])
+        if state.help:
+            # A terminal has its own key for full screen.
+            keys = [line for line in HELP if not line.startswith("f ")]
+            self._canvas.draw(None, [*keys, "", *lines])
+            return
+        picture = None
+        if result is not None:
+            shown, scene = state, self._scene
+            if not self._fine:  # there is no room for numbers, nor for both dots and lines
+                shown = replace(state, ids=False)
+                scene = replace(scene, look=replace(scene.look, joints=state.view == "keypoints"))
+            picture = compose(fitted(result, self._canvas.room(len(lines))), shown, scene)
+        self._canvas.draw(picture, lines)
+
+
+_SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|O.)")
+"""What arrow and function keys send (ECMA-48, and xterm's own)."""
+
+
+class TerminalKeys:
+    """Single keys from the terminal, without Enter; none where standard input is no terminal."""
+
+    def __init__(self) -> None:
+        self._before: list[Any] | None = None
+        self._typed = b""
+        self._started = False
+
+    def start(self) -> None:
+        """From now on keys come one by one and are not shown; once. Ctrl-C still interrupts."""
+        if self._started:
+            return
+        self._started = True
+        try:
+            import termios
+            import tty
+
+            if sys.stdin is not None and sys.stdin.isatty():
+                self._before = termios.tcgetattr(sys.stdin)
+                tty.setcbreak(sys.stdin)
+        except (ImportError, OSError, ValueError):  # no such thing on Windows
+            self._before = None
+
+    def read(self) -> int | None:
+        """The next key's code, or None; never waits. Arrow and function keys are None."""
+        if self._before is None:
+            return None
+        if self._ready():
+            self._typed += os.read(sys.stdin.fileno(), 64)
+        sequence = _SEQUENCE.match(self._typed)
+        if sequence is not None:  # an arrow: Esc alone has nothing behind it
+            self._typed = self._typed[sequence.end() :]
+            return None
+        pressed, self._typed = self._typed[:1], self._typed[1:]
+        return pressed[0] if pressed else None
+
+    def stop(self) -> None:
+        """The terminal as it was."""
+        if self._before is not None:
+            import termios
+
+            termios.tcsetattr(sys.stdin, termios.TCSADRAIN, self._before)
+            self._before = None
+
+    def _ready(self) -> bool:
+        return bool(select.select([sys.stdin], [], [], 0)[0])

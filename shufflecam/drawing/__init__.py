@@ -1,0 +1,1 @@
+"""Skeletons, faces and text drawn into pictures."""

@@ -1,0 +1,372 @@
+"""Drawing: a picture and poses in, a picture out. Nothing here opens a window or a file.
+
+Pictures are BGR, colours below are written as RGB, as people know them. Coordinates are continuous
+pixels with the pixel centres at integers; lines are drawn with sub-pixel ends and cut to the picture
+before OpenCV sees them, because it overflows on numbers far outside.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from shufflecam.core.geometry import clip_segment
+from shufflecam.core.pixels import square_size
+from shufflecam.core.skeleton import LEFT, MIDDLE, RIGHT, Skeleton
+from shufflecam.core.types import FloatArray, ImageArray, Pose
+from shufflecam.drawing.faces import hide_faces
+
+Palette = Literal["classic", "colorblind"]
+StyleName = Literal["shufflecam", "mmpose", "openpose", "minimal"]
+RGB = tuple[int, int, int]
+Doubles = npt.NDArray[np.float64]
+
+PALETTES: Mapping[str, Mapping[str, RGB]] = {
+    # What people know from the OpenMMLab family.
+    "classic": {LEFT: (0, 255, 0), RIGHT: (255, 128, 0), MIDDLE: (51, 153, 255)},
+    # Okabe & Ito 2008: told apart with every kind of colour blindness, and by brightness.
+    "colorblind": {LEFT: (86, 180, 233), RIGHT: (213, 94, 0), MIDDLE: (240, 228, 66)},
+}
+
+_HEAD = ("nose", "eye", "ear")
+_SHIFT = 4  # OpenCV's sub-pixel drawing: coordinates in sixteenths of a pixel
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_DARK = (30, 30, 30)
+
+_NECK_LINKS = (
+    "neck-right_shoulder right_shoulder-right_elbow right_elbow-right_wrist "
+    "neck-left_shoulder left_shoulder-left_elbow left_elbow-left_wrist "
+    "neck-right_hip right_hip-right_knee right_knee-right_ankle "
+    "neck-left_hip left_hip-left_knee left_knee-left_ankle "
+    "neck-nose nose-right_eye right_eye-right_ear nose-left_eye left_eye-left_ear"
+)
+"""OpenPose's COCO model."""
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """What a style is made of; lengths in units of `line_thickness`."""
+
+    line: float
+    joint: float
+    """Radius of a joint; 0 draws none."""
+    rim: bool = False
+    """A dark rim around joints and links, which keeps them visible on any background."""
+    colors: Literal["sides", "rainbow", "white"] = "sides"
+
+
+STYLES: Mapping[str, _Manner] = {
+    "shufflecam": _Manner(line=1.0, joint=1.6, rim=True),
+    # As mmpose's visualiser has it: thin links (1 px), larger plain dots (radius 3 px).
+    "mmpose": _Manner(line=0.6, joint=1.8),
+    # As OpenPose has it: a neck between the shoulders, broad links, a hue for each.
+    "openpose": _Manner(line=2.0, joint=1.6, colors="rainbow"),
+    "minimal": _Manner(line=0.6, joint=0, rim=True, colors="white"),
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """How people look, wherever they are drawn. Sizes follow the picture unless `thickness` is given."""
+
+    style: StyleName = "shufflecam"
+    palette: Palette = "classic"
+    """Of the styles that colour by side: shufflecam and mmpose."""
+    kpt_thr: float = 0.3
+    """Joints below this score are not drawn, nor the links that end in them."""
+    joints: bool = True
+    edges: bool = True
+    ids: bool = True
+    """A small label with the id at each tracked person's head."""
+    boxes: bool = False
+    skeleton_only: bool = False
+    """On black instead of the picture."""
+    blur_faces: bool = False
+    """Faces are pixelated before anything is drawn; see `faces`."""
+    upright: int = 0
+    """Degrees clockwise (0, 90, 180, 270) that would make people stand: where `blur_faces` expects heads."""
+    thickness: float | None = None
+    """Of links, in pixels; None: by the picture's size."""
+
+
+def line_thickness(size: tuple[float, float]) -> float:
+    """The thickness of links in pixels for a picture of (width, height): 2 at 480 lines, 4 at 1080."""
+    return max(1.0, 0.0037 * min(size))
+
+
+def draw(
+    image: ImageArray,
+    poses: Iterable[Pose],
+    skeleton: Skeleton,
+    look: Look | None = None,
+    *,
+    in_place: bool = False,
+    pixel_aspect: float = 1.0,
+) -> ImageArray:
+    """Draw people into a picture.
+
+    Args:
+        image: (H, W, 3) uint8 BGR.
+        poses: whose `drawn_keypoints` (K, 2) are used: the smoothed ones where there are any.
+        skeleton: what the K keypoints are.
+        look: how it looks; None is `Look()`.
+        in_place: draw into `image` itself (it must be writable and contiguous) and return it;
+            otherwise `image` stays as it is and a copy is returned.
+        pixel_aspect: width / height of one pixel when the picture is shown: then dots are round and lines
+            as thick in every direction.
+
+    Returns:
+        (H, W, 3) uint8 BGR.
+    """
+    look = look or Look()
+    canvas = image if in_place else np.ascontiguousarray(image).copy()
+    poses = list(poses)
+    if look.skeleton_only:
+        canvas[:] = 0
+    elif look.blur_faces:
+        hide_faces(canvas, poses, skeleton, look.upright, pixel_aspect)
+    unit = line_thickness(square_size((canvas.shape[1], canvas.shape[0]), pixel_aspect))
+    if look.thickness is not None:
+        unit = look.thickness / STYLES[look.style].line
+    brush = _Brush(canvas, skeleton, look, unit, pixel_aspect)
+    for pose in poses:
+        if look.boxes:
+            brush.box(pose.box_xyxy)
+        brush.pose(pose)
+    # All labels last: one person's arm must not hide another's number.
+    if look.ids:
+        for pose in poses:
+            _draw_id(canvas, pose, look.kpt_thr, pixel_aspect)
+    return canvas
+
+
+def draw_hud(image: ImageArray, lines: str | Sequence[str], *, in_place: bool = False) -> ImageArray:
+    """Lines of plain text (ASCII) in the upper left corner, on a darkened strip: readable on any picture.
+
+    Args and result as in `draw`. What does not fit into the picture's width is made smaller, then cut.
+    """
+    canvas = image if in_place else np.ascontiguousarray(image).copy()
+    lines = [lines] if isinstance(lines, str) else list(lines)
+    height, width = canvas.shape[:2]
+    scale = _text_scale((width, height))
+    weight = _text_weight(scale)
+    widest = max((cv2.getTextSize(line, _FONT, scale, weight)[0][0] for line in lines), default=0)
+    if widest > width * 0.96:
+        scale = max(0.3, scale * width * 0.96 / widest)
+        weight = _text_weight(scale)
+    line_height = math.ceil(cv2.getTextSize("Ag", _FONT, scale, weight)[0][1] * 1.9)
+    strip = canvas[: line_height * len(lines) + line_height // 3]
+    # Two fifths of the brightness: white text keeps a contrast of more than 5 to 1 on white paper.
+    np.multiply(strip, 0.4, out=strip, casting="unsafe")
+    for row, line in enumerate(lines):
+        at = (round(width * 0.01) + 2, round(line_height * (row + 0.85)))
+        cv2.putText(canvas, line, at, _FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
+    return canvas
+
+
+def edge_side(skeleton: Skeleton, a: int, b: int) -> str:
+    """Whose colour a link has: a limb its side's; the head's and the trunk's links the middle's."""
+    names = [skeleton.keypoints[a], skeleton.keypoints[b]]
+    if any(_is_head(name) for name in names) or {_part(name) for name in names} == {"shoulder", "hip"}:
+        return MIDDLE
+    sides = {skeleton.side(a), skeleton.side(b)} - {MIDDLE}
+    return sides.pop() if len(sides) == 1 else MIDDLE
+
+
+def joint_side(skeleton: Skeleton, joint: int) -> str:
+    """Whose colour a joint has: its side's, but the head's the middle's."""
+    return MIDDLE if _is_head(skeleton.keypoints[joint]) else skeleton.side(joint)
+
+
+def _is_head(name: str) -> bool:
+    return _part(name) in _HEAD
+
+
+def _part(name: str) -> str:
+    return name.removeprefix("left_").removeprefix("right_")
+
+
+class _Brush:
+    """One look on one picture."""
+
+    def __init__(
+        self, canvas: ImageArray, skeleton: Skeleton, look: Look, unit: float, pixel_aspect: float
+    ) -> None:
+        self._canvas, self._skeleton, self._look, self._unit = canvas, skeleton, look, unit
+        self._aspect = pixel_aspect
+        self._manner = STYLES[look.style]
+        self._sides = {side: rgb[::-1] for side, rgb in PALETTES[look.palette].items()}
+        self._has_neck = self._manner.colors == "rainbow" and {"left_shoulder", "right_shoulder"} <= set(
+            skeleton.keypoints
+        )
+
+    def pose(self, pose: Pose) -> None:
+        """One person: first the links, then the joints upon them."""
+        points = np.asarray(pose.drawn_keypoints, np.float64)
+        visible = np.isfinite(points).all(axis=1) & (np.nan_to_num(pose.scores) >= self._look.kpt_thr)
+        names = self._skeleton.keypoints
+        edges = self._skeleton.edges
+        if self._has_neck and "thorax" not in names:
+            points, visible, edges = with_neck(points, visible, self._skeleton)
+        thickness = self._manner.line * self._unit
+        shown = [pair for pair in enumerate(edges) if visible[pair[1][0]] and visible[pair[1][1]]]
+        if self._look.edges:
+            if self._manner.rim and not self._manner.joint:  # links that stand alone
+                for _, (a, b) in shown:
+                    self._line(points[a], points[b], _DARK, thickness + max(2.0, thickness))
+            for number, (a, b) in shown:
+                self._line(points[a], points[b], self._edge_color(number, len(edges), a, b), thickness)
+        if self._look.joints and self._manner.joint:
+            for joint in np.flatnonzero(visible).tolist():
+                self._dot(points[joint], self._joint_color(joint, len(points)), thickness)
+
+    def box(self, box_xyxy: FloatArray) -> None:
+        """A person's box."""
+        if not np.isfinite(box_xyxy).all():
+            return
+        x1, y1, x2, y2 = np.asarray(box_xyxy, np.float64)
+        corners = [np.array(corner) for corner in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]
+        color = (255, 255, 255) if self._manner.colors == "white" else self._sides[MIDDLE]
+        for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
+            self._line(a, b, color, max(1.0, self._unit / 2))
+
+    def _edge_color(self, number: int, count: int, a: int, b: int) -> RGB:
+        if self._manner.colors == "sides":
+            return self._sides[edge_side(self._skeleton, a, b)]
+        return (255, 255, 255) if self._manner.colors == "white" else _hue(number / count, 0.6)
+
+    def _joint_color(self, joint: int, count: int) -> RGB:
+        if self._manner.colors == "sides":
+            return self._sides[joint_side(self._skeleton, joint)]
+        return _hue(joint / count, 1.0)
+
+    def _line(self, a: FloatArray, b: FloatArray, color: RGB, thickness: float) -> None:
+        canvas = self._canvas
+        margin = (thickness + 2) * max(1.0, 1.0 / self._aspect)
+        cut = clip_segment(a, b, (canvas.shape[1], canvas.shape[0]), margin=margin)
+        if cut is None:
+            return
+        if self._aspect != 1.0:
+            start, end = (np.asarray(place, np.float64) for place in cut)
+            outline = np.rint(_stroke(start, end, max(1, round(thickness)), self._aspect) * (1 << _SHIFT))
+            cv2.fillConvexPoly(canvas, outline.astype(np.int32), color, cv2.LINE_AA, _SHIFT)
+            return
+        ends = [[round(value * (1 << _SHIFT)) for value in end.tolist()] for end in cut]
+        cv2.line(canvas, ends[0], ends[1], color, max(1, round(thickness)), cv2.LINE_AA, _SHIFT)
+
+    def _dot(self, point: FloatArray, color: RGB, thickness: float) -> None:
+        radius = max(2.0, self._unit * self._manner.joint)
+        width, height = self._canvas.shape[1], self._canvas.shape[0]
+        x, y = float(point[0]), float(point[1])
+        reach = (radius + 2) * max(1.0, 1.0 / self._aspect)
+        if not (-reach <= x <= width + reach and -reach <= y <= height + reach):
+            return
+        center = (round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT)))
+        # A dark rim keeps a joint visible on its own link and on a background of its colour.
+        if self._manner.rim and thickness >= 1.5:
+            self._disc(center, radius + max(1.0, thickness * 0.35), _DARK)
+        self._disc(center, radius, color)
+
+    def _disc(self, center: tuple[int, int], radius: float, color: RGB) -> None:
+        """Round when it is shown; `center` in sixteenths of a pixel."""
+        across, down = (round(r * (1 << _SHIFT)) for r in (radius / self._aspect, radius))
+        if across == down:
+            cv2.circle(self._canvas, center, down, color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+        else:
+            axes = (across, down)
+            cv2.ellipse(self._canvas, center, axes, 0, 0, 360, color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
+
+
+def _stroke(a: Doubles, b: Doubles, thickness: float, pixel_aspect: float) -> Doubles:
+    """(M, 2) outline of a line with round ends that looks `thickness` thick when the picture is shown."""
+    shape = np.array([pixel_aspect, 1.0])
+    along = (b - a) * shape
+    angle = math.atan2(along[1], along[0])
+    half_turn = np.linspace(-np.pi / 2, np.pi / 2, 9)
+    turns = angle + np.concatenate([half_turn, half_turn + np.pi])
+    rim = np.stack([np.cos(turns), np.sin(turns)], axis=1) * (thickness / 2) / shape
+    # OpenCV's polygons reach half a pixel beyond their outline.
+    rim = np.copysign(np.maximum(np.abs(rim) - 0.5, 0.0), rim)
+    return np.asarray(np.repeat([b, a], 9, axis=0) + rim)
+
+
+def with_neck(
+    points: Doubles, visible: npt.NDArray[np.bool_], skeleton: Skeleton
+) -> tuple[Doubles, npt.NDArray[np.bool_], tuple[tuple[int, int], ...]]:
+    """Joints and links as OpenPose has them: one more joint, the neck, halfway between the shoulders.
+
+    Args:
+        points: (K, 2).
+        visible: (K,) bool.
+        skeleton: COCO's 17 joints.
+
+    Returns:
+        points (K + 1, 2), visible (K + 1,), links: the trunk and the head hang on the neck.
+    """
+    index = {name: i for i, name in enumerate(skeleton.keypoints)}
+    left, right, neck = index["left_shoulder"], index["right_shoulder"], len(skeleton.keypoints)
+    points = np.concatenate([points, (points[left] + points[right])[None] / 2])
+    visible = np.append(visible, visible[left] and visible[right])
+    index["neck"] = neck
+    links = [(index[a], index[b]) for a, b in (pair.split("-") for pair in _NECK_LINKS.split())]
+    return points, visible, tuple(links)
+
+
+def _hue(turn: float, brightness: float) -> RGB:
+    """A pure colour, BGR: red, yellow, green, ... as `turn` goes from 0 to 1."""
+    red, green, blue = colorsys.hsv_to_rgb(turn, 1.0, brightness)
+    return round(blue * 255), round(green * 255), round(red * 255)
+
+
+def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float, pixel_aspect: float) -> None:
+    if pose.track_id is None:
+        return
+    points = np.asarray(pose.drawn_keypoints, np.float64)
+    visible = points[np.isfinite(points).all(axis=1) & (np.nan_to_num(pose.scores) >= kpt_thr)]
+    if not len(visible):
+        return
+    height, width = canvas.shape[:2]
+    if visible[:, 0].max() < 0 or visible[:, 0].min() > width or visible[:, 1].max() < 0:
+        return
+    text = str(pose.track_id)
+    scale = _text_scale(square_size((width, height), pixel_aspect))
+    weight = _text_weight(scale)
+    (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, weight)
+    pad = max(2, text_height // 3)
+    label_width, label_height = text_width + 2 * pad, text_height + 2 * pad
+    across = max(1, round(label_width / pixel_aspect))
+    top = visible[visible[:, 1].argmin()]
+    # Above the highest joint by a head's room, and wholly within the picture.
+    left = _within(top[0] - across / 2, width - across)
+    upper = _within(top[1] - 3.2 * text_height - pad, height - label_height)
+    patch = canvas[upper : upper + label_height, left : left + across]
+    np.multiply(patch, 0.35, out=patch, casting="unsafe")
+    if pixel_aspect == 1.0:
+        at = (left + pad, upper + pad + text_height)
+        cv2.putText(canvas, text, at, _FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
+        return
+    letters = np.zeros((label_height, label_width), np.uint8)
+    cv2.putText(letters, text, (pad, pad + text_height), _FONT, scale, 255, weight, cv2.LINE_AA)
+    narrow = cv2.resize(letters, (across, label_height), interpolation=cv2.INTER_AREA)
+    np.maximum(patch, narrow[: patch.shape[0], : patch.shape[1], None], out=patch)
+
+
+def _within(value: float, most: float) -> int:
+    """`value` as a whole number in 0..most (0 where `most` is negative)."""
+    return int(max(0.0, min(value, most)))
+
+
+def _text_scale(size: tuple[float, float]) -> float:
+    """OpenCV's font scale: capitals of about 11 px at 480 lines, 22 px at 1080."""
+    return max(0.35, 0.5 * min(size) / 480)
+
+
+def _text_weight(scale: float) -> int:
+    return max(1, round(scale * 1.6))

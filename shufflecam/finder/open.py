@@ -1,0 +1,122 @@
+"""Names -> a finder: `load` opens the networks and joins what the command line or a program asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shufflecam.core.protocols import PersonDetector
+from shufflecam.finder.finder import Identity, PoseFinder
+from shufflecam.finder.hysteresis import Admission, known_score
+from shufflecam.finder.schedule import Cadence
+
+if TYPE_CHECKING:
+    from shufflecam.core.stats import Stats
+    from shufflecam.pose.estimator import Decoding
+
+
+def load(
+    model: str = "shufflecam-256x192",
+    *,
+    weights: str | Path | None = None,
+    detector: str | PersonDetector = "auto",
+    det_conf: float = 0.4,
+    det_size: int = 416,
+    det_every: int | None = 1,
+    rate: float | None = None,
+    live: bool = False,
+    background: bool | None = None,
+    max_people: int = 20,
+    flip_test: bool = False,
+    decode: Decoding = "plain",
+    backend: str = "auto",
+    device: str = "auto",
+    track: bool = False,
+    smooth: bool = False,
+    stats: Stats | None = None,
+) -> PoseFinder:
+    """A finder from names, with the defaults of the command line.
+
+    Args:
+        model: a pose model of the catalogue; with `weights` it names only the architecture.
+        weights: a checkpoint file (.pth, .safetensors) instead of the catalogue's.
+        detector: "auto", a person model of the catalogue, a file, "none" (the whole frame is one
+            person), or an object with `detect(frame) -> Detections`.
+        det_conf: people scored lower are left out; with `track`, who was there a moment ago may score less.
+        det_size: the longer side of the detector's input in pixels.
+        det_every: look for people every N frames and follow their keypoints in between; None: automatic.
+        rate: frames a second of the source: an automatic cadence aims at it, and pictures that are given
+            without a `time` count as coming so fast (None: 30 a second).
+        live: whether frames come at their own pace; only then does the machine's speed decide the cadence.
+        background: run the detector beside the poses of later frames, so that results depend on timing; None:
+            where the source is live and the machine has the cores for it. Never where it runs on every frame.
+        max_people: the best N a frame.
+        flip_test: run each crop mirrored as well and average.
+        decode: "plain" (as the published figures) or "dark" (to a fraction of a heatmap pixel).
+        backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        track: give people ids over frames.
+        smooth: steady the keypoints over time (needs `track`).
+        stats: where stage times are counted.
+
+    Raises:
+        UsageError: an unknown model, backend or device.
+        WeightsError: weights that are missing, of another architecture, damaged or unsafe.
+    """
+    from shufflecam.detect.open import open_detector
+    from shufflecam.finder.background import BackgroundDetector, enough_cores
+    from shufflecam.pose.estimator import open_estimator
+    from shufflecam.tracking.smoother import OneEuroSmoother
+    from shufflecam.tracking.tracker import PoseTracker
+
+    estimator, sha256, notes = open_estimator(
+        model, weights, flip_test=flip_test, decode=decode, backend=backend, device=device, stats=stats
+    )
+    # Boxes from a file and the whole frame cost nothing, and are to be used as they are.
+    searches = isinstance(detector, str) and detector != "none"
+    admission = Admission(det_conf) if track and searches else None
+    if isinstance(detector, str):
+        person_detector, described = open_detector(
+            detector,
+            det_conf=det_conf if admission is None else known_score(det_conf),
+            det_size=det_size,
+            max_people=max_people,
+            backend=backend,
+            device=device,
+        )
+    else:
+        person_detector, described = detector, {"name": getattr(detector, "name", type(detector).__name__)}
+    if admission is not None:
+        described = {**described, "conf": det_conf, "conf_known": known_score(det_conf)}
+    cadence = Cadence(det_every if searches else 1, rate=rate, live=live)
+    if searches and det_every != 1:
+        described = {**described, "every": "auto" if det_every is None else det_every}
+    described_model = {
+        "name": model,
+        "sha256": sha256,
+        "input_size": list(estimator.input_size),
+        "engine": estimator.engine.name,
+    }
+    if decode != "plain":
+        described_model["decode"] = decode
+    identity = Identity(
+        model=described_model,
+        detector=described,
+        notes=notes,
+    )
+    if background is None:
+        background = live and enough_cores()
+    beside = BackgroundDetector(person_detector) if background and searches and det_every != 1 else None
+    return PoseFinder(
+        person_detector,
+        estimator,
+        identity,
+        tracker=PoseTracker(estimator.skeleton) if track else None,
+        smoother=OneEuroSmoother() if smooth and track else None,
+        cadence=cadence,
+        background=beside,
+        admission=admission,
+        max_people=max_people,
+        stats=stats,
+        rate=rate,
+    )

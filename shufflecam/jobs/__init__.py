@@ -1,0 +1,1 @@
+"""The application: a file for each thing that people ask for, from values to figures."""

@@ -1,0 +1,1 @@
+"""Many videos in one run: planned, worked on here, in processes or on a cluster."""

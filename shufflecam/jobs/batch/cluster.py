@@ -1,0 +1,175 @@
+"""`video --cluster ray`: the videos of a run spread over the machines of a Ray cluster.
+
+The machines see the same files under the same paths (a shared folder) and have shufflecam installed.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.core.errors import ShufflecamError, UsageError
+from shufflecam.core.reasons import in_their_words, reason
+from shufflecam.jobs.batch.work import FAILED, STOPPED, Item, Report, work_on
+from shufflecam.pipeline.run import stop_on_signals
+
+if TYPE_CHECKING:
+    from shufflecam.cli.commands.video import VideoJob
+    from shufflecam.cli.options.finder import FinderOptions
+
+LOOK_EVERY_S = 0.5
+"""How long the driver waits at most before it looks after signals."""
+
+ANSWER_S = 5.0
+"""How long a cluster's machine may take to answer at all."""
+
+TRIES_AGAIN = 2
+"""How often a video is begun anew whose machine went away; Ray's own default is 3."""
+
+
+MACHINE_GONE = "a machine of the cluster went away; what it was working on is begun anew on another"
+
+
+def run_on_ray(
+    items: Sequence[Item],
+    job: VideoJob,
+    finder_options: FinderOptions,
+    on_event: Callable[..., None],
+    *,
+    address: str | None = None,
+) -> Iterator[Report]:
+    """One task a video; reports come as they end, in any order. A signal stops all, outputs are closed.
+
+    Args:
+        items: the videos.
+        job: as for `batch.work_on`.
+        finder_options: the networks.
+        on_event: called for notes alone: what goes on within a task is not sent over the network.
+        address: "auto", "host:port", "ray://host:port"; None: what RAY_ADDRESS says, else a cluster of
+            this machine alone.
+
+    Raises:
+        UsageError: Ray is not installed.
+        ShufflecamError: there is no cluster at that address.
+    """
+    with redirect_stdout(_Said()) as said, _connected(address) as ray, stop_on_signals() as stop:
+        stop.writing = True
+        task = ray.remote(num_cpus=1, max_retries=TRIES_AGAIN)(_task)
+        job, finder_options = replace(job, source=""), _with_whole_paths(finder_options)
+        running = {task.remote(_absolute(item), job, finder_options): item for item in items}
+        told, fatal = False, False
+        while running:
+            done, _ = ray.wait(list(running), timeout=LOOK_EVERY_S)
+            if said.lost_machine:
+                said.lost_machine = False
+                on_event(items[0], ("note", MACHINE_GONE))  # said once, however many go
+            if (stop or fatal) and not told:
+                told = True
+                for reference in running:
+                    ray.cancel(reference)  # a running task sees it as Ctrl-C
+            for reference in done:
+                item = running.pop(reference)
+                report = _report(ray, reference, item, stopped=bool(stop))
+                fatal = fatal or report.fatal is not None
+                yield report
+
+
+class _Said(io.TextIOBase):
+    """What Ray prints: when a machine goes away that is pages, on standard output, where only data belong."""
+
+    lost_machine = False
+    """A machine went away with a video that is begun anew, and nobody was told yet."""
+
+    def write(self, text: str) -> int:
+        """Let it go."""
+        self.lost_machine = self.lost_machine or "will be retried" in text
+        return len(text)
+
+
+def _task(item: Item, job: VideoJob, finder_options: FinderOptions) -> Report:
+    """What a machine of the cluster does."""
+    return work_on(item, job, finder_options, lambda event: None)
+
+
+def _report(ray: Any, reference: Any, item: Item, *, stopped: bool) -> Report:
+    try:
+        return replace(ray.get(reference), item=item)
+    except (ray.exceptions.TaskCancelledError, KeyboardInterrupt):
+        return Report(item, STOPPED, reason="stopped")
+    except ray.exceptions.RayError as error:
+        if stopped:
+            return Report(item, STOPPED, reason="stopped")
+        return Report(item, FAILED, reason=f"its machine failed ({in_their_words(error)})")
+
+
+def _absolute(item: Item) -> Item:
+    """The item as another process, in another folder, has to read it."""
+    return replace(
+        item,
+        source=os.path.abspath(item.source),
+        out=None if item.out is None else Path(os.path.abspath(item.out)),
+        record=None if item.record is None else Path(os.path.abspath(item.record)),
+    )
+
+
+def _with_whole_paths(options: FinderOptions) -> FinderOptions:
+    from shufflecam.models.catalogue import looks_like_file
+
+    detector = options.detector
+    return replace(
+        options,
+        weights=None if options.weights is None else Path(os.path.abspath(options.weights)),
+        detector=os.path.abspath(detector) if looks_like_file(detector) else detector,
+    )
+
+
+def load_ray() -> Any:
+    """The module. Raises UsageError where it is not installed."""
+    try:
+        import ray
+    except ImportError as error:
+        raise UsageError("--cluster ray needs Ray; pip install 'shufflecam[ray]'.") from error
+    return ray
+
+
+def check_reachable(address: str) -> None:
+    """Raise ShufflecamError where nobody listens at HOST:PORT: Ray itself tries for minutes, then aborts."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not (colon and port.isdecimal() and int(port) < 1 << 16):
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER_S).close()
+    except OSError as error:
+        raise ShufflecamError(
+            f"There is no Ray cluster at {address} that answers ({reason(error)}); "
+            "start one with ray start --head."
+        ) from error
+
+
+@contextmanager
+def _connected(address: str | None) -> Iterator[Any]:
+    # Nothing phones home, Ray's usage statistics included.
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; it warns else
+    ray = load_ray()
+    check_reachable(address or os.environ.get("RAY_ADDRESS", ""))
+    try:
+        local = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
+        ray.init(address, log_to_driver=False, logging_level="ERROR", **local)
+    except Exception as error:  # Ray raises ConnectionError, ValueError, RuntimeError, ...
+        where = f"at {address}" if address else "on this machine"
+        raise ShufflecamError(
+            f"There is no Ray cluster {where} that answers ({in_their_words(error)}); "
+            "start one with ray start --head."
+        ) from error
+    try:
+        yield ray
+    finally:
+        with suppress(Exception):
+            ray.shutdown()

@@ -1,0 +1,173 @@
+"""`video --jobs N`: a process for each video, N at a time, so that one that crashes takes nobody along."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.jobs.batch.work import FAILED, STOPPED, Item, Report, work_on
+from shufflecam.pipeline.run import StopRequest, stop_on_signals
+
+if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
+    from shufflecam.cli.commands.video import VideoJob
+    from shufflecam.cli.options.finder import FinderOptions
+
+LOOK_EVERY_S = 0.2
+"""How long the parent sleeps at most before it looks after signals."""
+
+FOR_THE_PARENT = ("SIGINT", "SIGHUP")
+"""What a terminal sends to every process of a command; the children hear of it from the parent."""
+
+
+@dataclass
+class _Worker:
+    item: Item
+    process: BaseProcess
+    connection: Connection
+    report: Report | None = None
+    told: bool = False
+    """It was asked to stop: asking twice would end it without closing anything."""
+
+
+def run_in_processes(
+    items: Sequence[Item],
+    job: VideoJob,
+    finder_options: FinderOptions,
+    on_event: Callable[..., None],
+    jobs: int,
+) -> Iterator[Report]:
+    """Work on `jobs` videos at a time; reports come as they end. A signal stops all, outputs are closed."""
+    waiting = list(items)
+    running: list[_Worker] = []
+    fatal = False
+    with stop_on_signals() as stop, _share_of_cores(jobs):
+        stop.writing = True
+        try:
+            while running or (waiting and not stop and not fatal):
+                while waiting and len(running) < jobs and not stop and not fatal:
+                    running.append(_start(waiting.pop(0), job, finder_options))
+                _listen(running, on_event)
+                if stop:
+                    _ask_to_stop(running)
+                for worker in [worker for worker in running if not worker.process.is_alive()]:
+                    running.remove(worker)
+                    report = _last_words(worker, on_event, stop)
+                    fatal = fatal or report.fatal is not None
+                    yield report
+            if stop and waiting:
+                yield Report(waiting[0], STOPPED, reason="stopped")
+        finally:
+            _ask_to_stop(running)
+            for worker in running:
+                worker.process.join()
+
+
+def _start(item: Item, job: VideoJob, finder_options: FinderOptions) -> _Worker:
+    # spawn: a fork of a process with threads (OpenVINO's, OpenCV's) may hang.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_work, args=(theirs, item, job, finder_options), daemon=True)
+    with _blocked(FOR_THE_PARENT):
+        process.start()
+    theirs.close()
+    return _Worker(item, process, ours)
+
+
+@contextmanager
+def _blocked(names: tuple[str, ...]) -> Iterator[None]:
+    """Signals that wait: a child that is just starting has no handler for them yet."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    # Its first start would unblock SIGINT again (CPython 3.11).
+    resource_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {getattr(signal, name) for name in names})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _share_of_cores(jobs: int) -> Iterator[None]:
+    """Give each child its part of the processor, unless the user has said otherwise."""
+    from shufflecam.engines.cpu import physical_cores
+
+    before = os.environ.get("OMP_NUM_THREADS")
+    if before is None:
+        os.environ["OMP_NUM_THREADS"] = str(max(1, physical_cores() // jobs))
+    try:
+        yield
+    finally:
+        if before is None:
+            os.environ.pop("OMP_NUM_THREADS", None)
+
+
+def _work(connection: Connection, item: Item, job: VideoJob, finder_options: FinderOptions) -> None:
+    """What a child does. Only the parent tells it to stop: a second signal would end it on the spot."""
+    for name in FOR_THE_PARENT:
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+
+    def send(event: tuple[Any, ...]) -> None:
+        with suppress(OSError):  # the parent is gone: the video is finished all the same
+            connection.send(event)
+
+    send(("report", work_on(item, job, finder_options, send)))
+
+
+def _listen(running: Sequence[_Worker], on_event: Callable[..., None]) -> None:
+    """Take what the children say, and wait a little where they say nothing."""
+    ready = wait(
+        [worker.connection for worker in running if not worker.connection.closed]
+        + [worker.process.sentinel for worker in running],
+        LOOK_EVERY_S,
+    )
+    for worker in running:
+        if worker.connection in ready:
+            _take(worker, on_event)
+
+
+def _take(worker: _Worker, on_event: Callable[..., None]) -> bool:
+    """One message; False where there will be no more."""
+    try:
+        event = worker.connection.recv()
+    except (EOFError, OSError):
+        worker.connection.close()
+        return False
+    if event[0] == "report":
+        worker.report = event[1]
+    else:
+        on_event(worker.item, event)
+    return True
+
+
+def _last_words(worker: _Worker, on_event: Callable[..., None], stop: StopRequest) -> Report:
+    while not worker.connection.closed and worker.connection.poll():
+        if not _take(worker, on_event):
+            break
+    worker.process.join()
+    if not worker.connection.closed:
+        worker.connection.close()
+    if worker.report is not None:
+        return worker.report
+    if stop:
+        return Report(worker.item, STOPPED, reason="stopped")
+    code = worker.process.exitcode
+    return Report(worker.item, FAILED, reason=f"the process that worked on it ended with {code}.")
+
+
+def _ask_to_stop(running: Sequence[_Worker]) -> None:
+    for worker in running:
+        if not worker.told:
+            worker.told = True
+            worker.process.terminate()

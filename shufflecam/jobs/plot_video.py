@@ -1,0 +1,230 @@
+"""The video of `plot --html`: the one that the record was made from, in a form that every browser plays.
+
+Browsers play few of the videos that people have, and do not agree what 0:00 is in a video whose times begin
+elsewhere. What is certain to play in step is put into the page as it is; the recorded part of any other is
+encoded anew, beside the page.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
+
+if TYPE_CHECKING:
+    from shufflecam.records.reader import SavedRecord
+    from shufflecam.sources.video import VideoSource
+
+H264_PROFILES = ("baseline", "main", "high")
+"""H.264 of 8 bits and 4:2:0; the others have names that go on: High 10, High 4:2:2, ..."""
+VIDEO_CODECS = {"mp4": ("h264", "vp9", "av1"), "webm": ("vp8", "vp9", "av1")}
+AUDIO_CODECS = {"mp4": ("aac", "mp3", "opus", "flac"), "webm": ("opus", "vorbis")}
+PIXEL_FORMATS = ("yuv420p", "yuvj420p")
+"""What Chromium, Firefox and Safari play of these containers without an operating system's help."""
+
+ZERO_S = (-0.05, 0.001)
+"""A file that begins in between begins at 0 in every browser: encoders put a little sound before it."""
+LENGTH_TOLERANCE_S = 1.0
+"""How much longer or shorter the recording of a camera may be than its record, which other threads write."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What the page shows."""
+
+    path: Path
+    start_s: float = 0.0
+    """The record's time at which a player shows 0:00."""
+    why_not: str | None = None
+    """Why it has to be encoded anew, for people; None: it is certain to play in step."""
+
+
+def find_video(saved: SavedRecord, given: Path | None, talk: Talk) -> Path | None:
+    """The video for the page; None where there is none to be had.
+
+    Raises:
+        UsageError: the one that was given is not there.
+    """
+    if given is not None:
+        if not given.is_file():
+            raise UsageError(f"--video {given}: there is no such file.")
+        return given
+    named = Path(str(saved.header["source"].get("path", "")))
+    if saved.header["source"].get("kind") != "video":
+        talk.note(f"{saved.path} was not made from a video file; the page has the plots alone")
+        return None
+    # Beside the record too: both may have been moved together.
+    for place in (named, saved.path.parent / named.name):
+        if place.is_file():
+            return place
+    talk.note(f"{named} is not there; the page has the plots alone (or give --video FILE)")
+    return None
+
+
+def check_clip(video: Path, saved: SavedRecord, span_s: tuple[float, float]) -> Clip:
+    """Make sure that the record is of this video, and look how it is to be shown.
+
+    Args:
+        video: the file.
+        saved: the record.
+        span_s: the times of its first and last frame.
+
+    Raises:
+        UsageError: size, times or length say that it is the record of another video.
+        SourceError: the video cannot be read.
+    """
+    from shufflecam.cli.commands.render import open_recorded
+    from shufflecam.sources.limits import MAX_PIXELS
+    from shufflecam.sources.video import open_video
+
+    if saved.header["source"].get("kind") == "video":
+        with closing(open_recorded(str(video), saved, MAX_PIXELS)) as source:
+            start_s = source.start_s
+        _check_end(video, saved, span_s[1], start_s)
+        return Clip(video, 0.0, _why_not_played(video))
+    # The recording of a camera begins with the record's first frame, at 0.
+    with closing(open_video(str(video), max_pixels=MAX_PIXELS)) as source:
+        _check_camera(video, saved, source, span_s)
+    return Clip(video, span_s[0], _why_not_played(video))
+
+
+def encode_clip(clip: Clip, saved: SavedRecord, target: Path, talk: Talk, *, overwrite: bool) -> Clip:
+    """The recorded part as H.264 of 8 bits with AAC, which every browser plays; its first picture at 0:00.
+
+    Raises:
+        UsageError: a frame is at another time than in the record, so it is of another video.
+        SourceError, OutputError: it cannot be read, or written.
+    """
+    from shufflecam.cli.commands.render import SavedPoses, cut_of
+    from shufflecam.media.video import VideoWriter
+    from shufflecam.sources.limits import MAX_PIXELS
+    from shufflecam.sources.video import open_video
+
+    of_video = saved.header["source"].get("kind") == "video"
+    start_s, end_s, step = cut_of(saved) if of_video else (None, None, 1)
+    checked = SavedPoses(saved, str(clip.path))
+    origin_s = None
+    writer: Any = None
+    talk.note(
+        f"{clip.path} is {clip.why_not}, which not every browser plays in step: encoded anew as {target}"
+    )
+    with closing(open_video(str(clip.path), start_s, end_s, max_pixels=MAX_PIXELS)) as source:
+        try:
+            with talk.progress(clip.path.name, source.info.frames) as meter:
+                for frame in source.frames():
+                    if of_video and checked is not None and frame.index % step == 0:
+                        checked = _compared(checked, frame)
+                    if writer is None:
+                        origin_s = frame.timestamp_s
+                        hints = source.encoding_hints() | {"origin_s": origin_s, "overwrite": overwrite}
+                        sound = source.open_sound()
+                        writer = VideoWriter(target, sound=sound, only_aac=True, **hints)
+                    writer.write_image(frame.image, frame.timestamp_s, frame.pixel_aspect)
+                    meter.advance()
+        except SourceBrokeOff as error:
+            talk.note(str(error))
+        except BaseException:
+            if writer is not None:
+                writer.close(complete=False)
+                target.unlink(missing_ok=True)
+            raise
+    if writer is None or origin_s is None:
+        raise SourceError(f"{clip.path} has no picture in the part that {saved.path} is of.")
+    writer.close(complete=True)
+    return replace(clip, path=target, start_s=origin_s if of_video else clip.start_s)
+
+
+def _compared(checked: Any, frame: Any) -> Any:
+    """Compare one frame's time; None once the record is at its end."""
+    try:
+        checked.find(frame)
+    except SourceBrokeOff:
+        return None
+    return checked
+
+
+def _check_end(video: Path, saved: SavedRecord, last_s: float, start_s: float) -> None:
+    """The record's last frame is there, and where the record is complete nothing comes after it."""
+    from shufflecam.cli.commands.render import SAME_TIME_S, cut_of
+    from shufflecam.sources.limits import MAX_PIXELS
+    from shufflecam.sources.video import open_video
+
+    _, end_s, step = cut_of(saved)
+    near_s = max(0.0, last_s - start_s - 2 * SAME_TIME_S)
+    other = f"{saved.path} is the record of another video: its last frame is at {last_s:.3f} s"
+    times: list[float] = []
+    try:
+        with closing(open_video(str(video), near_s, end_s, max_pixels=MAX_PIXELS)) as source:
+            times = [frame.timestamp_s for frame in islice(source.frames(), step + 2)]
+    except SourceBrokeOff:
+        pass
+    except SourceError as error:
+        raise UsageError(f"{other}, and {video} ends before it.") from error
+    after = [time for time in times if time > last_s + SAME_TIME_S]
+    if not any(abs(time - last_s) <= SAME_TIME_S for time in times):
+        raise UsageError(f"{other}, and {video} has none there.")
+    complete = (saved.footer() or {}).get("complete") is True
+    if complete and len(after) > step:
+        raise UsageError(f"{other}, and {video} goes on after it.")
+
+
+def _check_camera(video: Path, saved: SavedRecord, source: VideoSource, span_s: tuple[float, float]) -> None:
+    if saved.size is not None and source.info.size != saved.size:
+        sizes = ["x".join(map(str, size or ("?", "?"))) for size in (saved.size, source.info.size)]
+        raise UsageError(
+            f"{video} is not of {saved.path}: its pictures are {sizes[1]}, those of the record {sizes[0]}."
+        )
+    if source.info.frames is None or source.info.fps is None:
+        return
+    lasts, recorded = source.info.frames / float(source.info.fps), span_s[1] - span_s[0]
+    if abs(lasts - recorded) > max(LENGTH_TOLERANCE_S, 0.05 * lasts):
+        raise UsageError(
+            f"{video} is not of {saved.path}: it lasts {lasts:.1f} s, the record {recorded:.1f} s."
+        )
+
+
+def _why_not_played(video: Path) -> str | None:
+    """What a browser may not play about a file, or play out of step; None where nothing is doubtful."""
+    import av
+
+    from shufflecam.sources.reader import video_stream
+
+    try:
+        with av.open(str(video)) as container:
+            names = container.format.name.split(",")
+            start_s = (container.start_time or 0) / av.time_base
+            stream = video_stream(container, str(video))
+            context = stream.codec_context
+            codec, profile = str(context.codec.canonical_name), str(context.profile or "").lower()
+            pixels = str(context.pix_fmt)
+            sounds = [str(one.codec_context.codec.canonical_name) for one in container.streams.audio]
+            many = len([one for one in container.streams.video if not one.disposition & _COVER]) > 1
+    except (OSError, av.error.FFmpegError) as error:
+        raise SourceError(f"Cannot read {video}: {os.strerror(error.errno or 5)}.") from error
+    kind = "mp4" if "mp4" in names else "webm" if "webm" in names and video.suffix == ".webm" else None
+    if kind is None:
+        return f"a file of the kind {names[0]}"
+    if codec not in VIDEO_CODECS[kind]:
+        return f"encoded as {codec}"
+    if pixels not in PIXEL_FORMATS or (codec == "h264" and not _is_plain(profile)):
+        return f"encoded as {codec} with pixels of {pixels}"
+    if sounds and sounds[0] not in AUDIO_CODECS[kind]:
+        return f"a file whose sound is {sounds[0]}"
+    if many:
+        return "a file of several videos"
+    if not ZERO_S[0] <= start_s <= ZERO_S[1]:
+        return f"a file whose times begin at {start_s:.2f} s"
+    return None
+
+
+_COVER = 0x0400  # AV_DISPOSITION_ATTACHED_PIC
+
+
+def _is_plain(profile: str) -> bool:
+    return not profile or profile.removeprefix("constrained ") in H264_PROFILES

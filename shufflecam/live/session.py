@@ -1,0 +1,300 @@
+"""A live run as a person sees it: each result is drawn once and handed to whoever shows or records it."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from rich.markup import escape
+
+from shufflecam.core.addresses import without_secrets
+from shufflecam.core.errors import ShufflecamError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.picture import as_shown
+from shufflecam.core.types import FrameResult, ImageArray
+from shufflecam.drawing.faces import FaceMemory, hide_faces
+from shufflecam.live.compose import Scene, add_overlays, compose
+from shufflecam.live.hud import Figures, LiveFigures, numbers
+from shufflecam.live.saving import Recorder, save_snapshot
+from shufflecam.live.state import LiveState, press, see
+from shufflecam.live.window import LiveWindow
+from shufflecam.records.schema import Record
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+STATUS_EVERY_S = 0.25
+MESSAGE_S = 3.0
+"""How long the HUD says what a key did."""
+
+REDRAW_EVERY_S = 0.1
+"""How often the window is drawn anew while no frame comes: the figures go on."""
+
+
+class Face(Protocol):
+    """Something that shows the run. Called on the main thread only."""
+
+    @property
+    def wants_picture(self) -> bool:
+        """Whether `show` needs a drawn picture at the moment; drawing costs time."""
+        ...
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed it, which ends the run."""
+        ...
+
+    def show(
+        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
+    ) -> int | None:
+        """Show it; the key that was pressed meanwhile, or None.
+
+        Args:
+            picture: (H, W, 3) uint8 BGR, drawn, in square pixels, without the HUD; changed by the last face
+                only. Empty where `wants_picture` was False.
+            result: the newest, or the one that stands still.
+            figures: for the HUD.
+            state: of the keys.
+        """
+        ...
+
+    def poll(self) -> int | None:
+        """Stay alive while there is nothing new; the key that was pressed, or None."""
+        ...
+
+    def close(self) -> None:
+        """Take it away."""
+        ...
+
+
+@dataclass
+class Savings:
+    """Where r and s put things, and what a snapshot's record says of the run."""
+
+    recorder: Recorder
+    folder: Path
+    header: Record
+    say: Callable[[str], None]
+
+
+class Show:
+    """Draws, shows, records, and takes the keys; a `core.protocols.Sink`. Main thread only."""
+
+    def __init__(
+        self,
+        figures: LiveFigures,
+        scene: Scene,
+        faces: Sequence[Face],
+        savings: Savings,
+        state: LiveState,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """The last of `faces` may draw into the picture that it is given."""
+        self.state = state
+        self._figures, self._scene, self._faces, self._savings = figures, scene, faces, savings
+        self._clock = clock
+        self._faces_memory = FaceMemory() if scene.look.blur_faces else None
+        self._canvas: ImageArray | None = None
+        self._recorded_canvas: ImageArray | None = None
+        self._last: FrameResult | None = None
+        self._frozen: FrameResult | None = None
+        self._message_until = 0.0
+        self._redraw_at = 0.0
+        self._trouble_since: float | None = None
+
+    @property
+    def wants_end(self) -> bool:
+        """Whether q or Esc was pressed or a window was closed."""
+        return self.state.quit or any(face.closed for face in self._faces)
+
+    def write(self, result: FrameResult) -> None:
+        """Show it, and record it where that is wanted."""
+        result = self._lost_hidden(result)
+        self._last = result
+        self.state = see(self.state, result)
+        if not self.state.paused:
+            self._frozen = result
+        picture = self._draw_wanted()
+        self._record(result, picture)
+        self._show(picture)
+        if picture is not None:
+            self._figures.stats.tick("screen")
+
+    def tick(self) -> None:
+        """Stay alive while no frame comes; the figures go on a few times a second."""
+        for face in self._faces:
+            self._take(face.poll())
+        if self._clock() >= self._redraw_at:
+            self._show(self._draw_wanted())
+
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        """Finish the recording, take the windows away."""
+        try:
+            self._savings.recorder.close(complete=complete, dropped=dropped, missing=missing)
+        finally:
+            for face in self._faces:
+                face.close()
+
+    def _lost_hidden(self, result: FrameResult) -> FrameResult:
+        """With the faces of people who were missed in this frame hidden, for everybody who is given it."""
+        if self._faces_memory is None:
+            return result
+        lost = self._faces_memory.missing(result.poses, result.frame.timestamp_s)
+        if not lost:
+            return result
+        image = np.ascontiguousarray(result.frame.image).copy()  # the frame is the source's
+        aspect = result.frame.pixel_aspect
+        hide_faces(image, lost, self._scene.skeleton, self._scene.look.upright, aspect)
+        return replace(result, frame=replace(result.frame, image=image))
+
+    def _draw_wanted(self) -> ImageArray | None:
+        """The newest picture (or the one that stands still), drawn, where anybody looks at pictures."""
+        if self._frozen is None or not any(face.wants_picture for face in self._faces):
+            return None
+        self._canvas = compose(self._frozen, self.state, self._scene, self._canvas)
+        return self._canvas
+
+    def _record(self, result: FrameResult, shown: ImageArray | None) -> None:
+        recorder, state = self._savings.recorder, self.state
+        if not state.recording and recorder.recorded_s is None:
+            return
+        # What is shown is recorded: but as the camera saw it, and going on while the window stands still.
+        if shown is None or state.mirror or state.paused:
+            plain = replace(state, mirror=False)
+            shown = self._recorded_canvas = compose(result, plain, self._scene, self._recorded_canvas)
+        self._say(recorder.write(shown, result, wanted=state.recording))
+        if state.recording and recorder.recorded_s is None:
+            self.state = replace(self.state, recording=False)
+
+    def _show(self, picture: ImageArray | None) -> None:
+        self._redraw_at = self._clock() + REDRAW_EVERY_S
+        if self.state.message and self._clock() >= self._message_until:
+            self.state = replace(self.state, message="")
+        figures = self._figures.at(self._last, self._savings.recorder.recorded_s)
+        self._tell_trouble(figures.trouble)
+        if picture is None or self._frozen is None:
+            picture = _NO_PICTURE
+        else:
+            picture = as_shown(picture, self._frozen.frame.pixel_aspect)
+        for face in self._faces:
+            key = face.show(picture, self._frozen, figures, self.state)
+            self._take(key)
+
+    def _tell_trouble(self, trouble: str) -> None:
+        """Once when the camera goes away, once when it is back; in between the faces show it."""
+        now = self._clock()
+        if trouble and self._trouble_since is None:
+            self._trouble_since = now
+            self._savings.say(without_secrets(re.sub(r" \(\d+ s\)$", "", trouble)))
+        elif not trouble and self._trouble_since is not None:
+            away_s, self._trouble_since = now - self._trouble_since, None
+            self._say(f"back after {away_s:.1f} s")
+
+    def _take(self, key: int | None) -> None:
+        before = self.state
+        self.state = press(before, key)
+        if self.state is before:
+            return
+        if self.state.message:
+            self._message_until = self._clock() + MESSAGE_S
+        if self.state.snapshots != before.snapshots:
+            self._snapshot()
+        if before.recording and not self.state.recording:
+            self._say(self._savings.recorder.stop())
+        self._redraw_at = 0.0  # at once, whether or not a frame comes
+
+    def _snapshot(self) -> None:
+        if self._frozen is None:
+            return
+        picture = compose(self._frozen, replace(self.state, mirror=False), self._scene)
+        try:
+            path = save_snapshot(self._savings.folder, picture, self._frozen, self._savings.header)
+            self._say(f"saved {path}")
+        except ShufflecamError as error:
+            self._say(str(error))
+
+    def _say(self, text: str) -> None:
+        """In the HUD for a moment, and in the terminal."""
+        if text:
+            text = without_secrets(text)
+            self._savings.say(text)
+            self.state = replace(self.state, message=text.encode("ascii", "replace").decode())
+            self._message_until = self._clock() + MESSAGE_S
+
+
+class WindowFace:
+    """The window, with its HUD. It draws into the picture: the last of the faces."""
+
+    wants_picture = True
+
+    def __init__(self) -> None:
+        self._window = LiveWindow("shufflecam (h: help, q: quit)")
+
+    @property
+    def closed(self) -> bool:
+        """Whether the user closed the window."""
+        return self._window.closed
+
+    def show(
+        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
+    ) -> int | None:
+        """One picture with its HUD; the key."""
+        if not picture.size:
+            return self._window.poll()
+        key = self._window.show(add_overlays(picture, figures, state))
+        self._window.set_fullscreen(state.fullscreen)
+        return key
+
+    def poll(self) -> int | None:
+        """Let the window live; the key."""
+        return self._window.poll()
+
+    def close(self) -> None:
+        """Take the window away."""
+        self._window.close()
+
+
+class StatusFace:
+    """A status line in the terminal, where there is no window."""
+
+    wants_picture = False
+    closed = False
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._next_s = 0.0
+        self._status: Status | None = None
+        if console.is_terminal:
+            self._status = console.status("waiting for the first picture (Ctrl-C ends)")
+            self._status.start()
+
+    def show(
+        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
+    ) -> int | None:
+        """Say it, a few times a second."""
+        now = self._clock()
+        if self._status is not None and now >= self._next_s:
+            self._next_s = now + STATUS_EVERY_S
+            # An address has brackets of its own: rtsp://[fe80::1]/live.
+            trouble = f"  {escape(figures.trouble)}" if figures.trouble else ""
+            self._status.update(f"{numbers(figures, screen=False)}{trouble}  (Ctrl-C ends)")
+        return None
+
+    def poll(self) -> int | None:
+        """There are no keys here."""
+        return None
+
+    def close(self) -> None:
+        """Take the line away."""
+        if self._status is not None:
+            self._status.stop()
+
+
+_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+"""For faces that want none."""

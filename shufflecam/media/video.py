@@ -1,0 +1,427 @@
+"""The video file: the source's own timing and sound, playable to its last second if killed."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import math
+import os
+from collections import deque
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import av
+from av.video.frame import PictureType
+from av.video.reformatter import ColorRange
+
+from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
+from shufflecam.core.files import gone
+from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.picture import fitted
+from shufflecam.core.pixels import NEARLY_SQUARE, shown_size
+from shufflecam.core.reasons import reason
+from shufflecam.core.types import ImageArray
+from shufflecam.media.codecs import (
+    CODECS,
+    DEFAULT_CODEC,
+    DEFAULT_CRF,
+    DEFAULT_PRESET,
+    HD_HEIGHT,
+    LONGEST_SPAN,
+    MUXERS,
+    PRESETS,
+    REORDERED,
+    VIDEO_EXTENSIONS,
+    container_options,
+    encoder_options,
+    fitting_time_base,
+    held_back,
+    padded,
+)
+from shufflecam.media.colors import BT709, SMPTE170M, WEIGHTS, to_yuv420
+from shufflecam.media.sound import SoundFeed, SoundTrack
+
+_BT2020_NCL, _BT2020_CL = 9, 10
+"""Matrices of BT.2020 with non-constant and with constant luminance."""
+
+__all__ = [
+    "CODECS",
+    "DEFAULT_CRF",
+    "DEFAULT_PRESET",
+    "PRESETS",
+    "VIDEO_EXTENSIONS",
+    "VideoWriter",
+    "check_crf",
+    "check_video_name",
+]
+
+
+def check_video_name(path: str | os.PathLike[str], codec: str = DEFAULT_CODEC) -> None:
+    """Raise `UsageError` where `path` has no ending that can be written, or one that cannot hold `codec`."""
+    extension = Path(path).suffix.lower()
+    if extension not in MUXERS:
+        known = ", ".join(VIDEO_EXTENSIONS)
+        raise UsageError(
+            f"{os.fspath(path)}: a video cannot be written as {extension or 'that'}; end it in {known}."
+        )
+    if codec not in CODECS:
+        raise UsageError(f"There is no codec {codec!r}; choose one of {', '.join(CODECS)}.")
+    if extension not in CODECS[codec].containers:
+        fit = " or ".join(CODECS[codec].containers)
+        raise UsageError(f"{os.fspath(path)}: {extension} does not hold {codec}; end it in {fit}.")
+
+
+def check_crf(crf: float | None, codec: str = DEFAULT_CODEC) -> None:
+    """Raise `UsageError` where the codec knows no such quality."""
+    worst = CODECS[codec].worst_crf
+    if crf is not None and not 0 <= crf <= worst:
+        raise UsageError(
+            f"--crf {crf:g} is not a quality of {codec}; give 0 (best) to {worst} (smallest), such as "
+            f"{CODECS[codec].crf:g}."
+        )
+
+
+class VideoWriter:
+    """Writes (H, W, 3) uint8 BGR pictures with their times. One thread; `close` exactly once.
+
+    Odd sizes get one repeated row or column; a picture of another size than the first is fitted into
+    the first one's, with bars. The file has its final name from the start and can be played while it
+    grows; closing it makes it an ordinary mp4 with one index.
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        size: tuple[int, int] | None = None,
+        rate: Fraction | None = None,
+        time_base: Fraction | None = None,
+        color: tuple[int, int, int] | None = None,
+        sample_aspect: Fraction | None = None,
+        origin_s: float = 0.0,
+        end_s: float | None = None,
+        sound: SoundFeed | None = None,
+        codec: str = DEFAULT_CODEC,
+        crf: float | None = None,
+        preset: str = DEFAULT_PRESET,
+        only_aac: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        """Open `path`; with a `size` the encoder is tried as well.
+
+        Args:
+            path: where to; the extension chooses the container.
+            size: (width, height) of the pictures; None: the first one's.
+            rate: nominal pictures a second, for the encoder's planning only.
+            time_base: the source's, so that its times stay exact (see `fitting_time_base`); None: 1/90000 s.
+            color: (matrix, primaries, transfer) of the source, kept; None: BT.709 or BT.601 by size.
+            sample_aspect: width / height of one pixel where they are not square.
+            origin_s: the source time that becomes 0.
+            end_s: the source time where the sound ends.
+            sound: the source's sound; closed with the writer.
+            codec: one of `CODECS`.
+            crf: quality, 0 to 51 (vp9, av1: 63), smaller is better; None: the codec's default.
+            preset: one of `PRESETS`.
+            only_aac: sound of any other codec is encoded anew, though the container could hold it.
+            overwrite: whether a file that is already there may be replaced.
+
+        Raises:
+            UsageError: extension, crf or preset cannot be meant.
+            OutputError: the file or its encoder cannot be opened.
+        """
+        check_video_name(path, codec)
+        check_crf(crf, codec)
+        if preset not in PRESETS:
+            raise UsageError(f"--encode-preset {preset} is unknown; give one of {', '.join(PRESETS)}.")
+        self.path = os.fspath(path)
+        self.frames = 0
+        self._extension = Path(self.path).suffix.lower()
+        self._rate = rate if rate and 0 < rate <= 1000 else None
+        self._time_base = fitting_time_base(time_base, self._rate)
+        self._color = color
+        self._aspect = sample_aspect
+        self._pixel_aspect = float(sample_aspect or 1)
+        self._origin_s, self._end_s = origin_s, end_s
+        self._codec = codec
+        self._crf = CODECS[codec].crf if crf is None else crf
+        self._preset = preset
+        self._feed = sound
+        self._only_aac = only_aac
+        self._sound: SoundTrack | None = None
+        self._size = (0, 0)
+        self._stretch = 1.0
+        self._last_pts: int | None = None
+        self._last_step: int | None = None
+        self._last_s = origin_s
+        self._failed = False
+        self._whole_bytes = 0
+        self._held: deque[av.VideoFrame] = deque()
+        self._last_frame: av.VideoFrame | None = None
+        self._waiting: av.Packet | None = None
+        self._recent: deque[int] = deque(maxlen=REORDERED)
+        self._hold = 0
+        self._file = _create(self.path, overwrite)
+        self._container: Any = None
+        if size is not None:
+            try:
+                self._start(size)
+            except ShufflecamError:
+                self._abandon()
+                raise
+
+    def write_image(self, image: ImageArray, timestamp_s: float, pixel_aspect: float | None = None) -> None:
+        """Encode one picture shown from `timestamp_s` (source time); times that do not rise are nudged.
+
+        `pixel_aspect` is width / height of one of its pixels, where that is not the file's.
+
+        Raises:
+            OutputError: the disk is full or went away; what was written until then stays.
+        """
+        if self._container is None:
+            self._start((image.shape[1], image.shape[0]))
+        squeeze = self._stretch * (1.0 if pixel_aspect is None else pixel_aspect / self._pixel_aspect)
+        if abs(squeeze - 1.0) <= NEARLY_SQUARE:  # told as a fraction here, as a float there
+            squeeze = 1.0
+        pts = round((timestamp_s - self._origin_s) / float(self._time_base))
+        step = pts - self._last_pts if self._last_pts is not None and pts > self._last_pts else None
+        self._last_step = step if step is not None else self._last_step
+        if self._last_pts is not None and pts <= self._last_pts:
+            pts = self._last_pts + 1
+        with self._telling():
+            self._show_again_until(pts, step)
+            frame = to_yuv420(padded(fitted(image, self._size, squeeze)), self._matrix)
+            if self._sound is not None:
+                self._sound.mux_until(timestamp_s)
+            self._encode(frame, pts, step)
+            self._last_frame = frame
+            self._check_written()
+        self._last_pts, self._last_s = pts, timestamp_s
+        self.frames += 1
+        # Between two calls the file ends with a whole fragment: nothing else is flushed.
+        status = os.fstat(self._file.fileno())
+        self._whole_bytes = status.st_size
+        if not status.st_nlink:  # the system would let us write on, into nothing
+            self._failed = True
+            raise OutputError(gone(self.path))
+
+    def _check_written(self) -> None:
+        if self._file.failure is not None:  # the muxer may go on without a word
+            raise self._file.failure
+
+    def _show_again_until(self, pts: int, step: int | None) -> None:
+        """A picture that stays for hours is shown again, for an mp4 holds no longer spans."""
+        while self._last_frame is not None and pts - self._recent[0] > LONGEST_SPAN * 7 // 8:
+            again = av.VideoFrame.from_ndarray(self._last_frame.to_ndarray(), format="yuv420p")
+            # So that as many more as are counted together find room.
+            room = (self._recent[0] + LONGEST_SPAN - self._recent[-1]) // REORDERED
+            self._encode(again, self._recent[-1] + min(room, (pts - self._recent[-1]) // 2), step)
+            self.frames += 1
+
+    def _encode(self, frame: av.VideoFrame, pts: int, step: int | None) -> None:
+        frame.colorspace, frame.color_range = self._matrix, ColorRange.MPEG
+        frame.pts, frame.time_base = pts, self._time_base
+        frame.duration = self._duration(step)
+        self._recent.append(pts)
+        self._held.append(frame)
+        if len(self._held) > self._hold:
+            self._mux(self._stream.encode(self._held.popleft()))
+
+    def close(self, *, complete: bool = True, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        """Finish the file; where the run was cut short the sound ends with the last picture."""
+        del dropped  # a live recording shows its gaps by its times
+        try:
+            if self._failed or self.frames == 0:
+                return
+            with self._telling():
+                if self._sound is not None:
+                    last_end = self._last_s + float(self._duration(None) * self._time_base)
+                    self._sound.finish(math.inf if complete else last_end)
+                for frame in self._held:
+                    frame.pict_type = PictureType.P
+                    self._mux(self._stream.encode(frame))
+                self._mux(self._stream.encode(None), last=True)
+                self._container.close()
+                self._check_written()
+        finally:
+            self._abandon()
+
+    def _start(self, size: tuple[int, int]) -> None:
+        square = abs(self._pixel_aspect - 1.0) <= NEARLY_SQUARE
+        if not square and self._extension in CODECS[self._codec].shapeless:
+            # Nothing in such a file would say it: the pictures are stretched instead.
+            self._size = shown_size(size, self._pixel_aspect)
+            self._stretch = self._pixel_aspect
+            self._aspect = None
+        else:
+            self._size = size
+        size = self._size
+        width, height = size[0] + size[0] % 2, size[1] + size[1] % 2
+        if min(width, height) < CODECS[self._codec].least_side:
+            raise UsageError(f"{self._codec} takes no pictures as small as {size[0]}x{size[1]}; take h264.")
+        with self._telling():
+            self._container = av.open(
+                self._file,
+                "w",
+                format=MUXERS[self._extension],
+                container_options=container_options(self._extension),
+                buffer_size=1 << 16,
+            )
+            if self._codec == "av1":
+                os.environ.setdefault("SVT_LOG", "1")  # it tells its life on standard error else
+            rate = float(self._rate or 30)
+            options = encoder_options(self._codec, self._crf, self._preset, rate, (width, height))
+            self._hold = held_back(self._codec, rate, (width, height))
+            stream = self._container.add_stream(
+                CODECS[self._codec].encoder, rate=self._rate or Fraction(30), options=options
+            )
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            context = stream.codec_context
+            context.time_base = stream.time_base = self._time_base
+            if self._aspect:
+                context.sample_aspect_ratio = self._aspect
+            self._matrix = self._tag(context, height)
+            if self._codec == "hevc" and self._extension != ".mkv":
+                context.codec_tag = "hvc1"  # QuickTime plays no other
+            self._stream = stream
+            if self._feed is not None:
+                self._sound = SoundTrack(
+                    self._container, self._feed, self._extension, self._origin_s, self._end_s, self._only_aac
+                )
+            context.open(strict=False)
+
+    def _tag(self, context: Any, height: int) -> int:
+        """Write the colour tags and return the number of the matrix to convert with."""
+        tags = self._color
+        if tags is not None and tags[0] == _BT2020_CL:  # read with the other one's weights, as by ffmpeg
+            tags = (_BT2020_NCL, *tags[1:])
+        if tags is None or tags[0] not in WEIGHTS:
+            matrix = BT709 if height >= HD_HEIGHT else SMPTE170M
+            tags = (matrix, matrix, matrix)
+        context.colorspace, context.color_primaries, context.color_trc = tags
+        context.color_range = ColorRange.MPEG
+        return tags[0]
+
+    def _mux(self, packets: list[av.Packet], *, last: bool = False) -> None:
+        for packet in packets:
+            if not packet.duration:
+                # x264 gives none, and without the last picture's an mp4 ends, by its edit list, with that
+                # picture's beginning: rounded down, players and decoders leave it out.
+                packet.duration = self._duration(self._last_step)
+        if last and self._codec == "hevc" and len(packets) == self.frames:
+            # x265 has no decoding times for fewer pictures than it looks ahead: what stands there is chance.
+            for packet, pts in zip(packets, sorted(packet.pts for packet in packets), strict=True):
+                packet.dts = pts - 2 * self._duration(self._last_step)
+        if last and packets:
+            # Of a codec that ends with a B-frame, see `held_back`.
+            end = max(packet.pts + packet.duration for packet in packets)
+            packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
+        for packet in packets:
+            self._mux_one(packet)
+        if last and self._waiting is not None:
+            self._container.mux_one(self._waiting)
+            self._waiting = None
+
+    def _mux_one(self, packet: av.Packet) -> None:
+        """The packet before this one goes into the file: it is known only now how long that one lasts.
+
+        The muxer of mp4 believes it where the sound ends a fragment, and moves the picture behind it so.
+        """
+        before, self._waiting = self._waiting, packet
+        if before is None:
+            return
+        if before.dts is not None and packet.dts is not None and packet.dts > before.dts:
+            before.duration = packet.dts - before.dts
+        self._container.mux_one(before)
+
+    def _duration(self, step: int | None) -> int:
+        if self._rate is not None:
+            return max(1, round(1 / (self._rate * self._time_base)))
+        return step if step is not None else max(1, round(Fraction(1, 30) / self._time_base))
+
+    @contextlib.contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Turns what the encoder, the muxer and the disk raise into one sentence."""
+        try:
+            yield
+        except ShufflecamError:
+            self._failed = True
+            raise
+        except (OSError, ValueError, av.error.FFmpegError) as error:
+            self._failed = True
+            raise OutputError(_why_not_written(self.path, error, self.frames)) from error
+
+    def _abandon(self) -> None:
+        """Let go of everything without a further word; half a fragment is cut off."""
+        if self._failed:
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file.fileno(), self._whole_bytes)
+        with contextlib.suppress(OSError):
+            self._file.close()
+        # Only now: the muxer of a run that failed finds the file closed and leaves it alone.
+        with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
+            if self._container is not None:
+                self._container.close()
+        if self._feed is not None:
+            self._feed.close()
+        if self.frames == 0:
+            with contextlib.suppress(OSError):
+                os.remove(self.path)  # nothing in it that anything could play
+
+
+class _WholeWrites:
+    """A raw file that writes all of what it is given, or fails and says so from then on.
+
+    On a disk that is nearly full the system takes a part and calls it success. PyAV passes that number on
+    and the muxer does not look at it, so that half a fragment would stand in the file unnoticed.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.failure: OSError | None = None
+
+    def write(self, data: Any) -> int:
+        """All of it. Raises OSError."""
+        view = memoryview(data).cast("B")
+        done = 0
+        try:
+            while done < len(view):
+                written = self._file.write(view[done:])
+                if not written:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                done += written
+        except OSError as error:
+            self.failure = error
+            raise
+        return done
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the file's."""
+        return getattr(self._file, name)
+
+
+def _create(path: str, overwrite: bool) -> _WholeWrites:
+    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_TRUNC if overwrite else os.O_EXCL)
+    try:
+        return _WholeWrites(os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0))
+    except FileExistsError:
+        raise OutputError(f"{path} is already there; choose another name or give --overwrite.") from None
+    except (OSError, ValueError) as error:
+        raise OutputError(_why_not_written(path, error, 0)) from error
+
+
+def _why_not_written(path: str, error: Exception, frames: int) -> str:
+    # Only what the system said: the libraries use the same numbers for reasons of their own.
+    number = None if isinstance(error, av.error.FFmpegError) else getattr(error, "errno", None)
+    parent = os.path.dirname(path) or "."
+    kept = " What was written until then can be played." if frames else ""
+    if number in (errno.ENOSPC, errno.EDQUOT):
+        return f"{path} cannot be written further: the disk is full; free some space.{kept}"
+    if number == errno.ENOENT:
+        return f"{path} cannot be written: there is no folder {parent}; make it first."
+    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return f"{path} cannot be written: no permission to write in {parent}; choose another place."
+    if number == errno.EISDIR:
+        return f"{path} is a folder; give the name of a file."
+    return f"{path} cannot be written: {reason(error)}.{kept}"

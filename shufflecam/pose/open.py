@@ -1,0 +1,79 @@
+"""A pose network ready to run. Imports torch only where no cache holds it prepared for this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shufflecam.core.errors import UsageError, WeightsError
+from shufflecam.core.protocols import Engine
+from shufflecam.models.catalogue import PoseEntry, cache_dir, pose_entry, require
+from shufflecam.models.fetch import check_sha256, file_sha256
+
+if TYPE_CHECKING:
+    from shufflecam.models.shufflenet import PoseNet
+
+
+def load_pose_engine(
+    model: str, weights: str | Path | None = None, *, backend: str = "auto", device: str = "auto"
+) -> tuple[Engine, PoseEntry, str, tuple[str, ...]]:
+    """A pose network ready to run.
+
+    Args:
+        model: a catalogue name; with `weights` it names only the architecture.
+        weights: a file instead of the catalogue's.
+        backend: "auto", "torch", "openvino" or "onnx".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+
+    Returns:
+        The engine, the catalogue entry (skeleton, input size), the file's SHA-256, and sentences that the
+        user should know (a backend that does not work here, a cache that cannot be written).
+
+    Raises:
+        UsageError: an unknown model, backend or device.
+        WeightsError: weights that are missing, of another architecture, damaged or unsafe.
+    """
+    from shufflecam.engines.open import BACKENDS, open_engine
+
+    entry = pose_entry(model)
+    if backend not in ("auto", *BACKENDS):  # a matter of usage: said before files are looked for
+        raise UsageError(f"there is no backend {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
+    if device not in ("auto", "cpu"):
+        from shufflecam.engines.torch import resolve_device
+
+        resolve_device(device)
+    if weights is not None:
+        path = Path(weights)
+        if not path.is_file():
+            raise WeightsError(f"there is no weights file {path}")
+        digest = file_sha256(path)
+    else:
+        path = require(entry)
+        digest = check_sha256(path, entry)
+
+    def read() -> PoseNet:
+        from shufflecam.models.load import load_pose
+        from shufflecam.models.prune import narrow
+
+        return narrow(load_pose(path, entry))
+
+    # What the cache holds under this key was read from this very file once, with all its checks.
+    engine, notes = open_engine(
+        read,
+        backend=backend,
+        device=device,
+        cache_key=cache_key(entry, digest),
+        input_size=entry.input_size,
+        cache_dir=cache_dir() / "engines",
+    )
+    return engine, entry, digest, notes
+
+
+def cache_key(entry: PoseEntry, digest: str) -> str:
+    """What a prepared network is kept under: all that decides what it computes, and that it was narrowed.
+
+    Args:
+        entry: of the catalogue.
+        digest: the SHA-256 of its weights.
+    """
+    return f"{entry.architecture}-{len(entry.skeleton.keypoints)}-narrow-{digest}"

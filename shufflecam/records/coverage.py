@@ -1,0 +1,69 @@
+"""How much of a record one person covers, and who goes on where they end: ids are lost and given anew."""
+
+from __future__ import annotations
+
+import math
+
+from shufflecam.core.words import counted
+from shufflecam.records.summary import PersonSummary, RecordSummary
+
+JOIN_S = 2.0
+"""Whoever begins at most so long after another one's end may be the same person under a new id."""
+OVERLAP_S = 0.5
+"""A new id may begin this long before the old one is given up."""
+ENDS_EARLY_S = 0.5
+"""Who is missing for less than this at the end, or at the beginning, covers it."""
+
+
+def goes_on(found: RecordSummary, number: int | None) -> int | None:
+    """The id that begins where this person ends, before the record does; None: nobody, or nobody is tracked.
+
+    Of several the one that begins nearest to where and when the person was last seen.
+    """
+    if number is None:
+        return None
+    person = found.people[number]
+    if found.last_s - person.last_s <= ENDS_EARLY_S:
+        return None
+    after = {
+        other: one
+        for other, one in found.people.items()
+        if other not in (None, number)
+        and person.last_s - OVERLAP_S <= one.first_s <= person.last_s + JOIN_S
+        and one.last_s > person.last_s
+    }
+    return min(after, key=lambda other: _far(person, after[other]), default=None)
+
+
+def coverage(found: RecordSummary, number: int | None) -> str:
+    """In one sentence how much of the record this person covers, and where it ends before it who goes on."""
+    person = found.people[number]
+    who = "somebody is in" if number is None else f"person {number} covers"
+    words = f"{who} {found.share(number):.0%} of the record, "
+    if not found.seconds:
+        return words + f"{person.frames} of {counted(found.frames, 'frame')}"
+    words += f"{person.seconds:.1f} of {found.seconds:.1f} s ({person.first_s:.2f} to {person.last_s:.2f} s)"
+    if number is None or found.last_s - person.last_s <= ENDS_EARLY_S:
+        return words
+    heir = goes_on(found, number)
+    if heir is None:
+        return f"{words}; nobody begins where they end"
+    return f"{words}; where they end person {heir} goes on, from {found.people[heir].first_s:.2f} s"
+
+
+def untracked(found: RecordSummary) -> str | None:
+    """A warning where a plot cannot keep people apart: nobody has an id, and there are several at once."""
+    if found.most_people < 2 or set(found.people) != {None}:
+        return None
+    return (
+        f"nobody in the record has an id (--no-track), and up to {found.most_people} people are in a frame: "
+        "the first of each frame is taken, so lines may jump from one person to another"
+    )
+
+
+def _far(one: PersonSummary, other: PersonSummary) -> float:
+    """How unlikely it is that the one goes on as the other: body lengths and seconds between the two."""
+    apart_s = abs(other.first_s - one.last_s)
+    if one.leaves is None or other.enters is None or one.leaves[2] <= 0:
+        return math.inf
+    return math.dist(one.leaves[:2], other.enters[:2]) / one.leaves[2] + apart_s

@@ -1,0 +1,181 @@
+"""The record as JSON: one line a frame (`.jsonl`, standard output) or one document (`.json`).
+
+Both are flushed with every frame. A killed program leaves whole lines, or a document that parses and
+whose footer says `"complete": false`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from shufflecam.core.errors import OutputError, SourceError
+from shufflecam.core.files import TextFile, check_writable, reason
+from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.text import encoding_of, same_form
+from shufflecam.core.types import FrameResult
+from shufflecam.records import schema as record
+
+
+def dumps(value: Any) -> str:
+    """Compact, ASCII only (a file name may hold anything), and never NaN or Infinity."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+class JsonLinesSink:
+    """Header, a line a frame, footer; into a file or a text stream (standard output)."""
+
+    def __init__(
+        self, target: Path | TextIO, *, overwrite: bool = False, earlier: EarlierLines | None = None
+    ) -> None:
+        """Check the target; `earlier` is what it holds already, and the new lines come behind it."""
+        if isinstance(target, Path):
+            check_writable(target, overwrite or earlier is not None)
+        self._target = target
+        self._earlier = earlier
+        self._joints: list[str] | None = None
+        self._size: tuple[int, int] | None = None
+        self._aspect = 1.0
+        self._text: TextFile | None = None
+        self._frames = 0 if earlier is None else earlier.frames
+
+    def begin(self, header: record.Record) -> None:
+        """Open the target and write the header. Before the first `write`.
+
+        Raises:
+            OutputError: it cannot be opened, or what it holds was found by another model.
+        """
+        self._joints = record.angle_joints(header)
+        self._size = record.picture_size(header)
+        self._aspect = record.pixel_aspect_of(header)
+        if self._earlier is None:
+            self._text = TextFile(self._target)
+            self._text.append(dumps(header) + "\n")
+            return
+        for part in ("model", "skeleton", "angles"):
+            if json.loads(dumps(header.get(part))) != self._earlier.header.get(part):
+                raise OutputError(
+                    f"{self._target} was made with another {part}; choose another name, or do without "
+                    "--skip-existing."
+                )
+        self._text = TextFile(self._target, go_on_at=self._earlier.end)
+
+    def write(self, result: FrameResult) -> None:
+        """One line. Raises OutputError, or BrokenPipeError on standard output."""
+        if self._text is None:
+            raise RuntimeError("begin() comes before write()")
+        if self._earlier is not None and result.frame.file in self._earlier.files:
+            return  # only its picture was missing
+        entry = record.frame(result, self._joints, self._size, self._aspect)
+        if self._earlier is not None:
+            entry["frame"] = self._frames
+        self._text.append("".join(dumps(line) + "\n" for line in (*record.events(result), entry)))
+        self._frames += 1
+
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        """Write the footer. Without `begin` there is nothing to close and no file."""
+        if self._text is not None:
+            self._text.close(dumps(record.footer(self._frames, dropped, complete, missing)) + "\n")
+
+
+@dataclass(frozen=True)
+class EarlierLines:
+    """What an earlier run left in a `.jsonl` record of pictures."""
+
+    header: record.Record
+    files: frozenset[str]
+    """Of the pictures that it has whole lines of, in the composed Unicode form (`core.text.same_form`)."""
+    frames: int
+    end: int
+    """Byte behind the last whole line of a frame."""
+
+
+def read_earlier_lines(path: Path) -> EarlierLines | None:
+    """What is to be gone on with; None where there is no file, or not one whole line in it.
+
+    Raises:
+        SourceError: something else is in it.
+    """
+    if not path.exists():
+        return None
+    header, files, frames, end = None, set(), 0, 0
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                except ValueError:
+                    break  # the program was killed within this line
+                kind = entry.get("type") if isinstance(entry, dict) else None
+                if header is None:
+                    if kind != "header" or entry.get("schema") != record.SCHEMA:
+                        break
+                    header = entry
+                elif kind == "frame" and line.endswith(b"\n"):
+                    files.add(same_form(str(entry.get("file"))))
+                    frames += 1
+                else:
+                    break
+                end += len(line)
+    except OSError as error:
+        raise SourceError(f"Cannot read {path}: {reason(error)}.") from error
+    if header is None:
+        if path.stat().st_size == 0:
+            return None
+        with path.open("rb") as lines:
+            encoding, _ = encoding_of(lines.read(64))
+        if encoding != "utf-8":
+            raise SourceError(
+                f"{path} is text in {encoding.upper()}, which cannot be gone on with; save it as UTF-8, or "
+                "give another --json."
+            )
+        raise SourceError(f"{path} is no record of shufflecam's that could be gone on with; remove it first.")
+    return EarlierLines(header, frozenset(files), frames, end)
+
+
+class JsonDocumentSink:
+    """One document `{"header": ..., "frames": [...], "footer": ...}`, each frame on its own line."""
+
+    def __init__(self, target: Path | TextIO, *, overwrite: bool = False) -> None:
+        if isinstance(target, Path):
+            check_writable(target, overwrite)
+        self._target = target
+        self._joints: list[str] | None = None
+        self._size: tuple[int, int] | None = None
+        self._aspect = 1.0
+        self._text: TextFile | None = None
+        self._frames = 0
+
+    def begin(self, header: record.Record) -> None:
+        """Open the target and write the header. Before the first `write`."""
+        self._joints = record.angle_joints(header)
+        self._size = record.picture_size(header)
+        self._aspect = record.pixel_aspect_of(header)
+        self._text = TextFile(self._target)
+        self._text.append(f'{{"header":{dumps(header)},\n"frames":[\n', self._tail())
+
+    def write(self, result: FrameResult) -> None:
+        """One line. Raises OutputError, or BrokenPipeError on standard output."""
+        if self._text is None:
+            raise RuntimeError("begin() comes before write()")
+        comma = ",\n" if self._frames else ""
+        self._frames += 1
+        try:
+            lines = [*record.events(result), record.frame(result, self._joints, self._size, self._aspect)]
+            self._text.append(comma + ",\n".join(map(dumps, lines)), self._tail())
+        except BaseException:
+            self._frames -= 1
+            raise
+
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        """Write the footer. Without `begin` there is nothing to close and no file."""
+        if self._text is not None:
+            self._text.close(self._tail(dropped, complete, missing))
+
+    def _tail(
+        self, dropped: int | None = None, complete: bool = False, missing: Missing = NOTHING_MISSING
+    ) -> str:
+        footer = record.footer(self._frames, dropped, complete, missing)
+        return f'\n],\n"footer":{dumps(footer)}}}\n'

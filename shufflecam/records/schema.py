@@ -1,0 +1,304 @@
+"""FrameResult -> plain dict and back: the record, schema `shufflecam/1`.
+
+Everything here is plain Python (dict, list, str, int, float, bool, None), so that any writer can
+take it. Missing is NaN in a `Pose` and None in a record; an infinity is missing too, JSON has none.
+
+`frame` and `to_poses` are each other's inverse: what was read back is written again unchanged.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from shufflecam.core.angles import joint_angles
+from shufflecam.core.errors import SourceError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.skeleton import SKELETONS, Skeleton
+from shufflecam.core.types import FloatArray, FrameResult, Pose, SourceInfo
+
+SCHEMA = "shufflecam/1"
+
+# A thousandth of a pixel is far below what any network resolves; scores keep two more so that
+# ranking by them is not changed by the rounding; times keep the microsecond of a container.
+PIXEL_DECIMALS = 3
+SCORE_DECIMALS = 5
+TIME_DECIMALS = 6
+ANGLE_DECIMALS = 2
+
+# Of a joint that a foreign skeleton names and no annotation describes: the middle of COCO's own.
+_UNKNOWN_SIGMA = 0.079
+
+Record = dict[str, Any]
+
+
+def header(
+    source: SourceInfo,
+    *,
+    model: Mapping[str, Any],
+    detector: Mapping[str, Any],
+    skeleton: Skeleton,
+    version: str,
+    **extra: Any,
+) -> Record:
+    """The first line of a record.
+
+    Args:
+        source: where the frames come from.
+        model: at least `name`, `sha256` and `input_size` (width, height).
+        detector: what found the people, in the detector's own words.
+        skeleton: which keypoints, in which order.
+        version: shufflecam's.
+        extra: more to say, e.g. `mirrored=True` where the window showed the mirror image.
+    """
+    width, height = source.size or (None, None)
+    return {
+        "type": "header",
+        "schema": SCHEMA,
+        "version": version,
+        "source": {
+            "path": source.path,
+            "kind": source.kind,
+            "width": width,
+            "height": height,
+            "fps": None if source.fps is None else float(source.fps),
+            "frames": source.frames,
+            **({} if source.pixel_aspect == 1.0 else {"pixel_aspect": source.pixel_aspect}),
+        },
+        "model": plain(model),
+        "detector": plain(detector),
+        "skeleton": {
+            "name": skeleton.name,
+            "keypoints": list(skeleton.keypoints),
+            "edges": [list(edge) for edge in skeleton.edges],
+        },
+        **{key: plain(value) for key, value in extra.items()},
+    }
+
+
+def frame(
+    result: FrameResult,
+    joints: Sequence[str] | None = None,
+    size: tuple[int, int] | None = None,
+    pixel_aspect: float | None = None,
+) -> Record:
+    """One frame's line: also of a frame that shows nobody.
+
+    Args:
+        result: the frame and its people.
+        joints: as in `person`.
+        size: (width, height) that the header says; a frame of another size says its own.
+        pixel_aspect: that the header says, as `size`; None: it is not compared.
+    """
+    record: Record = {
+        "type": "frame",
+        "frame": int(result.frame.index),
+        "time": _number(result.frame.timestamp_s, TIME_DECIMALS),
+    }
+    if result.latency_s is not None:
+        record["latency"] = _number(result.latency_s, TIME_DECIMALS)
+    if result.frame.file is not None:
+        record["file"] = result.frame.file
+    if result.frame.file is not None or (size is not None and result.frame.size != size):
+        record["size"] = [int(side) for side in result.frame.size]
+    aspect = result.frame.pixel_aspect
+    if pixel_aspect is not None and aspect != pixel_aspect:
+        record["pixel_aspect"] = aspect
+    record["people"] = [person(pose, joints, aspect) for pose in result.poses]
+    return record
+
+
+def events(result: FrameResult) -> list[Record]:
+    """What happened just before a frame: lines of their own, which readers that do not know them skip."""
+    gap = result.frame.gap
+    if gap is None:
+        return []
+    return [
+        {
+            "type": "gap",
+            "from": _number(gap.from_s, TIME_DECIMALS),
+            "to": _number(gap.to_s, TIME_DECIMALS),
+            "reason": gap.reason,
+        }
+    ]
+
+
+def footer(frames: int, dropped: int | None, complete: bool, missing: Missing = NOTHING_MISSING) -> Record:
+    """The last line: how many frame lines there are, how many frames the camera lost, whether all was seen.
+
+    `dropped` is None only in a document whose program was killed before it could count. What is `missing`
+    stands there by kind, only where something is, and then nothing is complete.
+    """
+    line: Record = {"type": "footer", "frames": frames, "dropped": dropped, "complete": complete}
+    return line | {"complete": False, "missing": missing.counts()} if missing else line
+
+
+def drawn_triples(person: Record) -> list[list[float | None] | None]:
+    """What a table has of a person of `frame`'s: K of [x, y, score], None where a joint is missing."""
+    triples: list[list[float | None] | None] = person["keypoints"]
+    return person.get("keypoints_smoothed") or triples
+
+
+def angle_joints(header: Mapping[str, Any]) -> list[str] | None:
+    """The keypoints' names where the header promises `angles` (see `shufflecam.core.angles`), else None."""
+    return header["skeleton"]["keypoints"] if header.get("angles") else None
+
+
+def picture_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(width, height) of the frames as a header of `header`'s says it; None where each says its own."""
+    source = header["source"]
+    return None if source["width"] is None else (source["width"], source["height"])
+
+
+def pixel_aspect_of(header: Mapping[str, Any]) -> float:
+    """Width / height of one pixel as a header of `header`'s says it; 1.0 where it says nothing."""
+    return float(header["source"].get("pixel_aspect") or 1.0)
+
+
+def person(pose: Pose, joints: Sequence[str] | None = None, pixel_aspect: float = 1.0) -> Record:
+    """One person of a frame; with the names of its K keypoints, joint angles too.
+
+    The angles are those of the keypoints that are drawn - the smoothed ones where there are any - as they
+    stand there, rounded, so that a record that is read and written again stays the same. Where the
+    pixels are not square, they are those of the picture as it is shown.
+    """
+    record: Record = {
+        "id": pose.track_id,
+        "score": _number(pose.score, SCORE_DECIMALS),
+        "box": _numbers(pose.box_xyxy, PIXEL_DECIMALS),
+        "box_score": _number(pose.box_score, SCORE_DECIMALS),
+        "keypoints": _triples(pose.keypoints, pose.scores),
+    }
+    if pose.keypoints_smoothed is not None:
+        record["keypoints_smoothed"] = _triples(pose.keypoints_smoothed, pose.scores)
+    if joints is not None:
+        places = [(math.nan, math.nan) if t is None else (t[0], t[1]) for t in drawn_triples(record)]
+        angles = joint_angles(np.array(places, np.float32).reshape(-1, 2), joints, pixel_aspect)
+        record["angles"] = {name: _number(value, ANGLE_DECIMALS) for name, value in angles.items()}
+    return record
+
+
+def to_poses(record: Mapping[str, Any]) -> tuple[Pose, ...]:
+    """The people of a frame's record.
+
+    A joint that is null there gets NaN coordinates and score 0.
+
+    Raises:
+        SourceError: the record does not hold what the schema says.
+    """
+    try:
+        return tuple(to_pose(one) for one in record["people"])
+    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
+        where = record.get("frame") if isinstance(record, Mapping) else None
+        raise SourceError(
+            f"The record of frame {where!r} does not follow {SCHEMA} ({type(error).__name__}: {error}); "
+            "was it written by shufflecam?"
+        ) from error
+
+
+def to_pose(record: Mapping[str, Any]) -> Pose:
+    """One person's record -> `Pose`. Raises what Python raises where a part is missing or malformed."""
+    keypoints, scores = _from_triples(record["keypoints"])
+    smoothed = None
+    if record.get("keypoints_smoothed") is not None:
+        smoothed, scores_again = _from_triples(record["keypoints_smoothed"])
+        if len(smoothed) != len(keypoints):
+            raise ValueError(f"{len(keypoints)} keypoints, but {len(smoothed)} smoothed ones")
+        # A joint that only the smoothed ones have keeps its score there.
+        scores = np.where(np.isnan(keypoints).any(axis=1), scores_again, scores).astype(np.float32)
+    box = np.array([_float(value) for value in record["box"]], np.float32)
+    if box.shape != (4,):
+        raise ValueError(f"a box of {len(box)} numbers")
+    track_id = record.get("id")
+    return Pose(
+        box_xyxy=box,
+        box_score=_float(record.get("box_score")),
+        keypoints=keypoints,
+        scores=scores,
+        score=_float(record.get("score")),
+        track_id=None if track_id is None else int(track_id),
+        keypoints_smoothed=smoothed,
+    )
+
+
+def to_skeleton(record: Mapping[str, Any]) -> Skeleton:
+    """The skeleton that a header names: one of ours, or one made from what the header says.
+
+    Raises:
+        SourceError: the header does not describe a skeleton.
+    """
+    try:
+        entry = record["skeleton"]
+        names = tuple(str(name) for name in entry["keypoints"])
+        edges = tuple((int(a), int(b)) for a, b in entry["edges"])
+        outside = [edge for edge in edges if not all(0 <= joint < len(names) for joint in edge)]
+        if outside:
+            raise ValueError(f"edge {outside[0]} of {len(names)} keypoints")
+        known = SKELETONS.get(entry.get("name"))
+        if known is not None and known.keypoints == names and known.edges == edges:
+            return known
+        sigmas = (_UNKNOWN_SIGMA,) * len(names)
+        return Skeleton(str(entry.get("name", "unnamed")), names, edges, sigmas, upper_body=())
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SourceError(
+            f"The record's header does not describe a skeleton ({type(error).__name__}: {error}); "
+            "was it written by shufflecam?"
+        ) from error
+
+
+def plain(value: Any) -> Any:
+    """Anything that people put into a header -> what JSON can hold: no numpy, no tuple, no path, no NaN."""
+    if value is None or isinstance(value, bool | str | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray | np.generic):
+        return plain(value.tolist())
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if isinstance(value, Sequence | set | frozenset):
+        return [plain(item) for item in value]
+    if hasattr(value, "__float__"):  # a Fraction, a Decimal
+        return plain(float(value))
+    return str(value)
+
+
+def _number(value: float, decimals: int) -> float | None:
+    value = float(value)
+    # The sum turns -0.0 into 0.0: "-0.0" in a file makes people look for a reason.
+    return round(value, decimals) + 0.0 if math.isfinite(value) else None
+
+
+def _numbers(values: FloatArray, decimals: int) -> list[float | None]:
+    return [_number(value, decimals) for value in values.tolist()]
+
+
+def _triples(keypoints: FloatArray, scores: FloatArray) -> list[list[float | None] | None]:
+    """(K, 2) and (K,) -> K of [x, y, score], None where the joint is missing."""
+    return [
+        [round(x, PIXEL_DECIMALS) + 0.0, round(y, PIXEL_DECIMALS) + 0.0, _number(score, SCORE_DECIMALS)]
+        if math.isfinite(x) and math.isfinite(y)
+        else None
+        for (x, y), score in zip(keypoints.tolist(), scores.tolist(), strict=True)
+    ]
+
+
+def _from_triples(triples: Sequence[Sequence[float] | None]) -> tuple[FloatArray, FloatArray]:
+    rows = [
+        (math.nan, math.nan, 0.0)
+        if triple is None
+        else (_float(triple[0]), _float(triple[1]), _float(triple[2]))
+        for triple in triples
+    ]
+    table = np.array(rows, np.float32).reshape(-1, 3)
+    return table[:, :2].copy(), table[:, 2].copy()
+
+
+def _float(value: float | None) -> float:
+    return math.nan if value is None else float(value)

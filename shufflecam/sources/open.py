@@ -1,0 +1,74 @@
+"""From what a user wrote to the source that is meant."""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Callable
+
+from shufflecam.core.addresses import is_address
+from shufflecam.core.protocols import FrameSource
+from shufflecam.sources.addresses import is_url, not_an_address
+from shufflecam.sources.camera import open_camera
+from shufflecam.sources.deinterlace import Mode
+from shufflecam.sources.kinds import PICTURE_EXTENSIONS
+from shufflecam.sources.latest import LatestFrames
+from shufflecam.sources.network import open_stream
+from shufflecam.sources.webp import is_animated_webp
+
+
+def open_live(
+    source: str | int,
+    size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    on_notice: Callable[[str], None] | None = None,
+    reconnect_s: float = 0.0,
+    named: str | None = None,
+    deinterlace: Mode = "auto",
+) -> LatestFrames:
+    """A camera (index or device file) or a network stream (URL); `size` and `fps` are asked of a camera.
+
+    One that goes away on the way is waited for `reconnect_s`, a camera that was found by name (`named`)
+    wherever it turns up. `deinterlace` is for streams: a camera's pictures do not say what they are.
+
+    Raises:
+        SourceError: it does not open; one sentence says why.
+    """
+    text = str(source)
+    if is_url(text):
+        return open_stream(text, on_notice, reconnect_s, deinterlace)
+    if named is None and not text.isdecimal() and not os.path.lexists(text) and is_address(text):
+        raise not_an_address(text)
+    return open_camera(text, size, fps, on_notice, reconnect_s, named)
+
+
+def open_source(source: str | os.PathLike[str] | int) -> FrameSource:
+    """Whatever `source` is: a camera's index or device, a URL, a picture, folder or pattern, else a video.
+
+    Raises:
+        SourceError: it cannot be opened, or holds nothing readable.
+    """
+    text = str(source) if isinstance(source, int) else os.fspath(source)
+    if text.isdecimal() or is_url(text) or re.match(r"/dev/(video|v4l/)", text):
+        return open_live(text)
+    extension = os.path.splitext(text)[1].lower()
+    pictures = extension in PICTURE_EXTENSIONS and not _plays(text, extension)
+    if os.path.isdir(text) or pictures or (glob.has_magic(text) and not os.path.exists(text)):
+        from shufflecam.sources.pictures import open_images
+
+        return open_images([text])
+    from shufflecam.sources.video import open_video
+
+    return open_video(text)
+
+
+def _plays(path: str, extension: str) -> bool:
+    """Whether a picture's file is one that moves: a GIF, a WebP or AVIF of several moments."""
+    if extension == ".gif":
+        return True
+    try:
+        with open(path, "rb") as file:
+            return is_animated_webp(file) or file.read(12)[4:12] == b"ftypavis"
+    except OSError:
+        return False

@@ -1,0 +1,1 @@
+"""Who is who from frame to frame, and keypoints held steady."""

@@ -1,0 +1,149 @@
+"""Smoothing that knows what comes next: no lag, for videos that may be read twice. numpy only.
+
+The One-Euro filter of `shufflecam.tracking.smoother` runs over every person's joints forwards and backwards in
+time, and the mean of both is taken: what one lags behind, the other leads, and both take trembling out.
+Time steps are the frames' own both ways.
+
+Everybody's keypoints wait in temporary files, so that memory does not grow with the video: 300 bytes a
+person and frame on disk, 16 bytes a frame in memory.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from shufflecam.core.errors import OutputError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.pixels import poses_to_square, poses_to_stored
+from shufflecam.core.reasons import in_their_words
+from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
+from shufflecam.tracking.smoother import OneEuroSmoother
+
+NOBODY = -1
+"""Stands for no id in the file."""
+
+
+class OfflineSmoother:
+    """First a sink for every result, in order; after `turn_round` it gives them back smoothed, in order."""
+
+    def __init__(self, keypoints: int) -> None:
+        """Open the temporary files.
+
+        Args:
+            keypoints: K of the skeleton.
+
+        Raises:
+            OutputError: there is no room for them.
+        """
+        self._row = np.dtype(
+            [
+                ("id", np.int64),
+                ("box", np.float32, 4),
+                ("box_score", np.float64),
+                ("score", np.float64),
+                ("keypoints", np.float32, (keypoints, 2)),
+                ("scores", np.float32, keypoints),
+            ]
+        )
+        self._after = np.dtype((np.float32, (keypoints, 2)))
+        try:
+            # Both live as long as this object; `delete` closes them.
+            self._found = tempfile.TemporaryFile(prefix="shufflecam-")  # noqa: SIM115
+            self._backwards = tempfile.TemporaryFile(prefix="shufflecam-")  # noqa: SIM115
+        except OSError as error:
+            raise _no_room(error) from error
+        self._times: list[float] = []
+        self._ends: list[int] = [0]  # of each frame's rows, counted from the first one's beginning
+        self._forwards = OneEuroSmoother()
+        self._next = 0
+
+    def __len__(self) -> int:
+        """Frames so far."""
+        return len(self._times)
+
+    def write(self, result: FrameResult) -> None:
+        """Take one result's poses; its picture is let go. Raises OutputError where the disk is full."""
+        rows = np.zeros(len(result.poses), self._row)
+        square = poses_to_square(result.poses, result.frame.pixel_aspect)
+        for row, pose in zip(rows, square, strict=True):
+            row["id"] = NOBODY if pose.track_id is None else pose.track_id
+            row["box"], row["box_score"], row["score"] = pose.box_xyxy, pose.box_score, pose.score
+            row["keypoints"], row["scores"] = pose.keypoints, pose.scores
+        try:
+            self._found.write(rows.tobytes())
+        except OSError as error:
+            raise _no_room(error) from error
+        self._times.append(result.frame.timestamp_s)
+        self._ends.append(self._ends[-1] + len(rows))
+
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        """Nothing: the files are needed yet. `core.protocols.Sink` asks for it."""
+
+    def turn_round(self) -> None:
+        """Everything was written: go back from the last frame to the first. Raises OutputError."""
+        backwards = OneEuroSmoother()
+        try:
+            self._backwards.truncate(self._ends[-1] * self._after.itemsize)
+            for number in reversed(range(len(self))):
+                poses = backwards.update(self._poses(number), -self._times[number])
+                smoothed = [_smoothed(pose) for pose in poses]
+                self._backwards.seek(self._ends[number] * self._after.itemsize)
+                self._backwards.write(np.array(smoothed, np.float32).tobytes())
+            self._backwards.flush()
+        except OSError as error:
+            raise _no_room(error) from error
+
+    def find(self, frame: Frame) -> FrameResult:
+        """The result of the same frame, read again; every frame once, in order. Unknown ones show nobody."""
+        number = self._next
+        if number >= len(self) or self._times[number] != frame.timestamp_s:
+            return FrameResult(frame)
+        self._next += 1
+        forwards = self._forwards.update(self._poses(number), frame.timestamp_s)
+        self._backwards.seek(self._ends[number] * self._after.itemsize)
+        count = len(forwards)
+        stored = self._backwards.read(count * self._after.itemsize)
+        backwards = np.frombuffer(stored, np.float32).reshape(count, *self._after.shape)
+        poses = [
+            pose
+            if pose.keypoints_smoothed is None
+            else replace(pose, keypoints_smoothed=(pose.keypoints_smoothed + other) / 2)
+            for pose, other in zip(forwards, backwards, strict=True)
+        ]
+        return FrameResult(frame, tuple(poses_to_stored(poses, frame.pixel_aspect)))
+
+    def delete(self) -> None:
+        """Let the temporary files go."""
+        self._found.close()
+        self._backwards.close()
+
+    def _poses(self, number: int) -> list[Pose]:
+        self._found.seek(self._ends[number] * self._row.itemsize)
+        count = self._ends[number + 1] - self._ends[number]
+        rows = np.frombuffer(self._found.read(count * self._row.itemsize), self._row)
+        return [
+            Pose(
+                box_xyxy=row["box"].copy(),
+                box_score=float(row["box_score"]),
+                keypoints=row["keypoints"].copy(),
+                scores=row["scores"].copy(),
+                score=float(row["score"]),
+                track_id=None if row["id"] == NOBODY else int(row["id"]),
+            )
+            for row in rows
+        ]
+
+
+def _smoothed(pose: Pose) -> FloatArray:
+    return pose.keypoints if pose.keypoints_smoothed is None else pose.keypoints_smoothed
+
+
+def _no_room(error: OSError) -> OutputError:
+    return OutputError(
+        f"--smooth offline cannot keep its keypoints in {Path(tempfile.gettempdir())} "
+        f"({in_their_words(error)}); make room there, or set TMPDIR to another folder"
+    )

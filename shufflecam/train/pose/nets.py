@@ -1,0 +1,137 @@
+"""What a training run has beside the pose network: narrow heads, helpers of the warm-ups, averages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from shufflecam.models.shufflenet import STAGE_CHANNELS, PoseNet, ShuffleUnit
+from shufflecam.train.pose.recipe import FULL_WIDTH
+
+BINS_PER_COLUMN = 8
+"""Coordinate classes for each column or row of the backbone's output: one in 4 px of the input."""
+
+BRANCH_START = 0.2
+"""First scale of the residual branches: small, so that a deep random net begins near the identity."""
+
+
+def build(keypoints: int, head_width: tuple[int, int, int] = FULL_WIDTH) -> PoseNet:
+    """A pose network with random weights, drawn from torch's own dice.
+
+    The last layer begins small, so that the first heatmaps are near 0 everywhere.
+    """
+    net = PoseNet(keypoints, head_width)
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
+        elif isinstance(module, nn.ConvTranspose2d):
+            # Of a 4x4 kernel with stride 2, four taps meet in each output.
+            nn.init.normal_(module.weight, std=math.sqrt(2 / (4 * module.in_channels)))
+        if isinstance(module, ShuffleUnit) and not module.downsample:
+            nn.init.constant_(module.g_conv_1x1_expand.bn.weight, BRANCH_START)
+    nn.init.normal_(net.head.final_layer.weight, std=0.005)
+    assert net.head.final_layer.bias is not None
+    nn.init.zeros_(net.head.final_layer.bias)
+    return net
+
+
+def widen(tensors: Mapping[str, Tensor], keypoints: int) -> dict[str, Tensor]:
+    """Weights of a network with a narrow head -> of the full one, computing the same.
+
+    New channels have zero weights and neutral batch norms, so that they are 0 after the ReLU and
+    nothing reads them.
+    """
+    full = PoseNet(keypoints).state_dict()
+    wide: dict[str, Tensor] = {}
+    for name, target in full.items():
+        source = tensors[name]
+        if source.shape == target.shape:
+            wide[name] = source.clone()
+            continue
+        neutral = 1.0 if name.endswith(("running_var", "weight")) and source.ndim == 1 else 0.0
+        grown = torch.full(target.shape, neutral, dtype=source.dtype)
+        grown[tuple(slice(0, length) for length in source.shape)] = source
+        wide[name] = grown
+    return wide
+
+
+class CoordinateHead(nn.Module):
+    """For the backbone's warm-up: joints' columns and rows as classes, from its pooled output.
+
+    (N, 960, h, w) -> logits (N, K, 8 w) of x and (N, K, 8 h) of y.
+    """
+
+    def __init__(self, keypoints: int) -> None:
+        super().__init__()
+        self.keypoints = keypoints
+        self.x = nn.Linear(STAGE_CHANNELS[-1], keypoints * BINS_PER_COLUMN)
+        self.y = nn.Linear(STAGE_CHANNELS[-1], keypoints * BINS_PER_COLUMN)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        return self._logits(self.x, features.mean(2)), self._logits(self.y, features.mean(3))
+
+    def _logits(self, layer: nn.Linear, profile: Tensor) -> Tensor:
+        n, _, cells = profile.shape
+        values = layer(profile.transpose(1, 2)).view(n, cells, self.keypoints, BINS_PER_COLUMN)
+        return values.permute(0, 2, 1, 3).reshape(n, self.keypoints, cells * BINS_PER_COLUMN)
+
+
+class FeatureTeacher(nn.Module):
+    """A detector's inner features at strides 8, 16 and 32, to be regressed by our three stages.
+
+    Takes normalised crops of ours; the detector wants RGB in 0..1.
+    """
+
+    LAYERS = (4, 6, 9)
+    """Of the yolov8 family: the ends of its backbone's stages."""
+
+    def __init__(self, detector: nn.Module, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(list(detector.model)[: self.LAYERS[-1] + 1])  # type: ignore[arg-type]
+        self.register_buffer("mean", mean.view(1, 3, 1, 1) / 255)
+        self.register_buffer("std", std.view(1, 3, 1, 1) / 255)
+        self.requires_grad_(False).eval()
+
+    @torch.no_grad()
+    def forward(self, crops: Tensor) -> list[Tensor]:
+        x = crops * self.get_buffer("std") + self.get_buffer("mean")
+        outputs = []
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index in self.LAYERS:
+                # Each channel to zero mean and unit deviation over the batch: all count alike.
+                deviation, mean = torch.std_mean(x, (0, 2, 3), keepdim=True)
+                outputs.append((x - mean) / (deviation + 0.05))
+        return outputs
+
+
+class Projections(nn.Module):
+    """1x1 convolutions from our stages' channels to the teacher's."""
+
+    def __init__(self, targets: list[int]) -> None:
+        super().__init__()
+        pairs = zip(STAGE_CHANNELS, targets, strict=True)
+        self.layers = nn.ModuleList(nn.Conv2d(ours, theirs, 1) for ours, theirs in pairs)
+
+    def loss(self, stages: list[Tensor], targets: list[Tensor]) -> Tensor:
+        """Mean squared error over the three stages."""
+        parts = [
+            (layer(stage) - target).square().mean()
+            for layer, stage, target in zip(self.layers, stages, targets, strict=True)
+        ]
+        return torch.stack(parts).mean()
+
+
+@torch.no_grad()
+def update_average(average: dict[str, Tensor], net: nn.Module, decay: float, step: int) -> None:
+    """Move the exponential average towards the network's weights and batch norm statistics, in place."""
+    # Early on a short memory: the first random weights must not linger.
+    decay = min(decay, (1 + step) / (10 + step))
+    for name, value in net.state_dict().items():
+        if value.dtype.is_floating_point:
+            average[name].lerp_(value, 1 - decay)
+        else:
+            average[name].copy_(value)
