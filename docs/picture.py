@@ -14,8 +14,9 @@ import cv2
 import numpy as np
 
 import shufflecam
-from shufflecam.cli.commands.export import photo_path
-from shufflecam.drawing.draw import Look, draw
+from shufflecam.drawing.draw import draw
+from shufflecam.drawing.look import Look
+from shufflecam.jobs.photos import photo_path
 
 TARGET = Path(__file__).with_name("shufflecam.jpg")
 HEIGHT = 460

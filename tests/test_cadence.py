@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from shufflecam.finder.schedule import Cadence, SceneWatch, thumbnail
+from shufflecam.finder.scene import SceneWatch, thumbnail
+from shufflecam.finder.schedule import Cadence
 from tests.people import figure, pose_of
 from tests.scenes import SIZE, picture, wall
 

@@ -12,10 +12,11 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Frame, FrameResult, Pose
-from shufflecam.drawing.draw import Look, draw
+from shufflecam.drawing.draw import draw
+from shufflecam.drawing.drawer import drawer
 from shufflecam.drawing.faces import CELLS, FaceMemory, face_areas, hide_faces
+from shufflecam.drawing.look import Look
 from shufflecam.finder.view import View
-from shufflecam.jobs.outputs import drawer
 from tests.people import figure, pose_of
 
 HEIGHT = 400  # of the person, in pixels

@@ -14,7 +14,8 @@ from shufflecam.core.errors import ShufflecamError, SourceBrokeOff
 from shufflecam.core.protocols import FrameSource
 from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, SourceInfo, SourceKind
-from shufflecam.pipeline.pipeline import CAPTURE_DEPTH, RESULT_DEPTH, Channel, Pipeline, pump
+from shufflecam.pipeline.channel import Channel, pump
+from shufflecam.pipeline.pipeline import CAPTURE_DEPTH, RESULT_DEPTH, Pipeline
 
 PICTURE = np.zeros((4, 4, 3), np.uint8)
 

@@ -12,16 +12,9 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.geometry import clip_segment
 from shufflecam.core.pixels import poses_to_stored
 from shufflecam.core.skeleton import COCO_17, MPII_16
-from shufflecam.drawing.draw import (
-    PALETTES,
-    STYLES,
-    Look,
-    draw,
-    draw_hud,
-    edge_side,
-    joint_side,
-    line_thickness,
-)
+from shufflecam.drawing.draw import draw, edge_side, joint_side, line_thickness
+from shufflecam.drawing.look import PALETTES, STYLES, Look
+from shufflecam.drawing.text import draw_hud
 from tests.people import figure, pose_of
 
 PLAIN = Look(ids=False)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.options.view import best_rotation
 from shufflecam.core.types import Frame, Pose, SourceInfo
+from shufflecam.finder.rotation import best_rotation
 from shufflecam.finder.view import ROTATIONS, View
-from shufflecam.pipeline.run import StopRequest
+from shufflecam.pipeline.stop import StopRequest
 
 SIZE = (60, 40)
 

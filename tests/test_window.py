@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from shufflecam.live import window
-from shufflecam.live.window import LiveWindow, display_problem, has_display
+from shufflecam.live.display import display_problem
+from shufflecam.live.window import LiveWindow, has_display
 
 linux_only = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="X11 is asked on Linux only")
 

@@ -13,10 +13,10 @@ from shufflecam.bench.passes import Part, Run, fast_pass, live_pass, naive_pass
 
 if TYPE_CHECKING:
     from shufflecam.cli.console import Talk
-    from shufflecam.cli.options.finder import FinderOptions
     from shufflecam.core.skeleton import Skeleton
     from shufflecam.core.stats import Stats
     from shufflecam.finder.finder import PoseFinder
+    from shufflecam.finder.settings import FinderOptions
 
 STAGES = ("capture", "detect", "crop", "network", "keypoints", "track", "draw", "encode")
 """In the order of the data's way; `capture` is decoding, where the source is a file."""

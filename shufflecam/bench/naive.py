@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shufflecam.cli.options.finder import FinderOptions
     from shufflecam.core.protocols import Engine, PersonDetector
     from shufflecam.finder.finder import PoseFinder
+    from shufflecam.finder.settings import FinderOptions
 
 NAIVE_DET_SIZE = 640
 """What ultralytics' detectors take where nobody says otherwise."""
@@ -41,7 +41,8 @@ def naive_finder(options: FinderOptions) -> PoseFinder:
 def _naive_detector(options: FinderOptions) -> PersonDetector:
     from shufflecam.detect.open import weights_file
     from shufflecam.detect.whole import WholeFrame
-    from shufflecam.detect.yolo import YoloDetector, load_network
+    from shufflecam.detect.yolo import YoloDetector
+    from shufflecam.models.yolo import load_network
 
     if options.detector == "none":
         return WholeFrame()

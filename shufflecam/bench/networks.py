@@ -10,8 +10,8 @@ from shufflecam.bench.naive import plain
 from shufflecam.core.errors import ShufflecamError
 
 if TYPE_CHECKING:
-    from shufflecam.cli.options.finder import FinderOptions
     from shufflecam.core.protocols import Engine
+    from shufflecam.finder.settings import FinderOptions
 
 BATCHES = (1, 4, 16)
 

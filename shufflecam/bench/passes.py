@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from shufflecam.cli.console import Talk
-    from shufflecam.cli.options.finder import FinderOptions
     from shufflecam.core.skeleton import Skeleton
     from shufflecam.core.stats import Stats
     from shufflecam.core.types import FrameResult, Pose
     from shufflecam.finder.finder import PoseFinder
+    from shufflecam.finder.settings import FinderOptions
 
 LIVE_S = 20.0
 """A clip of one picture a second would else be waited for as long as it plays."""
@@ -58,7 +58,8 @@ def fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) ->
     from shufflecam.core.errors import Interrupted
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
-    from shufflecam.pipeline.run import run_pipeline, stop_on_signals
+    from shufflecam.pipeline.run import run_pipeline
+    from shufflecam.pipeline.stop import stop_on_signals
 
     run = Run()
     opened = _opened(part, out, finder.skeleton, part.encode_preset, stats)
@@ -97,7 +98,8 @@ def live_pass(part: Part, options: FinderOptions, talk: Talk) -> dict[str, Any]:
     from shufflecam.core.errors import Interrupted
     from shufflecam.core.stats import Stats
     from shufflecam.pipeline.pipeline import Pipeline
-    from shufflecam.pipeline.run import run_pipeline, stop_on_signals
+    from shufflecam.pipeline.run import run_pipeline
+    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.sources import ReplaySource
 
     stats = Stats()
@@ -153,8 +155,8 @@ def _opened(
     part: Part, out: Path | None, skeleton: Skeleton, preset: str, stats: Stats | None = None
 ) -> Iterator[tuple[Any, Any, np.ndarray]]:
     """The part from its start, a sink for the drawn video (None without `out`), the part's first picture."""
-    from shufflecam.jobs.outputs import DrawnVideoSink, drawer
-    from shufflecam.media.video import VideoWriter
+    from shufflecam.drawing.drawer import drawer
+    from shufflecam.media.video import DrawnVideoSink, VideoWriter
     from shufflecam.sources.video import open_video
 
     with closing(open_video(part.clip, part.start_s)) as first:

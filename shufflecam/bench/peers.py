@@ -9,7 +9,7 @@ import numpy as np
 
 from shufflecam.bench.passes import Part
 from shufflecam.core.errors import SourceError
-from shufflecam.detect.yolo import quiet_ultralytics
+from shufflecam.models.yolo import quiet_ultralytics
 
 if TYPE_CHECKING:
     from shufflecam.core.types import ImageArray

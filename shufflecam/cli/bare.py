@@ -46,7 +46,7 @@ def command_for(args: Sequence[str]) -> str | None:
 
 def _is_input(word: str) -> bool:
     """Whether a word is rather a file, a folder or an address than a misspelt command."""
-    from shufflecam.cli.main import COMMANDS, OTHER_COMMANDS
+    from shufflecam.cli.registry import COMMANDS, OTHER_COMMANDS
 
     if os.path.isfile(word) or "/" in word or os.sep in word or "://" in word or "." in word:
         return True

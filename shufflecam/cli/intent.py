@@ -91,7 +91,7 @@ def retyped(*words: str, leave_out: Sequence[str] = (), add: Sequence[str] = ())
         add: words that come at the end.
     """
     given = [word for word in arguments() if word not in leave_out][1:]
-    from shufflecam.cli.main import Commands
+    from shufflecam.cli.registry import Commands
 
     known = {name for param in Commands()[words[0]].params for name in param.opts + param.secondary_opts}
     if not given or any(

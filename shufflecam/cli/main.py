@@ -3,79 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from importlib import import_module
 
 import click
 
 from shufflecam import __version__
 from shufflecam.cli.console import print_error
-from shufflecam.cli.faults import check_folder, unexpected
+from shufflecam.cli.faults import check_folder
 from shufflecam.cli.help import HELP_ALL, NamedCommands
 from shufflecam.cli.mistakes import sentence
-from shufflecam.cli.settings import check_variables, defaults, name_variables, read_files
+from shufflecam.cli.registry import COMMANDS, OTHER_COMMANDS, TITLES, Commands
+from shufflecam.cli.settings import check_variables, defaults, read_files
 from shufflecam.cli.streams import give_up, mend
 from shufflecam.core.errors import ShufflecamError, UsageError
-
-COMMANDS = {
-    "webcam": "shufflecam.cli.commands.webcam",
-    "video": "shufflecam.cli.commands.video",
-    "images": "shufflecam.cli.commands.images",
-    "demo": "shufflecam.cli.commands.demo",
-    "inspect": "shufflecam.cli.commands.inspect",
-    "convert": "shufflecam.cli.commands.convert",
-    "render": "shufflecam.cli.commands.render",
-    "plot": "shufflecam.cli.commands.plot",
-    "cameras": "shufflecam.cli.commands.cameras",
-    "doctor": "shufflecam.cli.commands.doctor",
-    "bench": "shufflecam.cli.commands.bench",
-    "config": "shufflecam.cli.commands.config",
-    "completion": "shufflecam.cli.commands.completion",
-    "models": "shufflecam.cli.commands.models",
-    "eval": "shufflecam.cli.commands.eval.pose",
-    "train": "shufflecam.cli.commands.train.pose",
-    "export": "shufflecam.cli.commands.export",
-}
-"""Command -> the module with a click command called `command`. Order: what people need first."""
-
-TITLES = {
-    "webcam": "Find people",
-    "inspect": "After the run, without a model",
-    "cameras": "This machine, and your settings",
-    "models": "Networks",
-}
-"""Above which command the list of commands has a title."""
-
-OTHER_COMMANDS = {
-    "camera": "webcam", "cam": "webcam", "live": "webcam", "stream": "webcam", "record": "webcam",
-    "image": "images", "photo": "images", "photos": "images", "picture": "images", "pictures": "images",
-    "movie": "video", "film": "video", "draw": "render", "overlay": "render", "chart": "plot",
-    "check": "doctor", "test": "doctor", "benchmark": "bench", "settings": "config", "info": "inspect",
-    "show": "inspect", "csv": "convert", "weights": "models", "model": "models", "download": "models",
-    "evaluate": "eval", "example": "demo",
-}  # fmt: skip
-"""What somebody may call a command -> the command."""
+from shufflecam.core.reasons import unexpected
 
 REPORTED = (
     "torch", "openvino", "onnxruntime", "ultralytics", "opencv-python", "av", "numpy", "click",
 )  # fmt: skip
 """Packages whose versions matter in a report of a fault."""
-
-
-class Commands(Mapping[str, click.Command]):
-    """All commands by name; each is imported only when it is looked up."""
-
-    def __getitem__(self, name: str) -> click.Command:
-        command: click.Command = import_module(COMMANDS[name]).command
-        name_variables(command, name)
-        return command
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(COMMANDS)
-
-    def __len__(self) -> int:
-        return len(COMMANDS)
 
 
 class CommandList(NamedCommands):

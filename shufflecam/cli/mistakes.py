@@ -79,7 +79,8 @@ def sentence(error: click.ClickException, words: Sequence[str]) -> str:
 
 def _context(words: Sequence[str]) -> click.Context | None:
     """A context of the command that was called."""
-    from shufflecam.cli.main import COMMANDS, Commands, cli
+    from shufflecam.cli.main import cli
+    from shufflecam.cli.registry import COMMANDS, Commands
 
     if not words or words[0] not in COMMANDS:
         return None

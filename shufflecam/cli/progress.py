@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,27 +12,21 @@ import click
 from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
-from shufflecam.jobs.batch.work import (
+from shufflecam.jobs.batch.plan import (
     DONE,
     SKIPPED,
     Item,
     Report,
-    check_outputs,
-    finish,
     part_of,
-    plan,
-    run_one_by_one,
-    skip_existing,
 )
+from shufflecam.jobs.batch.run import run_one_by_one
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from shufflecam.cli.commands.video import VideoJob
-    from shufflecam.cli.options.finder import FinderOptions
-    from shufflecam.sources.paths import PicturePath
-
-Runner = Callable[[Sequence[Item], "VideoJob", "FinderOptions", Callable[..., None]], Iterator[Report]]
+    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.jobs.video import VideoJob
+from shufflecam.jobs.batch.run import ManyOptions, Runner, check_many, run_batch
 
 NOT_BEGUN = "not begun"
 
@@ -71,32 +63,6 @@ def many_options(command: Any) -> Any:
     return command
 
 
-@dataclass(frozen=True)
-class ManyOptions:
-    """How many videos are worked on."""
-
-    recursive: bool
-    skip_existing: bool
-    jobs: int
-    cluster: str | None
-    ray_address: str | None
-
-    @classmethod
-    def take(cls, options: dict[str, Any]) -> ManyOptions:
-        """Remove this class's options from a command's keyword arguments. Raises UsageError."""
-        many = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
-        if many.ray_address is not None and many.cluster is None:
-            raise UsageError("--ray-address says where the cluster is; add --cluster ray.")
-        if many.cluster is not None and many.jobs > 1:
-            raise UsageError("--jobs is for this machine; the cluster uses all the cores that it has.")
-        return many
-
-    @property
-    def is_asked_for(self) -> bool:
-        """Whether anything was given that makes no sense for one video."""
-        return self.skip_existing or self.jobs > 1 or self.cluster is not None
-
-
 def run_many(
     sources: Sequence[str], job: VideoJob, finder_options: FinderOptions, many: ManyOptions, talk: Talk
 ) -> None:
@@ -120,83 +86,6 @@ def run_many(
         run = partial(run_in_processes, jobs=many.jobs)
     skip = many.skip_existing or many.cluster is not None
     run_batch(found, job, finder_options, talk, skip=skip, run=run)
-
-
-def run_batch(
-    found: Sequence[PicturePath],
-    job: VideoJob,
-    finder_options: FinderOptions,
-    talk: Talk,
-    *,
-    skip: bool = False,
-    run: Runner = run_one_by_one,
-) -> list[Report]:
-    """Work on many videos and say what came of them.
-
-    Args:
-        found: the inputs.
-        job: of which `out` and `json_target` are folders.
-        finder_options: the networks.
-        talk: the terminal.
-        skip: leave out what is there already.
-        run: how: one by one, in processes, on a cluster.
-
-    Raises:
-        UsageError, OutputError: before anything is written.
-        What `batch.finish` makes of the reports.
-    """
-    from shufflecam.jobs.outputs import claimed
-
-    records = None if job.json_target is None else Path(job.json_target)
-    items = plan(found, job.out, records, job.record_format, job.codec)
-    left, reports = skip_existing(items) if skip and not job.overwrite else (items, [])
-    with claimed(*(path for item in left for path in item.outputs)), _overview(talk, left) as view:
-        check_outputs(left, job.overwrite or skip)
-        for report in run(left, replace(job, overwrite=True), finder_options, view.take):
-            view.end(report)
-            reports.append(report)
-    order = {item: number for number, item in enumerate(items)}
-    reports.sort(key=lambda report: order[report.item])  # several at a time end in any order
-    talk.table(summary(reports, items))
-    for remark in remarks(reports, reasons=talk.console.is_terminal):
-        talk.say(remark)
-    done = sum(report.state == DONE for report in reports)
-    places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
-    there = sum(report.state == SKIPPED for report in reports)
-    before = f", {there} were there already" if there else ""
-    talk.say(f"{done} of {counted(len(items), 'video')} done{before} -> {', '.join(places)}")
-    finish(reports, len(items), told=not talk.quiet)
-    return reports
-
-
-def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
-    """What cannot be meant for many videos. Raises UsageError."""
-    from shufflecam.jobs.outputs import check_angles
-    from shufflecam.media.codecs import VIDEO_EXTENSIONS
-    from shufflecam.media.video import check_crf
-    from shufflecam.records.open import FORMATS
-
-    if job.out is None and job.json_target is None:
-        raise UsageError("Nothing is asked to be written; add --out DIR, or --json DIR, or both.")
-    if job.out is not None and not job.out.is_dir():
-        if job.out.exists():
-            raise UsageError(f"--out {job.out} is a file; several videos need a folder there.")
-        if job.out.suffix.lower() in VIDEO_EXTENSIONS:
-            raise UsageError(f"--out {job.out} names one file; several videos need a folder there.")
-    if job.json_target is not None:
-        target = Path(job.json_target)
-        if job.json_target == "-" or target.is_file() or target.suffix in (".json", ".jsonl", ".csv"):
-            raise UsageError(
-                f"--json {job.json_target}: several videos have a record each; give --json a folder."
-            )
-    elif job.record_format != FORMATS[0]:
-        raise UsageError(f"--format {job.record_format} says what --json writes; add --json DIR.")
-    if job.angles:
-        check_angles(job.json_target, job.record_format)
-    if job.out is not None:
-        check_crf(job.crf, job.codec)
-    if finder_options.boxes is not None:
-        raise UsageError("--boxes are those of one video; run each video with its own.")
 
 
 def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:

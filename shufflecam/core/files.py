@@ -11,10 +11,15 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, Any, TextIO
 
-from shufflecam.core.errors import OutputError
-from shufflecam.core.reasons import reason
+from shufflecam.core.errors import OutputError, SourceError, UsageError
+from shufflecam.core.reasons import json_fault, reason
+from shufflecam.core.text import parse_json
+
+if TYPE_CHECKING:
+    pass
+
 
 _USUAL_LONGEST_NAME = 255
 
@@ -197,3 +202,34 @@ class TextFile:
             f"Cannot write {self.name}: {reason(error)}; what was written before it is whole, "
             "make room or choose another place and run again."
         )
+
+
+def read_json(path: Path, what: str) -> Any:
+    """The parsed file.
+
+    Raises:
+        SourceError: there is no such file, or it cannot be read.
+        UsageError: it is not JSON.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise SourceError(f"Cannot read the {what} {path}: {reason(error)}.") from error
+    try:
+        return parse_json(data)
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The {what} {path} is not text; a JSON file is expected.") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"The {what} {path} is not JSON ({json_fault(error)}).") from error
+
+
+def refuse_same_file(output: Path | str | None, source: str, option: str) -> None:
+    """Raise UsageError where an output is the input, by whatever name (links included)."""
+    if output is None or str(output) == "-" or source == "-":
+        return
+    try:
+        same = os.path.samefile(output, source)
+    except OSError:
+        same = os.path.realpath(output) == os.path.realpath(source)
+    if same:
+        raise UsageError(f"{option} {output} is the input itself; choose another name.")

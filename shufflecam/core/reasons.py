@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 
 from shufflecam.core.addresses import without_secrets
 
@@ -106,3 +107,25 @@ def json_fault(error: BaseException) -> str:
     if isinstance(error, (UnicodeError, RecursionError)):
         return reason(error)
     return in_their_words(error)
+
+
+REPORT = "run it again with --debug and report what that prints"
+
+
+def unexpected(error: Exception, what_to_do: str = REPORT) -> str:
+    """A sentence on an error that no part of the program has words for; Python's own stand in brackets."""
+    if isinstance(error, MemoryError):
+        return f"There is not enough memory ({told(error)}); end other programs, or take smaller pictures."
+    if isinstance(error, ImportError):
+        return f"A part of the installation is missing ({told(error)}); install shufflecam again with pip."
+    if isinstance(error, OSError) and error.errno is not None:
+        where = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        return f"It cannot go on: {where}{reason(error)}; if that is no help, {what_to_do}."
+    return f"This is a fault in shufflecam; {what_to_do} ({told(error)})."
+
+
+def told(error: BaseException) -> str:
+    """Kind and words of an error, in one line, for brackets."""
+    words = in_their_words(error)
+    name = type(error).__name__
+    return name if words == name else f"{name}: {words}"

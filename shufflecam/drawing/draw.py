@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import colorsys
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterable
 
 import cv2
 import numpy as np
@@ -19,25 +17,17 @@ import numpy.typing as npt
 
 from shufflecam.core.geometry import clip_segment
 from shufflecam.core.pixels import square_size
-from shufflecam.core.skeleton import LEFT, MIDDLE, RIGHT, Skeleton
+from shufflecam.core.skeleton import MIDDLE, Skeleton
 from shufflecam.core.types import FloatArray, ImageArray, Pose
 from shufflecam.drawing.faces import hide_faces
+from shufflecam.drawing.look import PALETTES, RGB, STYLES, Look
+from shufflecam.drawing.text import _FONT, _text_scale, _text_weight
 
-Palette = Literal["classic", "colorblind"]
-StyleName = Literal["shufflecam", "mmpose", "openpose", "minimal"]
-RGB = tuple[int, int, int]
 Doubles = npt.NDArray[np.float64]
 
-PALETTES: Mapping[str, Mapping[str, RGB]] = {
-    # What people know from the OpenMMLab family.
-    "classic": {LEFT: (0, 255, 0), RIGHT: (255, 128, 0), MIDDLE: (51, 153, 255)},
-    # Okabe & Ito 2008: told apart with every kind of colour blindness, and by brightness.
-    "colorblind": {LEFT: (86, 180, 233), RIGHT: (213, 94, 0), MIDDLE: (240, 228, 66)},
-}
 
 _HEAD = ("nose", "eye", "ear")
 _SHIFT = 4  # OpenCV's sub-pixel drawing: coordinates in sixteenths of a pixel
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _DARK = (30, 30, 30)
 
 _NECK_LINKS = (
@@ -48,52 +38,6 @@ _NECK_LINKS = (
     "neck-nose nose-right_eye right_eye-right_ear nose-left_eye left_eye-left_ear"
 )
 """OpenPose's COCO model."""
-
-
-@dataclass(frozen=True)
-class _Manner:
-    """What a style is made of; lengths in units of `line_thickness`."""
-
-    line: float
-    joint: float
-    """Radius of a joint; 0 draws none."""
-    rim: bool = False
-    """A dark rim around joints and links, which keeps them visible on any background."""
-    colors: Literal["sides", "rainbow", "white"] = "sides"
-
-
-STYLES: Mapping[str, _Manner] = {
-    "shufflecam": _Manner(line=1.0, joint=1.6, rim=True),
-    # As mmpose's visualiser has it: thin links (1 px), larger plain dots (radius 3 px).
-    "mmpose": _Manner(line=0.6, joint=1.8),
-    # As OpenPose has it: a neck between the shoulders, broad links, a hue for each.
-    "openpose": _Manner(line=2.0, joint=1.6, colors="rainbow"),
-    "minimal": _Manner(line=0.6, joint=0, rim=True, colors="white"),
-}
-
-
-@dataclass(frozen=True)
-class Look:
-    """How people look, wherever they are drawn. Sizes follow the picture unless `thickness` is given."""
-
-    style: StyleName = "shufflecam"
-    palette: Palette = "classic"
-    """Of the styles that colour by side: shufflecam and mmpose."""
-    kpt_thr: float = 0.3
-    """Joints below this score are not drawn, nor the links that end in them."""
-    joints: bool = True
-    edges: bool = True
-    ids: bool = True
-    """A small label with the id at each tracked person's head."""
-    boxes: bool = False
-    skeleton_only: bool = False
-    """On black instead of the picture."""
-    blur_faces: bool = False
-    """Faces are pixelated before anything is drawn; see `faces`."""
-    upright: int = 0
-    """Degrees clockwise (0, 90, 180, 270) that would make people stand: where `blur_faces` expects heads."""
-    thickness: float | None = None
-    """Of links, in pixels; None: by the picture's size."""
 
 
 def line_thickness(size: tuple[float, float]) -> float:
@@ -144,30 +88,6 @@ def draw(
     if look.ids:
         for pose in poses:
             _draw_id(canvas, pose, look.kpt_thr, pixel_aspect)
-    return canvas
-
-
-def draw_hud(image: ImageArray, lines: str | Sequence[str], *, in_place: bool = False) -> ImageArray:
-    """Lines of plain text (ASCII) in the upper left corner, on a darkened strip: readable on any picture.
-
-    Args and result as in `draw`. What does not fit into the picture's width is made smaller, then cut.
-    """
-    canvas = image if in_place else np.ascontiguousarray(image).copy()
-    lines = [lines] if isinstance(lines, str) else list(lines)
-    height, width = canvas.shape[:2]
-    scale = _text_scale((width, height))
-    weight = _text_weight(scale)
-    widest = max((cv2.getTextSize(line, _FONT, scale, weight)[0][0] for line in lines), default=0)
-    if widest > width * 0.96:
-        scale = max(0.3, scale * width * 0.96 / widest)
-        weight = _text_weight(scale)
-    line_height = math.ceil(cv2.getTextSize("Ag", _FONT, scale, weight)[0][1] * 1.9)
-    strip = canvas[: line_height * len(lines) + line_height // 3]
-    # Two fifths of the brightness: white text keeps a contrast of more than 5 to 1 on white paper.
-    np.multiply(strip, 0.4, out=strip, casting="unsafe")
-    for row, line in enumerate(lines):
-        at = (round(width * 0.01) + 2, round(line_height * (row + 0.85)))
-        cv2.putText(canvas, line, at, _FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
     return canvas
 
 
@@ -361,12 +281,3 @@ def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float, pixel_aspect: float
 def _within(value: float, most: float) -> int:
     """`value` as a whole number in 0..most (0 where `most` is negative)."""
     return int(max(0.0, min(value, most)))
-
-
-def _text_scale(size: tuple[float, float]) -> float:
-    """OpenCV's font scale: capitals of about 11 px at 480 lines, 22 px at 1080."""
-    return max(0.35, 0.5 * min(size) / 480)
-
-
-def _text_weight(scale: float) -> int:
-    return max(1, round(scale * 1.6))

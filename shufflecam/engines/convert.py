@@ -64,7 +64,7 @@ def to_torchscript(module: nn.Module, input_size: tuple[int, int] | None) -> tor
 
 def to_openvino(module: nn.Module, input_size: tuple[int, int] | None) -> Any:
     """A module (N, 3, H, W) -> `openvino.Model`, float32; N is free, H and W where `input_size` is None."""
-    from shufflecam.engines.openvino import import_openvino
+    from shufflecam.engines.runtimes import import_openvino
 
     openvino = import_openvino()
     model = openvino.convert_model(to_torchscript(module, input_size))

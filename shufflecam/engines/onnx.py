@@ -5,8 +5,6 @@ With a warm cache neither torch nor the weights are touched: the converted netwo
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +16,7 @@ from shufflecam.engines.cpu import thread_count
 
 if TYPE_CHECKING:
     from torch import nn
+from shufflecam.engines.runtimes import import_onnxruntime
 
 
 class OnnxEngine:
@@ -78,21 +77,6 @@ class OnnxEngine:
         array = np.ascontiguousarray(inputs, np.float32)
         output: FloatArray = self._session.run(None, {self._input: array})[0]
         return output
-
-
-def import_onnxruntime() -> Any:
-    """The `onnxruntime` module, without its telemetry.
-
-    From 1.29 on the official builds report to their maker unless told not to before they are loaded, and
-    leave an id in the user's cache folder; on Windows they write to the system's event tracing.
-    """
-    if "onnxruntime" not in sys.modules:
-        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-        os.environ["ORT_TELEMETRY_DISABLED"] = "1"  # its name in some builds
-    import onnxruntime
-
-    onnxruntime.disable_telemetry_events()
-    return onnxruntime
 
 
 def open_session(model: bytes, threads: int) -> Any:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import io
-import sys
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,6 +19,7 @@ from shufflecam.engines.cpu import cpu_identity, has_bfloat16, thread_count
 
 if TYPE_CHECKING:
     from torch import nn
+from shufflecam.engines.runtimes import import_openvino
 
 Precision = Literal["float32", "auto"]
 
@@ -101,20 +101,6 @@ class OpenVINOEngine:
             # Its output lies in the request's memory, which the next run writes over.
             output: FloatArray = self._request.get_output_tensor(0).data.copy()
         return output
-
-
-def import_openvino() -> Any:
-    """The `openvino` module, without its telemetry.
-
-    Importing it, and every conversion, sends an event over the network unless the user opted out, and
-    writes an id into the user's home. It does neither where the package that sends cannot be imported.
-    Where the program around us imported openvino before, its ways are that program's business.
-    """
-    if "openvino" not in sys.modules:
-        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment] # how Python spells "cannot be imported"
-    import openvino
-
-    return openvino
 
 
 @functools.cache

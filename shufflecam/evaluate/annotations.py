@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 
 from shufflecam.core.errors import SourceError, UsageError
-from shufflecam.core.reasons import json_fault, reason
-from shufflecam.core.text import parse_json
+from shufflecam.core.files import read_json
 from shufflecam.core.types import Detections
 from shufflecam.core.words import are, counted
 from shufflecam.evaluate.entries import (
@@ -87,25 +86,6 @@ class CocoSet:
         if keypoints and bare:
             parts.append(f"{bare} without keypoints")
         return f" (left out: {', '.join(parts)})" if parts else ""
-
-
-def read_json(path: Path, what: str) -> Any:
-    """The parsed file.
-
-    Raises:
-        SourceError: there is no such file, or it cannot be read.
-        UsageError: it is not JSON.
-    """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise SourceError(f"Cannot read the {what} {path}: {reason(error)}.") from error
-    try:
-        return parse_json(data)
-    except UnicodeDecodeError as error:
-        raise UsageError(f"The {what} {path} is not text; a JSON file is expected.") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"The {what} {path} is not JSON ({json_fault(error)}).") from error
 
 
 def read_coco(

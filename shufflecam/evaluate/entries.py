@@ -11,9 +11,13 @@ import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shufflecam.core.errors import UsageError
+
+if TYPE_CHECKING:
+    pass
+
 
 PERSON_CATEGORY = 1
 """What people are called in all that is handed to pycocotools, and in results."""
@@ -218,3 +222,15 @@ def _key(value: Any) -> str:
     """Category ids as text, so that 1, 1.0 and "1" are the same."""
     whole = isinstance(value, float) and math.isfinite(value) and value.is_integer()
     return str(int(value) if whole else value).strip()
+
+
+def _numbers(annotations: Path) -> dict[str, int]:
+    """File name -> image_id of a COCO annotation file."""
+    from shufflecam.core.files import read_json
+    from shufflecam.evaluate.entries import read_pictures
+
+    document = read_json(annotations, "annotation file")
+    images = document.get("images") if isinstance(document, dict) else None
+    if not isinstance(images, list):
+        raise UsageError(f"{annotations} has no list 'images'; COCO's annotations are expected.")
+    return {picture.name: picture.id for picture in read_pictures(images, annotations)}

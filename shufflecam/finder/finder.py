@@ -31,7 +31,8 @@ from shufflecam.core.stats import stage
 from shufflecam.core.types import Detections, Frame, FrameResult, Pose
 from shufflecam.finder.follower import Follower
 from shufflecam.finder.hysteresis import Admission
-from shufflecam.finder.schedule import Cadence, SceneWatch
+from shufflecam.finder.scene import SceneWatch
+from shufflecam.finder.schedule import Cadence
 
 if TYPE_CHECKING:
     from shufflecam.core.stats import Stats

@@ -65,7 +65,7 @@ def load(
     """
     from shufflecam.detect.open import open_detector
     from shufflecam.finder.background import BackgroundDetector, enough_cores
-    from shufflecam.pose.estimator import open_estimator
+    from shufflecam.pose.open import open_estimator
     from shufflecam.tracking.smoother import OneEuroSmoother
     from shufflecam.tracking.tracker import PoseTracker
 

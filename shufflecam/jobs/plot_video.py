@@ -79,7 +79,7 @@ def check_clip(video: Path, saved: SavedRecord, span_s: tuple[float, float]) -> 
         UsageError: size, times or length say that it is the record of another video.
         SourceError: the video cannot be read.
     """
-    from shufflecam.cli.commands.render import open_recorded
+    from shufflecam.jobs.redraw import open_recorded
     from shufflecam.sources.limits import MAX_PIXELS
     from shufflecam.sources.video import open_video
 
@@ -101,7 +101,7 @@ def encode_clip(clip: Clip, saved: SavedRecord, target: Path, talk: Talk, *, ove
         UsageError: a frame is at another time than in the record, so it is of another video.
         SourceError, OutputError: it cannot be read, or written.
     """
-    from shufflecam.cli.commands.render import SavedPoses, cut_of
+    from shufflecam.jobs.redraw import SavedPoses, cut_of
     from shufflecam.media.video import VideoWriter
     from shufflecam.sources.limits import MAX_PIXELS
     from shufflecam.sources.video import open_video
@@ -151,7 +151,7 @@ def _compared(checked: Any, frame: Any) -> Any:
 
 def _check_end(video: Path, saved: SavedRecord, last_s: float, start_s: float) -> None:
     """The record's last frame is there, and where the record is complete nothing comes after it."""
-    from shufflecam.cli.commands.render import SAME_TIME_S, cut_of
+    from shufflecam.jobs.redraw import SAME_TIME_S, cut_of
     from shufflecam.sources.limits import MAX_PIXELS
     from shufflecam.sources.video import open_video
 

@@ -11,8 +11,10 @@ import numpy as np
 
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, FrameResult, ImageArray, Pose
-from shufflecam.drawing.draw import Look, draw, draw_hud
+from shufflecam.drawing.draw import draw
 from shufflecam.drawing.faces import hide_faces
+from shufflecam.drawing.look import Look
+from shufflecam.drawing.text import draw_hud
 from shufflecam.live.hud import Figures, condition_and_keys, numbers
 from shufflecam.live.state import HELP, LiveState
 

@@ -7,10 +7,9 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
-from rich.markup import escape
 
 from shufflecam.core.addresses import without_secrets
 from shufflecam.core.errors import ShufflecamError
@@ -18,59 +17,21 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import as_shown
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.drawing.faces import FaceMemory, hide_faces
-from shufflecam.live.compose import Scene, add_overlays, compose
-from shufflecam.live.hud import Figures, LiveFigures, numbers
+from shufflecam.live.compose import Scene, compose
+from shufflecam.live.hud import LiveFigures
 from shufflecam.live.saving import Recorder, save_snapshot
 from shufflecam.live.state import LiveState, press, see
-from shufflecam.live.window import LiveWindow
 from shufflecam.records.schema import Record
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.status import Status
+    pass
+from shufflecam.live.viewers import _NO_PICTURE, Face
 
-STATUS_EVERY_S = 0.25
 MESSAGE_S = 3.0
 """How long the HUD says what a key did."""
 
 REDRAW_EVERY_S = 0.1
 """How often the window is drawn anew while no frame comes: the figures go on."""
-
-
-class Face(Protocol):
-    """Something that shows the run. Called on the main thread only."""
-
-    @property
-    def wants_picture(self) -> bool:
-        """Whether `show` needs a drawn picture at the moment; drawing costs time."""
-        ...
-
-    @property
-    def closed(self) -> bool:
-        """Whether the user closed it, which ends the run."""
-        ...
-
-    def show(
-        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
-    ) -> int | None:
-        """Show it; the key that was pressed meanwhile, or None.
-
-        Args:
-            picture: (H, W, 3) uint8 BGR, drawn, in square pixels, without the HUD; changed by the last face
-                only. Empty where `wants_picture` was False.
-            result: the newest, or the one that stands still.
-            figures: for the HUD.
-            state: of the keys.
-        """
-        ...
-
-    def poll(self) -> int | None:
-        """Stay alive while there is nothing new; the key that was pressed, or None."""
-        ...
-
-    def close(self) -> None:
-        """Take it away."""
-        ...
 
 
 @dataclass
@@ -226,75 +187,3 @@ class Show:
             self._savings.say(text)
             self.state = replace(self.state, message=text.encode("ascii", "replace").decode())
             self._message_until = self._clock() + MESSAGE_S
-
-
-class WindowFace:
-    """The window, with its HUD. It draws into the picture: the last of the faces."""
-
-    wants_picture = True
-
-    def __init__(self) -> None:
-        self._window = LiveWindow("shufflecam (h: help, q: quit)")
-
-    @property
-    def closed(self) -> bool:
-        """Whether the user closed the window."""
-        return self._window.closed
-
-    def show(
-        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
-    ) -> int | None:
-        """One picture with its HUD; the key."""
-        if not picture.size:
-            return self._window.poll()
-        key = self._window.show(add_overlays(picture, figures, state))
-        self._window.set_fullscreen(state.fullscreen)
-        return key
-
-    def poll(self) -> int | None:
-        """Let the window live; the key."""
-        return self._window.poll()
-
-    def close(self) -> None:
-        """Take the window away."""
-        self._window.close()
-
-
-class StatusFace:
-    """A status line in the terminal, where there is no window."""
-
-    wants_picture = False
-    closed = False
-
-    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._next_s = 0.0
-        self._status: Status | None = None
-        if console.is_terminal:
-            self._status = console.status("waiting for the first picture (Ctrl-C ends)")
-            self._status.start()
-
-    def show(
-        self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
-    ) -> int | None:
-        """Say it, a few times a second."""
-        now = self._clock()
-        if self._status is not None and now >= self._next_s:
-            self._next_s = now + STATUS_EVERY_S
-            # An address has brackets of its own: rtsp://[fe80::1]/live.
-            trouble = f"  {escape(figures.trouble)}" if figures.trouble else ""
-            self._status.update(f"{numbers(figures, screen=False)}{trouble}  (Ctrl-C ends)")
-        return None
-
-    def poll(self) -> int | None:
-        """There are no keys here."""
-        return None
-
-    def close(self) -> None:
-        """Take the line away."""
-        if self._status is not None:
-            self._status.stop()
-
-
-_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
-"""For faces that want none."""

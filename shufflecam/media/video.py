@@ -7,7 +7,7 @@ import errno
 import math
 import os
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +22,7 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import fitted
 from shufflecam.core.pixels import NEARLY_SQUARE, shown_size
 from shufflecam.core.reasons import reason
+from shufflecam.core.stats import Stats, stage
 from shufflecam.core.types import ImageArray
 from shufflecam.media.codecs import (
     CODECS,
@@ -425,3 +426,26 @@ def _why_not_written(path: str, error: Exception, frames: int) -> str:
     if number == errno.EISDIR:
         return f"{path} is a folder; give the name of a file."
     return f"{path} cannot be written: {reason(error)}.{kept}"
+
+
+class DrawnVideoSink:
+    """Draws each result and adds it to a video; a `core.protocols.Sink`."""
+
+    def __init__(
+        self, writer: VideoWriter, draw: Callable[[FrameResult], ImageArray], stats: Stats | None = None
+    ) -> None:
+        """Join the two; `stats` counts the times of "draw" and "encode"."""
+        self._writer = writer
+        self._draw = draw
+        self._stats = stats
+
+    def write(self, result: FrameResult) -> None:
+        """One picture, at the source's own time."""
+        with stage(self._stats, "draw"):
+            picture = self._draw(result)
+        with stage(self._stats, "encode"):
+            self._writer.write_image(picture, result.frame.timestamp_s, result.frame.pixel_aspect)
+
+    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
+        """Finish the file; a video that was cut short is whole up to its last frame."""
+        self._writer.close(complete=complete, dropped=dropped, missing=missing)

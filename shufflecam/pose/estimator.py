@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -97,42 +96,3 @@ class HeatmapEstimator:
             )
             places = crop_to_image(keypoints * stride, batch.centers, batch.scales, self.input_size)
         return places, scores
-
-
-def open_estimator(
-    model: str,
-    weights: str | Path | None = None,
-    *,
-    flip_test: bool = False,
-    decode: Decoding = "plain",
-    backend: str = "auto",
-    device: str = "auto",
-    stats: Stats | None = None,
-) -> tuple[HeatmapEstimator, str, tuple[str, ...]]:
-    """An estimator by its model's name. Arguments, file's SHA-256, sentences and errors: `load_pose_engine`.
-
-    Args:
-        model: a catalogue name; with `weights` it names only the architecture.
-        weights: a file instead of the catalogue's.
-        flip_test: see `HeatmapEstimator`.
-        decode: its `decoding`.
-        backend: "auto", "torch", "openvino" or "onnx".
-        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        stats: see `HeatmapEstimator`.
-
-    Returns:
-        The estimator, the weights' SHA-256, and what the user should know.
-    """
-    from shufflecam.pose.open import load_pose_engine
-
-    engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
-    estimator = HeatmapEstimator(
-        engine,
-        entry.skeleton,
-        entry.input_size,
-        flip_test=flip_test,
-        decoding=decode,
-        sigma=entry.sigma,
-        stats=stats,
-    )
-    return estimator, sha256, notes

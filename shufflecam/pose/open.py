@@ -12,6 +12,8 @@ from shufflecam.models.fetch import check_sha256, file_sha256
 
 if TYPE_CHECKING:
     from shufflecam.models.shufflenet import PoseNet
+from shufflecam.core.stats import Stats
+from shufflecam.pose.estimator import Decoding, HeatmapEstimator
 
 
 def load_pose_engine(
@@ -77,3 +79,42 @@ def cache_key(entry: PoseEntry, digest: str) -> str:
         digest: the SHA-256 of its weights.
     """
     return f"{entry.architecture}-{len(entry.skeleton.keypoints)}-narrow-{digest}"
+
+
+def open_estimator(
+    model: str,
+    weights: str | Path | None = None,
+    *,
+    flip_test: bool = False,
+    decode: Decoding = "plain",
+    backend: str = "auto",
+    device: str = "auto",
+    stats: Stats | None = None,
+) -> tuple[HeatmapEstimator, str, tuple[str, ...]]:
+    """An estimator by its model's name. Arguments, file's SHA-256, sentences and errors: `load_pose_engine`.
+
+    Args:
+        model: a catalogue name; with `weights` it names only the architecture.
+        weights: a file instead of the catalogue's.
+        flip_test: see `HeatmapEstimator`.
+        decode: its `decoding`.
+        backend: "auto", "torch", "openvino" or "onnx".
+        device: "auto", "cpu", "cuda", "cuda:N" or "mps".
+        stats: see `HeatmapEstimator`.
+
+    Returns:
+        The estimator, the weights' SHA-256, and what the user should know.
+    """
+    from shufflecam.pose.open import load_pose_engine
+
+    engine, entry, sha256, notes = load_pose_engine(model, weights, backend=backend, device=device)
+    estimator = HeatmapEstimator(
+        engine,
+        entry.skeleton,
+        entry.input_size,
+        flip_test=flip_test,
+        decoding=decode,
+        sigma=entry.sigma,
+        stats=stats,
+    )
+    return estimator, sha256, notes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import Any, Protocol, TextIO
 
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
@@ -103,3 +103,48 @@ def open_record_sink(
     if target == STDOUT or lines:
         return JsonLinesSink(where, overwrite=overwrite, earlier=earlier)
     return JsonDocumentSink(where, overwrite=overwrite)
+
+
+def said_of_angles(angles: bool, smoothed: bool) -> dict[str, Any]:
+    """What the record's header says where `--angles` is given; writers then add them to each person."""
+    from shufflecam.core.angles import ANGLES
+
+    of = "keypoints_smoothed" if smoothed else "keypoints"
+    return {"angles": list(ANGLES), "angles_of": of} if angles else {}
+
+
+def check_angles(json_target: str | None, record_format: str) -> None:
+    """Raise UsageError where `--angles` has nowhere to go."""
+    if record_format not in ("shufflecam", "csv"):
+        raise UsageError(f"--format {record_format} has no place for --angles; use shufflecam or csv.")
+    if json_target is None:
+        raise UsageError("--angles adds to what --json writes; add --json FILE.")
+
+
+def check_record_usage(json_target: str | None, record_format: str, angles: bool = False) -> None:
+    """Whether what is asked of the record can be meant; before anything is opened. Raises UsageError."""
+    from shufflecam.records.open import check_record_target
+
+    if angles:
+        check_angles(json_target, record_format)
+    if json_target is not None:
+        check_record_target(json_target, record_format)
+    elif record_format != "shufflecam":
+        raise UsageError(f"--format {record_format} says what --json writes; add --json FILE.")
+
+
+def open_record(
+    json_target: str | None,
+    record_format: str,
+    overwrite: bool,
+    earlier: EarlierLines | None = None,
+    image_ids: ImageIds | None = None,
+) -> RecordSink | None:
+    """The record's writer, its target checked, nothing written yet; None without `--json`."""
+    from shufflecam.records.open import open_record_sink
+
+    if json_target is None:
+        return None
+    return open_record_sink(
+        json_target, record_format, overwrite=overwrite, earlier=earlier, image_ids=image_ids
+    )

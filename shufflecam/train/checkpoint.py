@@ -17,7 +17,6 @@ from shufflecam.core.files import name_that_fits
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import are, counted
 from shufflecam.models.load import file_sha256
-from shufflecam.train.pose.nets import widen
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
@@ -42,25 +41,6 @@ def load_state(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or not {"recipe", "step", "net", "optimizer"} <= state.keys():
         raise WeightsError(f"{path} is not the checkpoint of a training run")
     return state
-
-
-def export(tensors: Mapping[str, Tensor], keypoints: int, path: Path, card: Mapping[str, str]) -> str:
-    """Write a pose network as float16 `.safetensors` with the names of the reference's 1.x layout.
-
-    Args:
-        tensors: of a `PoseNet`, its head perhaps narrow.
-        keypoints: how many heatmaps.
-        path: the file; replaced.
-        card: what the file says of itself: data, recipe, result. Strings.
-
-    Returns:
-        The file's SHA-256 in hex.
-
-    Raises:
-        OutputError: it cannot be written.
-    """
-    wide = widen({name: value.detach().cpu() for name, value in tensors.items()}, keypoints)
-    return export_half(wide, path, card)
 
 
 def export_half(tensors: Mapping[str, Tensor], path: Path, card: Mapping[str, str]) -> str:

@@ -12,7 +12,6 @@ import numpy as np
 from shufflecam.core.errors import Interrupted, UsageError
 from shufflecam.train.checkpoint import load_state
 from shufflecam.train.history import History
-from shufflecam.train.pose.recipe import differences
 
 CHECKPOINT = "last.pt"
 """In a run's folder: everything to go on from."""
@@ -119,3 +118,20 @@ def earlier_state(folder: Path, recipe: dict[str, Any]) -> dict[str, Any] | None
             "give the same ones to go on, or another folder to begin anew."
         )
     return state
+
+
+def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+    """What differs between two recipes' dictionaries, in words."""
+    return [
+        f"{key} was {old.get(key)} and is {new.get(key)}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value

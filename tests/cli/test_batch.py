@@ -22,7 +22,7 @@ from shufflecam.cli.commands.video import is_many
 from shufflecam.cli.progress import remarks, summary
 from shufflecam.core.claims import claim
 from shufflecam.core.errors import Interrupted, SourceBrokeOff, SourceError, UsageError, WeightsError
-from shufflecam.jobs.batch.work import (
+from shufflecam.jobs.batch.plan import (
     CUT_SHORT,
     DONE,
     FAILED,
@@ -30,11 +30,11 @@ from shufflecam.jobs.batch.work import (
     STOPPED,
     Item,
     Report,
-    finish,
     part_of,
     plan,
     skip_existing,
 )
+from shufflecam.jobs.batch.run import finish
 from shufflecam.sources.paths import VIDEO, PicturePath, find_files
 from tests.cli.conftest import CLIP_FRAMES, cli_environment
 

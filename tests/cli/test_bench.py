@@ -18,12 +18,12 @@ from shufflecam.bench import networks as bench_networks
 from shufflecam.bench.passes import Part, Run, live_pass
 from shufflecam.cli.commands import bench
 from shufflecam.cli.console import Talk
-from shufflecam.cli.options.finder import FinderOptions
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.finder.finder import PoseFinder
+from shufflecam.finder.settings import FinderOptions
 from shufflecam.sources.video import open_video
 
 

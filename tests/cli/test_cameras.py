@@ -8,11 +8,12 @@ from fractions import Fraction
 import pytest
 
 from shufflecam.cli.commands import cameras as command_module
-from shufflecam.cli.commands.cameras import Report, measured, mode_lines
+from shufflecam.cli.commands.cameras import mode_lines
 from shufflecam.core.errors import SourceError, UsageError
 from shufflecam.sources import camera as webcam_module
 from shufflecam.sources import cameras as cameras_module
 from shufflecam.sources.cameras import Camera, find_camera
+from shufflecam.sources.probe import Report, measured
 from shufflecam.sources.v4l2 import Mode
 from tests.sources.fakes import FakeDevice
 

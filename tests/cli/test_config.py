@@ -87,9 +87,9 @@ def test_settings_are_used_and_the_command_line_wins(
 
 
 def test_a_preset_leaves_alone_what_a_file_sets(here: Path, run_cli: Run) -> None:
-    from shufflecam.cli.main import Commands
-    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.cli.registry import Commands
     from shufflecam.cli.settings import defaults, read_files
+    from shufflecam.finder.settings import FinderOptions
 
     (here / "shufflecam.toml").write_text('preset = "fast"\ndet-size = 512\n')
     commands = Commands()

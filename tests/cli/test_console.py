@@ -10,10 +10,10 @@ from rich.console import Console
 
 from shufflecam.cli.console import Talk, duration, rate_of
 from shufflecam.cli.progress import _overview
+from shufflecam.cli.terminal.status import StatusFace
 from shufflecam.core.words import counted
-from shufflecam.jobs.batch.work import DONE, Item, Report
+from shufflecam.jobs.batch.plan import DONE, Item, Report
 from shufflecam.live.hud import Figures
-from shufflecam.live.session import StatusFace
 from shufflecam.live.state import LiveState
 
 NAMES = ("dance [final].mp4", "x[/b].mp4")

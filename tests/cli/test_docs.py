@@ -13,7 +13,8 @@ import pytest
 from click.testing import CliRunner
 
 from shufflecam.cli.help import HELP_ALL, GroupedCommand, grouped, key
-from shufflecam.cli.main import COMMANDS, cli
+from shufflecam.cli.main import cli
+from shufflecam.cli.registry import COMMANDS
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), ROOT / "weights" / "README.md"]

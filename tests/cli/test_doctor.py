@@ -16,7 +16,7 @@ else:
     import tomli as tomllib
 
 from shufflecam.cli.commands import doctor
-from shufflecam.cli.commands.doctor import Check
+from shufflecam.jobs.doctor import Check
 from shufflecam.models.catalogue import all_entries
 
 

@@ -113,7 +113,7 @@ def test_detector_prints_both_columns_and_their_ratio(
 ) -> None:
     from pycocotools.coco import COCO
 
-    from shufflecam.detect.yolo import build_network
+    from shufflecam.models.yolo import build_network
 
     torch.manual_seed(0)
     net = build_network("yolov8n", 1)

@@ -46,7 +46,7 @@ def read_onnx(file: Path) -> tuple[np.ndarray, str]:
 
 
 def read_openvino(file: Path) -> tuple[np.ndarray, str]:
-    from shufflecam.engines.openvino import import_openvino
+    from shufflecam.engines.runtimes import import_openvino
 
     core = import_openvino().Core()
     model = core.read_model(file)

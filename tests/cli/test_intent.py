@@ -17,7 +17,8 @@ import pytest
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.intent import json_ate, kind_of, nearest
-from shufflecam.cli.main import COMMANDS, OTHER_COMMANDS, cli
+from shufflecam.cli.main import cli
+from shufflecam.cli.registry import COMMANDS, OTHER_COMMANDS
 from shufflecam.cli.unnamed import LONGEST, skeleton_path
 from shufflecam.core.errors import OutputError
 from shufflecam.jobs import outputs

@@ -11,7 +11,7 @@ import pytest
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, Pose
-from shufflecam.drawing.draw import Look
+from shufflecam.drawing.look import Look
 from shufflecam.live.compose import Scene
 from shufflecam.live.hud import Figures, LiveFigures
 from shufflecam.live.saving import Recorder

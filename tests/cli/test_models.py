@@ -16,9 +16,9 @@ from click.testing import CliRunner
 
 from shufflecam.cli.commands.models import command
 from shufflecam.cli.console import Talk
-from shufflecam.cli.fetching import fetch_detector
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.models import catalogue
+from shufflecam.models.fetch import fetch_detector
 from tests.models.server import Site, serve
 
 CONTENT = b"PK" + bytes(5000)

@@ -10,8 +10,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from shufflecam.cli.options.finder import LARGE_MODEL, FinderOptions
 from shufflecam.cli.options.shared import model_options, tracking_options
+from shufflecam.finder.settings import LARGE_MODEL, FinderOptions
 
 
 @pytest.fixture

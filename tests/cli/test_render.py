@@ -14,9 +14,9 @@ import av
 import numpy as np
 import pytest
 
-from shufflecam.cli.commands.render import chosen_drawer
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.drawing.draw import Look
+from shufflecam.drawing.drawer import chosen_drawer
+from shufflecam.drawing.look import Look
 from shufflecam.records import schema as record
 from shufflecam.records.open import open_record_sink
 from shufflecam.sources.video import open_video

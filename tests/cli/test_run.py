@@ -12,7 +12,8 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, SourceInfo
 from shufflecam.pipeline.pipeline import Pipeline
-from shufflecam.pipeline.run import StopRequest, raise_if_not_whole, run_pipeline
+from shufflecam.pipeline.run import raise_if_not_whole, run_pipeline
+from shufflecam.pipeline.stop import StopRequest
 
 
 class ThreeFrames:

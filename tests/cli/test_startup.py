@@ -18,7 +18,7 @@ pytest.importorskip("openvino", reason="other engines need torch on every start"
 @pytest.fixture
 def person_weights(tmp_path: Path) -> Path:
     """A small detector with random weights."""
-    from shufflecam.detect.yolo import build_network
+    from shufflecam.models.yolo import build_network
 
     path = tmp_path / "person.safetensors"
     state = {name: value.contiguous() for name, value in build_network("yolov8n", 1).state_dict().items()}

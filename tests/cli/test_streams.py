@@ -12,7 +12,7 @@ import pytest
 
 import shufflecam
 from shufflecam.core.files import name_that_fits
-from shufflecam.jobs.batch.work import part_of
+from shufflecam.jobs.batch.plan import part_of
 from tests.cli.conftest import cli_environment
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

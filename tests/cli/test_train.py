@@ -75,7 +75,8 @@ def test_labels_of_an_openvino_teacher_can_be_trained_on(tmp_path: Path, shared_
     from importlib.util import find_spec
 
     from shufflecam.core.skeleton import COCO_17
-    from shufflecam.train.pose.data import SetSpec, read_people
+    from shufflecam.train.pose.data import read_people
+    from shufflecam.train.sets import SetSpec
 
     spec = find_spec("ultralytics")
     assert spec is not None
@@ -98,7 +99,7 @@ def test_train_detector_measures_exports_and_goes_on(
 ) -> None:
     from safetensors.torch import save_file
 
-    from shufflecam.detect.yolo import build_network, load_network
+    from shufflecam.models.yolo import build_network, load_network
 
     folder, target, teacher = tmp_path / "set", tmp_path / "mine.safetensors", tmp_path / "t.safetensors"
     person = {"id": 1, "image_id": 1, "category_id": 1, "iscrowd": 0, "bbox": [10.0, 10.0, 100.0, 120.0]}

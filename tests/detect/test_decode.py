@@ -139,7 +139,7 @@ def test_suppression_by_hand() -> None:
 def test_the_same_as_ultralytics(seed: int) -> None:
     import torch
 
-    from shufflecam.detect.yolo import quiet_ultralytics
+    from shufflecam.models.yolo import quiet_ultralytics
 
     with quiet_ultralytics():
         from ultralytics.utils.nms import non_max_suppression as theirs

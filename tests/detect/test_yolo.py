@@ -23,8 +23,9 @@ from shufflecam.core.types import Frame
 from shufflecam.detect.decode import NMS_IOU, letterbox
 from shufflecam.detect.open import open_detector
 from shufflecam.detect.whole import WholeFrame
-from shufflecam.detect.yolo import YoloDetector, build_network, load_network
+from shufflecam.detect.yolo import YoloDetector
 from shufflecam.models import catalogue
+from shufflecam.models.yolo import build_network, load_network
 
 FAMILIES = ("yolov8n", "yolo11n", "yolo26n")
 
@@ -258,7 +259,7 @@ ASSETS = {
 )
 def test_people_are_found_on_photos(name: str, photo: str, shared_dir: Path) -> None:
     from shufflecam.core.geometry import box_iou
-    from shufflecam.detect.yolo import quiet_ultralytics
+    from shufflecam.models.yolo import quiet_ultralytics
 
     with quiet_ultralytics():
         import ultralytics

@@ -96,7 +96,7 @@ def _weights(suffix: str) -> Callable[[bytes], None]:
 
 
 def _detector(data: bytes) -> None:
-    from shufflecam.detect.yolo import load_network
+    from shufflecam.models.yolo import load_network
 
     load_network(_file(data, "x.pt"))
 
@@ -152,7 +152,7 @@ def _record(data: bytes) -> None:
 
 
 def _settings(data: bytes) -> None:
-    from shufflecam.cli.main import Commands
+    from shufflecam.cli.registry import Commands
     from shufflecam.cli.settings import SettingsFile, defaults, read_file
 
     path = _file(data, "shufflecam.toml")

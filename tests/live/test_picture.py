@@ -8,7 +8,7 @@ import pytest
 
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult
-from shufflecam.drawing.draw import Look
+from shufflecam.drawing.look import Look
 from shufflecam.live.compose import Scene, add_overlays, compose, mirror_poses
 from shufflecam.live.hud import Figures
 from shufflecam.live.state import LiveState

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from shufflecam.core.types import Frame
 from shufflecam.detect.open import open_detector
-from shufflecam.detect.yolo import load_network
 from shufflecam.models.catalogue import (
     DEFAULT_PERSON,
     DEFAULT_POSE,
@@ -17,6 +16,7 @@ from shufflecam.models.catalogue import (
 )
 from shufflecam.models.fetch import file_sha256
 from shufflecam.models.load import load_pose
+from shufflecam.models.yolo import load_network
 from shufflecam.sources.picture import read_picture
 
 

@@ -11,7 +11,8 @@ from shufflecam.core.geometry import box_to_center_scale
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.pose.crops import warp_crop
 from shufflecam.train.pose.augment import Augmentation, Region, cut, half_body, jitter
-from shufflecam.train.pose.data import LSP_14, Crops, Order, SetSpec, read_people
+from shufflecam.train.pose.data import LSP_14, Crops, Order, read_people
+from shufflecam.train.sets import SetSpec
 from tests.evaluate.people import annotation, person_keypoints, write_set
 
 

@@ -13,21 +13,22 @@ from safetensors import safe_open
 
 from shufflecam.core.errors import Interrupted, OutputError, UsageError, WeightsError
 from shufflecam.core.skeleton import COCO_17
-from shufflecam.detect.yolo import build_network
 from shufflecam.engines.cpu import physical_cores
 from shufflecam.engines.torch import TorchEngine
 from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
 from shufflecam.evaluate.coco import predict, score
 from shufflecam.models.shufflenet import PoseNet
+from shufflecam.models.yolo import build_network
 from shufflecam.pose.estimator import HeatmapEstimator
 from shufflecam.train import checkpoint
 from shufflecam.train.history import History
 from shufflecam.train.pose import losses
 from shufflecam.train.pose.augment import Augmentation
-from shufflecam.train.pose.data import People, SetSpec, read_people
+from shufflecam.train.pose.data import People, read_people
 from shufflecam.train.pose.nets import CoordinateHead, build, widen
 from shufflecam.train.pose.recipe import Recipe
 from shufflecam.train.pose.run import Progress, Run
+from shufflecam.train.sets import SetSpec
 from tests.evaluate.people import annotation, person_keypoints, write_set
 
 SMALL = Recipe(

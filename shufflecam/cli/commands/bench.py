@@ -13,11 +13,11 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.help import GroupedCommand
-from shufflecam.cli.options.finder import FinderOptions
 from shufflecam.cli.options.shared import model_options
 from shufflecam.cli.options.types import TimeType
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.reasons import reason
+from shufflecam.finder.settings import FinderOptions
 
 
 @click.command(
@@ -150,8 +150,8 @@ def _check_outputs(json_target: str | None, chart: Path | None, overwrite: bool)
 
 
 def _demo_clip(folder: Path) -> str:
-    from shufflecam.cli.commands.demo import PHOTOS, make_clip
-    from shufflecam.cli.commands.export import photo_path
+    from shufflecam.jobs.demo import PHOTOS, make_clip
+    from shufflecam.jobs.photos import photo_path
 
     clip = folder / "input.mp4"
     make_clip([photo_path(name) for name in PHOTOS], clip)

@@ -50,7 +50,7 @@ Examples:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def show(name: str | None, as_json: bool, debug: bool) -> None:
     """Each option's value and where it comes from; without COMMAND only what differs from the default."""
-    from shufflecam.cli.main import COMMANDS, Commands
+    from shufflecam.cli.registry import COMMANDS, Commands
     from shufflecam.cli.settings import places, read_files
 
     if name is not None and name not in COMMANDS:

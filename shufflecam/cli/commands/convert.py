@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,22 +15,10 @@ from shufflecam.core.missing import Missing
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
-    from shufflecam.core.types import FrameResult
     from shufflecam.records.image_ids import ImageIds
-    from shufflecam.records.open import RecordSink
     from shufflecam.records.reader import SavedRecord
-
-ENDINGS = {
-    "shufflecam": (".json", ".jsonl"),
-    "coco": (".json", ".jsonl"),
-    "csv": (".csv",),
-    "parquet": (".parquet",),
-    "trc": (".trc",),
-    "alphapose": (".json",),
-    "openpose": (),
-    "labelme": (),
-}
-"""Format -> what its file ends in; nothing: it is a folder."""
+from shufflecam.evaluate.entries import _numbers
+from shufflecam.jobs.convert import ENDINGS, _recorded, _sink, _trc_sink
 
 
 @click.command(
@@ -109,14 +96,10 @@ def command(
 
     A record that a killed program left is read up to its last whole line.
     """
-    from shufflecam.jobs.outputs import (
-        frames_as_ids,
-        note_stored_pixels,
-        refuse_same_file,
-        said_of_angles,
-        written_to,
-    )
+    from shufflecam.core.files import refuse_same_file
+    from shufflecam.jobs.outputs import frames_as_ids, note_stored_pixels, written_to
     from shufflecam.records.choice import KeypointChoice
+    from shufflecam.records.open import said_of_angles
     from shufflecam.records.reader import read_record
 
     talk = Talk(quiet)
@@ -203,57 +186,6 @@ def _kind_by_ending(poses: Path, out: Path | None) -> str:
     raise UsageError(f"{out} can be {' or '.join(fitting)}; say which with --format: `{first}`")
 
 
-@contextmanager
-def _recorded(video: str, saved: SavedRecord) -> Iterator[Iterator[FrameResult]]:
-    """What the record holds, with the pictures of its video. Raises UsageError, SourceError."""
-    from shufflecam.cli.commands.render import SavedPoses, open_recorded
-    from shufflecam.sources.limits import MAX_PIXELS
-
-    with closing(open_recorded(video, saved, MAX_PIXELS)) as source:
-        yield map(SavedPoses(saved, video).find, source.frames())
-
-
-def _trc_sink(
-    saved: SavedRecord, out: Path, pixels_per_metre: float | None, *, overwrite: bool
-) -> RecordSink:
-    """The writer, its targets checked; its header wants to know how much will come."""
-    from shufflecam.records.summary import summarize
-    from shufflecam.records.trc import TrcSink
-
-    found = summarize(saved)
-    ids = [number for number in found.people if number is not None]
-    seconds = found.last_s - found.first_s
-    return TrcSink(
-        out,
-        frames=found.frames,
-        ids=ids,
-        rate=(found.frames - 1) / seconds if seconds > 0 else None,
-        pixels_per_metre=pixels_per_metre,
-        overwrite=overwrite,
-    )
-
-
-def _sink(
-    kind: str, out: Path | None, *, pictures: bool, image_ids: ImageIds | None, overwrite: bool
-) -> RecordSink:
-    """The writer, its target checked."""
-    if kind == "parquet" and out is not None:
-        from shufflecam.records.parquet import TableSink
-
-        return TableSink(out, overwrite=overwrite)
-    if kind == "alphapose" and out is not None:
-        from shufflecam.records.alphapose import AlphaPoseSink
-
-        return AlphaPoseSink(out, overwrite=overwrite)
-    if kind == "labelme" and out is not None:
-        from shufflecam.records.labelme import LabelMeSink
-
-        return LabelMeSink(out, pictures=pictures, overwrite=overwrite)
-    from shufflecam.records.open import open_record_sink
-
-    return open_record_sink("-" if out is None else str(out), kind, overwrite=overwrite, image_ids=image_ids)
-
-
 def _image_ids(saved: SavedRecord, annotations: Path | None) -> ImageIds | None:
     """The ids of the record's pictures; None for a video, whose frames are numbered."""
     from shufflecam.records.image_ids import number_pictures
@@ -263,15 +195,3 @@ def _image_ids(saved: SavedRecord, annotations: Path | None) -> ImageIds | None:
     if annotations is not None and not names:
         raise UsageError(f"--image-ids numbers pictures, and {saved.path} holds none; leave it out.")
     return number_pictures(names, annotated) if names else None
-
-
-def _numbers(annotations: Path) -> dict[str, int]:
-    """File name -> image_id of a COCO annotation file."""
-    from shufflecam.evaluate.annotations import read_json
-    from shufflecam.evaluate.entries import read_pictures
-
-    document = read_json(annotations, "annotation file")
-    images = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(images, list):
-        raise UsageError(f"{annotations} has no list 'images'; COCO's annotations are expected.")
-    return {picture.name: picture.id for picture in read_pictures(images, annotations)}

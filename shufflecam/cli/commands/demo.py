@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from fractions import Fraction
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,19 +16,8 @@ from shufflecam.core.reasons import reason
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
-    from shufflecam.core.types import ImageArray
-
-PHOTOS = ("zidane.jpg", "bus.jpg")
-CLIP_SIZE = (848, 480)
-CLIP_FPS = 30
-CLIP_SECONDS = 10
-
-# A camera's move over each photo, from the first to the last frame: (centre x, centre y, width) as shares
-# of the photo.
-MOVES = (
-    ((0.42, 0.50, 0.80), (0.58, 0.50, 0.72)),
-    ((0.50, 0.60, 1.00), (0.50, 0.53, 0.94)),
-)
+    pass
+from shufflecam.jobs.demo import CLIP_FPS, CLIP_SECONDS, PHOTOS, make_clip
 
 
 @click.command(
@@ -56,8 +43,8 @@ Example:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
     """Make a ten-second clip from two photos and run the whole video job on it."""
-    from shufflecam.cli.commands.video import VideoJob, run_video
-    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.jobs.video import VideoJob, run_video
 
     talk = Talk(quiet)
     finder_options = FinderOptions.take({**options, "track": True, "smooth": True})
@@ -91,63 +78,3 @@ def _photo(name: str) -> Path:
         if path.is_file():
             return path
     raise SourceError(f"The demo's photo {name} is not in the ultralytics package; reinstall it with pip.")
-
-
-def make_clip(photos: list[Path], path: Path) -> None:
-    """Write the demo's input: the camera glides over each photo for an equal share of the time.
-
-    Args:
-        photos: pictures that OpenCV reads.
-        path: the .mp4 to write.
-    """
-    import cv2
-
-    from shufflecam.media.video import VideoWriter
-
-    per_photo = CLIP_SECONDS * CLIP_FPS // len(photos)
-    writer = VideoWriter(path, size=CLIP_SIZE, rate=Fraction(CLIP_FPS))
-    number = 0
-    try:
-        for photo, move in zip(photos, MOVES, strict=True):
-            picture = cv2.imread(str(photo))
-            if picture is None:
-                raise SourceError(f"The demo's photo {photo} cannot be read; reinstall ultralytics with pip.")
-            for frame in glide(picture, move[0], move[1], per_photo):
-                writer.write_image(frame, number / CLIP_FPS)
-                number += 1
-    finally:
-        writer.close()
-
-
-def glide(
-    picture: ImageArray, start: tuple[float, float, float], end: tuple[float, float, float], frames: int
-) -> Iterator[ImageArray]:
-    """What a camera sees that moves evenly over a picture.
-
-    Args:
-        picture: (H, W, 3) uint8.
-        start: (centre x, centre y, width) of the view, as shares of the picture's width and height.
-        end: the same at the last frame.
-        frames: how many.
-
-    Yields:
-        (480, 848, 3) uint8, the picture's edge repeated where the view reaches past it.
-    """
-    import cv2
-    import numpy as np
-
-    height, width = picture.shape[:2]
-    for index in range(frames):
-        share = index / max(frames - 1, 1)
-        share = share * share * (3 - 2 * share)  # the camera starts and stops gently
-        x, y, view = (a + (b - a) * share for a, b in zip(start, end, strict=True))
-        zoom = CLIP_SIZE[0] / (view * width)
-        matrix = np.array(
-            [
-                [zoom, 0, CLIP_SIZE[0] / 2 - zoom * x * width],
-                [0, zoom, CLIP_SIZE[1] / 2 - zoom * y * height],
-            ]
-        )
-        yield cv2.warpAffine(
-            picture, matrix, CLIP_SIZE, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )

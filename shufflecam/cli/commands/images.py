@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import ExitStack
 from glob import has_magic
 from pathlib import Path
@@ -15,7 +14,6 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import FOLDER, arguments, kind_of, retyped, typed
 from shufflecam.cli.intent import record_format as record_format_of
-from shufflecam.cli.options.finder import FinderOptions
 from shufflecam.cli.options.shared import (
     max_pixels_option,
     model_options,
@@ -27,13 +25,13 @@ from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.words import counted
+from shufflecam.finder.settings import FinderOptions
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
     from shufflecam.core.types import FrameResult
-    from shufflecam.records.json import EarlierLines
-    from shufflecam.sources.paths import PicturePath
     from shufflecam.sources.pictures import ImageSource
+from shufflecam.jobs.images import _earlier_run
 
 
 @click.command(
@@ -83,22 +81,17 @@ def command(
     PATHS are files, folders, globs, or - for a list of paths on standard input. Either --out or --json
     suffices. A broken picture is said and left out, and the exit code is then 5.
     """
+    from shufflecam.core.files import refuse_same_file
     from shufflecam.core.stats import Stats
+    from shufflecam.drawing.drawer import drawer
     from shufflecam.jobs.boxes import note_unmatched
-    from shufflecam.jobs.outputs import (
-        check_record_usage,
-        claimed,
-        drawer,
-        open_record,
-        record_header,
-        refuse_same_file,
-        written_files,
-        written_to,
-    )
+    from shufflecam.jobs.outputs import claimed, record_header, written_files, written_to
     from shufflecam.media.pictures import PictureSink, check_pictures, output_name
     from shufflecam.pipeline.pipeline import Pipeline
-    from shufflecam.pipeline.run import raise_if_not_whole, run_pipeline, stop_on_signals
+    from shufflecam.pipeline.run import raise_if_not_whole, run_pipeline
+    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.records.image_ids import number_pictures
+    from shufflecam.records.open import check_record_usage, open_record
     from shufflecam.sources.pictures import open_images
 
     talk = Talk(quiet)
@@ -197,30 +190,3 @@ def _say_left_out(source: ImageSource, talk: Talk) -> None:
     for item in source.left_out:
         if item.reason:
             talk.note(item.reason)
-
-
-def _earlier_run(
-    out: Path | None, json_target: str | None, record_format: str
-) -> tuple[EarlierLines | None, Callable[[PicturePath], bool]]:
-    """What an earlier run left, and whether it left all of a picture's outputs.
-
-    A picture is written under another name first, so what is there is whole.
-
-    Raises:
-        UsageError: the record is of a kind that cannot be gone on with.
-    """
-    from shufflecam.core.text import same_form
-    from shufflecam.media.pictures import output_name
-    from shufflecam.records.json import read_earlier_lines
-
-    earlier = None
-    if json_target is not None:
-        if record_format != "shufflecam" or not json_target.endswith(".jsonl"):
-            raise UsageError("--skip-existing goes on with a record in lines; give --json FILE.jsonl.")
-        earlier = read_earlier_lines(Path(json_target))
-
-    def is_done(picture: PicturePath) -> bool:
-        recorded = json_target is None or (earlier is not None and same_form(picture.name) in earlier.files)
-        return recorded and (out is None or (out / output_name(picture.name)).is_file())
-
-    return earlier, is_done

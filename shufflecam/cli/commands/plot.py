@@ -10,10 +10,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.options import completing
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
-
-JOINTS = ("left_wrist", "right_wrist")
-ANGLES = ("left_knee", "right_knee")
-"""What is plotted where nothing is asked for."""
+from shufflecam.jobs.plot import ANGLES, JOINTS
 
 
 @click.command(
@@ -103,8 +100,8 @@ def command(
     --angle in degrees. With neither, the wrists and the knees. A video that not every browser plays is
     encoded anew for --html, as PAGE-video.mp4 beside the page.
     """
-    from shufflecam.core.files import check_writable
-    from shufflecam.jobs.outputs import refuse_same_file, written_to
+    from shufflecam.core.files import check_writable, refuse_same_file
+    from shufflecam.jobs.outputs import written_to
     from shufflecam.jobs.plot_video import check_clip, encode_clip, find_video
     from shufflecam.plot.charts import check_plot_name, draw_plot
     from shufflecam.plot.series import collect

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from shufflecam.cli.options import completing
-from shufflecam.cli.options.finder import LARGE_MODEL, PRESETS
-from shufflecam.cli.options.types import AUTO, EveryType
+from shufflecam.cli.options.types import EveryType
+from shufflecam.finder.settings import AUTO, LARGE_MODEL, PRESETS
 
 if TYPE_CHECKING:
-    from shufflecam.drawing.draw import Look
+    from shufflecam.drawing.look import Look
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -208,7 +208,7 @@ def with_look(command: F) -> F:
 
 def take_look(options: dict[str, Any]) -> Look:
     """Remove what `look_options` gave from a command's keyword arguments."""
-    from shufflecam.drawing.draw import Look
+    from shufflecam.drawing.look import Look
 
     return Look(thickness=options.pop("line_width"), **{name: options.pop(name) for name in _LOOK_NAMES})
 

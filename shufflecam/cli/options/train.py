@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from shufflecam.core.errors import SourceError, UsageError
+from shufflecam.core.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -54,21 +54,3 @@ def check_export(target: Path | None) -> None:
         raise UsageError(f"--export {target} must end in .safetensors.")
     if target is not None:
         check_writable(target, overwrite=True)  # hours later it would be too late
-
-
-def pictures_below(*folders: Path) -> list[Path]:
-    """Every picture below the folders, sorted within each.
-
-    Raises:
-        SourceError: a folder is missing, or there is no picture in any.
-    """
-    from shufflecam.sources.kinds import PICTURE_EXTENSIONS
-
-    pictures: list[Path] = []
-    for folder in folders:
-        if not folder.is_dir():
-            raise SourceError(f"There is no folder {folder}.")
-        pictures += sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_EXTENSIONS)
-    if not pictures:
-        raise SourceError(f"There are no pictures below {', '.join(map(str, folders))}.")
-    return pictures

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-AUTO = "auto"
+from shufflecam.finder.settings import AUTO
 
 
 class TimeType(click.ParamType):

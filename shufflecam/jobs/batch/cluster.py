@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 
 from shufflecam.core.errors import ShufflecamError, UsageError
 from shufflecam.core.reasons import in_their_words, reason
-from shufflecam.jobs.batch.work import FAILED, STOPPED, Item, Report, work_on
-from shufflecam.pipeline.run import stop_on_signals
+from shufflecam.jobs.batch.plan import FAILED, STOPPED, Item, Report
+from shufflecam.jobs.batch.work import work_on
+from shufflecam.pipeline.stop import stop_on_signals
 
 if TYPE_CHECKING:
-    from shufflecam.cli.commands.video import VideoJob
-    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.5
 """How long the driver waits at most before it looks after signals."""

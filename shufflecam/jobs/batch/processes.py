@@ -12,14 +12,15 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.jobs.batch.work import FAILED, STOPPED, Item, Report, work_on
-from shufflecam.pipeline.run import StopRequest, stop_on_signals
+from shufflecam.jobs.batch.plan import FAILED, STOPPED, Item, Report
+from shufflecam.jobs.batch.work import work_on
+from shufflecam.pipeline.stop import StopRequest, stop_on_signals
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-    from shufflecam.cli.commands.video import VideoJob
-    from shufflecam.cli.options.finder import FinderOptions
+    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.2
 """How long the parent sleeps at most before it looks after signals."""

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from shufflecam.core.errors import UsageError
-from shufflecam.detect.yolo import build_network
+from shufflecam.models.yolo import build_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,7 +79,7 @@ class Teacher(nn.Module):
     @classmethod
     def from_file(cls, path: Path) -> Teacher:
         """Raises WeightsError or UsageError."""
-        from shufflecam.detect.yolo import load_network
+        from shufflecam.models.yolo import load_network
 
         network = load_network(path)
         return cls(network.module, network.person)

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from shufflecam.core.errors import UsageError
-from shufflecam.detect.yolo import build_network, inference_network
+from shufflecam.models.yolo import build_network, inference_network
+from shufflecam.train.averaging import update_average
 from shufflecam.train.checkpoint import save_state
 from shufflecam.train.history import History
 from shufflecam.train.loop import CHECKPOINT, earlier_state, run_steps
@@ -34,7 +35,6 @@ from shufflecam.train.person.nets import (
     score_loss,
 )
 from shufflecam.train.person.views import Views
-from shufflecam.train.pose.nets import update_average
 
 CLIP_NORM = 10.0
 

@@ -22,6 +22,7 @@ from shufflecam.core.skeleton import COCO_17, MPII_16, Skeleton
 from shufflecam.core.types import FloatArray
 from shufflecam.evaluate.annotations import check_size, read_coco
 from shufflecam.train.pose.augment import Augmentation, Region, cut, jitter
+from shufflecam.train.sets import SetSpec
 
 LSP_14 = (
     "right_ankle", "right_knee", "right_hip", "left_hip", "left_knee", "left_ankle",
@@ -35,34 +36,6 @@ NAMES_BY_COUNT = {17: COCO_17.keypoints, 16: MPII_16.keypoints, 14: LSP_14}
 
 ALIASES = {"neck": "upper_neck"}
 """LSP's neck is MPII's upper neck."""
-
-
-@dataclass(frozen=True)
-class SetSpec:
-    """One data set on disk."""
-
-    annotations: Path
-    images: Path
-    weight: float = 1.0
-    """How often each of its people is seen in an epoch: 2 twice, 0.5 every other epoch."""
-
-    @classmethod
-    def parse(cls, text: str) -> SetSpec:
-        """From `ANNOTATIONS:IMAGES` or `ANNOTATIONS:IMAGES:WEIGHT`.
-
-        Raises:
-            UsageError: it is neither.
-        """
-        parts = text.split(":")
-        if len(parts) not in (2, 3) or not all(parts):
-            raise UsageError(f"{text!r} is not ANNOTATIONS:IMAGES[:WEIGHT].")
-        try:
-            weight = float(parts[2]) if len(parts) == 3 else 1.0
-        except ValueError:
-            weight = -1.0
-        if not 0 < weight <= 1000:
-            raise UsageError(f"The weight in {text!r} is not a number above 0.")
-        return cls(Path(parts[0]), Path(parts[1]), weight)
 
 
 @dataclass(frozen=True, eq=False)

@@ -123,15 +123,3 @@ class Projections(nn.Module):
             for layer, stage, target in zip(self.layers, stages, targets, strict=True)
         ]
         return torch.stack(parts).mean()
-
-
-@torch.no_grad()
-def update_average(average: dict[str, Tensor], net: nn.Module, decay: float, step: int) -> None:
-    """Move the exponential average towards the network's weights and batch norm statistics, in place."""
-    # Early on a short memory: the first random weights must not linger.
-    decay = min(decay, (1 + step) / (10 + step))
-    for name, value in net.state_dict().items():
-        if value.dtype.is_floating_point:
-            average[name].lerp_(value, 1 - decay)
-        else:
-            average[name].copy_(value)

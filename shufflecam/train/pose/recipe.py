@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from shufflecam.core.errors import UsageError
+from shufflecam.train.loop import _plain
 from shufflecam.train.pose.augment import Augmentation
 
 Loss = Literal["mse", "ce", "ce-mse"]
@@ -101,20 +102,3 @@ class Recipe:
         """Plain values, tuples as lists, for checkpoints and histories."""
         values = asdict(self)
         return {key: _plain(value) for key, value in values.items()}
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What differs between two recipes' dictionaries, in words."""
-    return [
-        f"{key} was {old.get(key)} and is {new.get(key)}"
-        for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key)
-    ]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    return value

@@ -22,12 +22,13 @@ from shufflecam.core.skeleton import Skeleton
 from shufflecam.models.shufflenet import OUTPUT_STRIDE, PoseNet
 from shufflecam.pose.crops import PIXEL_MEAN_RGB, PIXEL_STD_RGB
 from shufflecam.pose.decode import encode
+from shufflecam.train.averaging import update_average
 from shufflecam.train.checkpoint import save_state
 from shufflecam.train.history import History
 from shufflecam.train.loop import CHECKPOINT, earlier_state, run_steps
 from shufflecam.train.pose import losses
 from shufflecam.train.pose.data import Crops, Order, People
-from shufflecam.train.pose.nets import CoordinateHead, FeatureTeacher, Projections, build, update_average
+from shufflecam.train.pose.nets import CoordinateHead, FeatureTeacher, Projections, build
 from shufflecam.train.pose.recipe import Recipe
 
 CLIP_NORM = 5.0

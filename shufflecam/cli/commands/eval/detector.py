@@ -8,15 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.options.evaluate import (
-    check_results,
-    data_options,
-    det_options,
-    engine_options,
-    results_options,
-    write_results,
-)
+from shufflecam.cli.options.evaluate import data_options, det_options, engine_options, results_options
 from shufflecam.core.errors import UsageError, WeightsError
+from shufflecam.evaluate.results import check_results, write_results
 
 if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
@@ -105,9 +99,9 @@ def detector(
 def _measure(
     choice: str, data: CocoSet, talk: Talk, settings: dict[str, Any], fetch: bool = True
 ) -> tuple[str, list[Result], DetectorFigures]:
-    from shufflecam.cli.fetching import fetch_detector
     from shufflecam.detect.open import open_detector
     from shufflecam.evaluate import detector as evaluation
+    from shufflecam.models.fetch import fetch_detector
 
     if fetch:
         fetch_detector(choice, talk)

@@ -11,16 +11,10 @@ import click
 from shufflecam.cli.commands.eval.detector import detector
 from shufflecam.cli.console import Talk
 from shufflecam.cli.help import NamedCommands
-from shufflecam.cli.options.evaluate import (
-    check_results,
-    data_options,
-    det_options,
-    engine_options,
-    results_options,
-    write_results,
-)
+from shufflecam.cli.options.evaluate import data_options, det_options, engine_options, results_options
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
+from shufflecam.evaluate.results import check_results, write_results
 
 if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
@@ -115,7 +109,7 @@ def coco(
     """COCO keypoint AP and AR, beside the published row. The figures go to standard output."""
     from shufflecam.evaluate import coco as evaluation
     from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco, read_detections
-    from shufflecam.pose.estimator import open_estimator
+    from shufflecam.pose.open import open_estimator
 
     talk = Talk(quiet)
     entry = _entry(model, "coco17")
@@ -126,8 +120,8 @@ def coco(
     if boxes == "gt":
         source = ground_truth_boxes(data)
     elif boxes == "detector":
-        from shufflecam.cli.fetching import fetch_detector
         from shufflecam.detect.open import open_detector
+        from shufflecam.models.fetch import fetch_detector
 
         fetch_detector(detector, talk)
         source, _ = open_detector(
@@ -169,7 +163,7 @@ def mpii(
     FILE is mpii_val.json (with mpii_gt_val.mat beside it), valid.h5, or a list with joint_self.
     """
     from shufflecam.evaluate import mpii as evaluation
-    from shufflecam.pose.estimator import open_estimator
+    from shufflecam.pose.open import open_estimator
 
     talk = Talk(quiet)
     entry = _entry(model, "mpii16")

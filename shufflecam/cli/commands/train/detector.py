@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shufflecam.cli.console import Talk, duration
-from shufflecam.cli.options.train import check_export, pictures_below, run_options
-from shufflecam.core.errors import UsageError
+from shufflecam.cli.options.train import check_export, run_options
 from shufflecam.core.words import counted
+from shufflecam.train.pictures import pictures_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from torch import nn
-
-    from shufflecam.train.person.run import DetectorRun
+    pass
+from shufflecam.train.person.start import _export, _measure, _tensors, _views
 
 
 @click.command(
@@ -88,7 +84,7 @@ def command(
     history.jsonl and curve.png.
     """
     from shufflecam.engines.torch import resolve_device
-    from shufflecam.pipeline.run import stop_on_signals
+    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.train.person.run import DetectorRecipe, DetectorRun
 
     talk = Talk(quiet)
@@ -118,86 +114,3 @@ def command(
     talk.say(f"done after {duration(run.seconds)}: {result}; the run is in {folder}")
     if target is not None:
         talk.say(f"{target}: SHA-256 {_export(run, folders, teacher, result, target)}")
-
-
-def _views(
-    pictures: list[Path],
-    folder: Path,
-    teacher: str,
-    count: int,
-    size: int,
-    cut: float,
-    seed: int,
-    device: str,
-    talk: Talk,
-    stop: Any,
-) -> Any:
-    from shufflecam.cli.fetching import fetch_detector
-    from shufflecam.core.errors import Interrupted
-    from shufflecam.detect.open import weights_file
-    from shufflecam.train.person.nets import Teacher
-    from shufflecam.train.person.views import make_views
-
-    fetch_detector(teacher, talk)
-    network = Teacher.from_file(weights_file(teacher)).to(device)
-    with talk.progress("views", count, each="view") as meter:
-        made = make_views(
-            pictures,
-            folder / "views",
-            network,
-            count=count,
-            size=size,
-            seed=seed,
-            cut=cut,
-            stop=lambda: bool(stop),
-            on_view=meter.advance,
-        )
-    if made is None or stop:
-        raise Interrupted("stopped while the views were made; the same command goes on")
-    return made
-
-
-def _measure(val: str) -> Callable[[nn.Module], float]:
-    """A function from a network to its AP50. Reads the annotations at once: mistakes should show early."""
-    from shufflecam.evaluate.annotations import read_coco
-    from shufflecam.evaluate.detector import MAX_PEOPLE, predict, score
-    from shufflecam.train.pose.data import SetSpec
-
-    spec = SetSpec.parse(val)
-    data = read_coco(spec.annotations, spec.images, keypoints=None, boxes_only=True)
-
-    def measure(net: nn.Module) -> float:
-        from shufflecam.detect.yolo import YoloDetector
-        from shufflecam.engines.torch import TorchEngine
-
-        detector = YoloDetector(TorchEngine(net, "auto"), det_conf=0.01, max_people=MAX_PEOPLE)
-        return score(predict(detector, data.pictures)[0], data).ap50_large
-
-    return measure
-
-
-def _tensors(path: Path | None) -> Any:
-    if path is None:
-        return None
-    from shufflecam.models.load import Tensors, read_checkpoint
-
-    content = read_checkpoint(path)
-    if not isinstance(content, Tensors):
-        raise UsageError(f"--init {path} must be .safetensors.")
-    return content.tensors
-
-
-def _export(run: DetectorRun, folders: tuple[Path, ...], teacher: str, result: str, target: Path) -> str:
-    from dataclasses import asdict
-
-    from shufflecam.train.checkpoint import export_half
-    from shufflecam.train.person.nets import STUDENT
-
-    card = {
-        "architecture": STUDENT,
-        "data": "; ".join(path.name for path in folders),
-        "teacher": Path(teacher).name,
-        "recipe": json.dumps(asdict(run.recipe)),
-        "result": result,
-    }
-    return export_half(run.average, target, card)

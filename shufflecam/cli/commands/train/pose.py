@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,18 +11,14 @@ import click
 
 from shufflecam.cli.console import Talk, duration
 from shufflecam.cli.help import NamedCommands
-from shufflecam.cli.options.train import check_export, pictures_below, run_options
-from shufflecam.core.errors import OutputError, UsageError
-from shufflecam.core.reasons import reason
+from shufflecam.cli.options.train import check_export, run_options
+from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from shufflecam.models.catalogue import PoseEntry
-    from shufflecam.models.shufflenet import PoseNet
     from shufflecam.train.pose.recipe import Recipe
-    from shufflecam.train.pose.run import Run
+from shufflecam.train.pose.start import _detector, _export, _measure, _tensors
 
 ELSEWHERE = {"detector": "shufflecam.cli.commands.train.detector"}
 """Subcommands with a file of their own, where it is there."""
@@ -190,8 +185,9 @@ def pose(
     """
     from shufflecam.engines.torch import resolve_device
     from shufflecam.models.catalogue import pose_entry
-    from shufflecam.pipeline.run import stop_on_signals
-    from shufflecam.train.pose.data import SetSpec, read_people
+    from shufflecam.pipeline.stop import stop_on_signals
+    from shufflecam.train.pose.data import read_people
+    from shufflecam.train.sets import SetSpec
 
     talk = Talk(quiet)
     entry = pose_entry(model)
@@ -234,93 +230,6 @@ def pose(
         talk.say(f"{target}: SHA-256 {_export(run, entry, recipe, sets, result, target)}")
 
 
-@command.command(
-    epilog="""\b
-Example:
-  shufflecam train label photos/ --out labels.json --teacher teacher.xml --detector yolov8n
-"""
-)
-@click.argument("folder", type=click.Path(path_type=Path))
-@click.option(
-    "-o",
-    "--out",
-    required=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="COCO-format file to write.",
-)
-@click.option(
-    "--teacher",
-    default="coco-256x192",
-    show_default=True,
-    metavar="NAME|FILE.xml",
-    help="A pose model of the catalogue, or an OpenVINO heatmap network.",
-)
-@click.option(
-    "--detector", default="auto", show_default=True, metavar="auto|NAME|FILE", help="Who finds people."
-)
-@click.option(
-    "--det-conf", type=click.FloatRange(0, 1), default=0.5, show_default=True, help="Its least score."
-)
-@click.option(
-    "--max-people", type=click.IntRange(1), default=3, show_default=True, help="The largest of a picture."
-)
-@click.option(
-    "--min-height", type=click.FloatRange(1), default=90, show_default=True, help="Smallest box in pixels."
-)
-@click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def label(
-    folder: Path,
-    out: Path,
-    teacher: str,
-    detector: str,
-    det_conf: float,
-    max_people: int,
-    min_height: float,
-    overwrite: bool,
-    quiet: bool,
-    debug: bool,
-) -> None:
-    """Let a teacher network find the keypoints in the pictures below FOLDER, to train on them."""
-    from shufflecam.cli.fetching import fetch_detector
-    from shufflecam.core.files import check_writable
-    from shufflecam.detect.open import open_detector
-    from shufflecam.train.pose.label import OpenVinoTeacher
-    from shufflecam.train.pose.label import label as label_pictures
-
-    talk = Talk(quiet)
-    pictures = pictures_below(folder)
-    check_writable(out, overwrite)
-    if teacher.endswith(".xml"):
-        estimator = OpenVinoTeacher(Path(teacher)).estimator()
-    else:
-        from shufflecam.pose.estimator import HeatmapEstimator
-        from shufflecam.pose.open import load_pose_engine
-
-        engine, entry, *_ = load_pose_engine(teacher, None, backend="auto", device="auto")
-        estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size)
-    fetch_detector(detector, talk)
-    finder, _ = open_detector(detector, det_conf=det_conf, det_size=416, max_people=50, device="auto")
-    with talk.progress("pictures", len(pictures), each="picture") as meter:
-        document = label_pictures(
-            pictures,
-            folder,
-            finder,
-            estimator,
-            min_height=min_height,
-            max_people=max_people,
-            on_picture=meter.advance,
-        )
-    try:
-        out.write_text(json.dumps(document), encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"Cannot write {out}: {reason(error)}.") from error
-    people, images = len(document["annotations"]), len(document["images"])
-    talk.say(f"{counted(people, 'person')} in {counted(images, 'picture')} -> {out}")
-
-
 def _recipe(entry: PoseEntry, distilled: bool, settings: dict[str, Any]) -> Recipe:
     from shufflecam.train.pose.augment import Augmentation
     from shufflecam.train.pose.recipe import Recipe
@@ -351,55 +260,3 @@ def _recipe(entry: PoseEntry, distilled: bool, settings: dict[str, Any]) -> Reci
         augmentation=augmentation,
         **settings,
     )
-
-
-def _measure(spec: Any, entry: PoseEntry, recipe: Recipe) -> Callable[[PoseNet], float]:
-    """A function from a network to its AP. Reads the annotations at once: mistakes should show early."""
-    from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
-    from shufflecam.evaluate.coco import predict, score
-
-    data = read_coco(spec.annotations, spec.images)
-    boxes = ground_truth_boxes(data)
-
-    def measure(net: PoseNet) -> float:
-        from shufflecam.engines.torch import TorchEngine
-        from shufflecam.pose.estimator import HeatmapEstimator
-
-        engine = TorchEngine(net, "auto")
-        estimator = HeatmapEstimator(engine, entry.skeleton, recipe.input_size, flip_test=True)
-        return score(predict(estimator, data.pictures, boxes), data, entry.skeleton).ap
-
-    return measure
-
-
-def _tensors(path: Path | None) -> Any:
-    if path is None:
-        return None
-    from shufflecam.models.load import pose_tensors
-
-    return pose_tensors(path).tensors
-
-
-def _detector(path: Path | None) -> Any:
-    if path is None:
-        return None
-    from shufflecam.detect.yolo import load_network
-
-    return load_network(path).module
-
-
-def _export(
-    run: Run, entry: PoseEntry, recipe: Recipe, sets: tuple[str, ...], result: str, target: Path
-) -> str:
-    from shufflecam.train.checkpoint import export
-
-    width, height = recipe.input_size
-    card = {
-        "architecture": "shufflenetv1-heatmap",
-        "input_size": f"{width}x{height}",
-        "skeleton": entry.skeleton.name,
-        "data": "; ".join(sets),
-        "recipe": json.dumps(recipe.as_dict()),
-        "result": result,
-    }
-    return export(run.averaged().state_dict(), len(entry.skeleton.keypoints), target, card)

@@ -1,0 +1,60 @@
+"""A function that draws each result, with what has to be remembered between frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shufflecam.core.skeleton import Skeleton
+    from shufflecam.core.types import FrameResult, ImageArray
+    from shufflecam.drawing.look import Look
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shufflecam.core.skeleton import Skeleton
+    from shufflecam.core.types import FrameResult, ImageArray
+    from shufflecam.drawing.look import Look
+
+
+def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResult], ImageArray]:
+    """A function that draws a result's people into its frame's picture, in place: each is drawn once."""
+    from shufflecam.drawing.draw import draw
+    from shufflecam.drawing.faces import FaceMemory, hide_faces
+    from shufflecam.drawing.look import Look
+
+    look = look or Look()
+    memory = FaceMemory() if look.blur_faces else None
+
+    def draw_result(result: FrameResult) -> ImageArray:
+        if memory is not None and result.frame.file is None:  # pictures have no common clock
+            lost = memory.missing(result.poses, result.frame.timestamp_s)
+            aspect = result.frame.pixel_aspect
+            hide_faces(result.frame.image, lost, skeleton, look.upright, aspect)
+        aspect = result.frame.pixel_aspect
+        return draw(result.frame.image, result.poses, skeleton, look, in_place=True, pixel_aspect=aspect)
+
+    return draw_result
+
+
+def chosen_drawer(
+    skeleton: Skeleton, look: Look, people: frozenset[int]
+) -> Callable[[FrameResult], ImageArray]:
+    """As `outputs.drawer`, but only these people are drawn (empty: everybody); everybody's face is hidden."""
+    from shufflecam.drawing.drawer import drawer
+
+    draw = drawer(skeleton, look)
+    if not people:
+        return draw
+    hide = drawer(skeleton, replace(look, joints=False, edges=False, ids=False, boxes=False))
+    draw_bare = drawer(skeleton, replace(look, blur_faces=False))
+
+    def draw_chosen(result: FrameResult) -> ImageArray:
+        if look.blur_faces:
+            hide(result)
+        return draw_bare(
+            replace(result, poses=tuple(pose for pose in result.poses if pose.track_id in people))
+        )
+
+    return draw_chosen

@@ -1,0 +1,204 @@
+"""Many videos, one after the other, and the run's outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import (
+    Interrupted,
+    SourceBrokeOff,
+    SourceError,
+    UsageError,
+)
+from shufflecam.core.words import are, counted
+
+if TYPE_CHECKING:
+    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.jobs.video import VideoJob
+    from shufflecam.sources.paths import PicturePath
+
+from typing import TYPE_CHECKING
+
+from shufflecam.jobs.batch.plan import (
+    CUT_SHORT,
+    DONE,
+    FAILED,
+    SKIPPED,
+    STOPPED,
+    Item,
+    Report,
+    check_outputs,
+    plan,
+    skip_existing,
+)
+from shufflecam.jobs.batch.work import work_on
+
+if TYPE_CHECKING:
+    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.jobs.video import VideoJob
+    from shufflecam.sources.paths import PicturePath
+
+from shufflecam.cli.progress import _overview, remarks, summary
+
+
+def run_one_by_one(
+    items: Sequence[Item], job: VideoJob, finder_options: FinderOptions, on_event: Callable[..., None]
+) -> Iterator[Report]:
+    """Each video in turn, in this process. A signal ends the run after the current one was closed."""
+    from shufflecam.pipeline.stop import stop_on_signals
+
+    with stop_on_signals() as stop:
+        stop.writing = True  # between two videos a signal is noted as well
+        for item in items:
+            if stop:
+                yield Report(item, STOPPED, reason="stopped")
+                return
+
+            def send(event: tuple[Any, ...], item: Item = item) -> None:
+                on_event(item, event)
+
+            report = work_on(item, job, finder_options, send)
+            yield report
+            if report.state == STOPPED:
+                return
+
+
+def finish(reports: Sequence[Report], planned: int, *, told: bool = False) -> None:
+    """Turn what came of a run into its exit code.
+
+    Args:
+        reports: what came of each video.
+        planned: how many videos there are.
+        told: every video's reason was said already, and is not said again.
+
+    Raises:
+        Interrupted: it was stopped.
+        WeightsError, UsageError: every video failed for the same reason.
+        SourceError: not one of the videos could be opened.
+        SourceBrokeOff: some failed or were cut short (exit code 5).
+    """
+    bad = [report for report in reports if report.state in (FAILED, CUT_SHORT)]
+    if any(report.state == STOPPED for report in reports):
+        done = sum(report.state == DONE for report in reports)
+        raise Interrupted(
+            f"stopped after {done} of {counted(planned, 'video')}; run it again with --skip-existing"
+        )
+    if bad and len(bad) == len(reports):
+        if bad[0].fatal is not None:
+            raise bad[0].fatal
+        if all(report.unreadable for report in bad):
+            why = "see above why." if told else f"the first: {bad[0].reason}"
+            none = f"None of {len(bad)} videos can" if len(bad) > 1 else "The video cannot"
+            raise SourceError(f"{none} be read; {why}")
+    if bad:
+        why = "see above why." if told else f"the first, {bad[0].item.name}: {bad[0].reason}"
+        raise SourceBrokeOff(f"{len(bad)} of {counted(planned, 'video')} {are(len(bad))} not whole; {why}")
+
+
+Runner = Callable[[Sequence[Item], "VideoJob", "FinderOptions", Callable[..., None]], Iterator[Report]]
+
+
+@dataclass(frozen=True)
+class ManyOptions:
+    """How many videos are worked on."""
+
+    recursive: bool
+    skip_existing: bool
+    jobs: int
+    cluster: str | None
+    ray_address: str | None
+
+    @classmethod
+    def take(cls, options: dict[str, Any]) -> ManyOptions:
+        """Remove this class's options from a command's keyword arguments. Raises UsageError."""
+        many = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
+        if many.ray_address is not None and many.cluster is None:
+            raise UsageError("--ray-address says where the cluster is; add --cluster ray.")
+        if many.cluster is not None and many.jobs > 1:
+            raise UsageError("--jobs is for this machine; the cluster uses all the cores that it has.")
+        return many
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether anything was given that makes no sense for one video."""
+        return self.skip_existing or self.jobs > 1 or self.cluster is not None
+
+
+def run_batch(
+    found: Sequence[PicturePath],
+    job: VideoJob,
+    finder_options: FinderOptions,
+    talk: Talk,
+    *,
+    skip: bool = False,
+    run: Runner = run_one_by_one,
+) -> list[Report]:
+    """Work on many videos and say what came of them.
+
+    Args:
+        found: the inputs.
+        job: of which `out` and `json_target` are folders.
+        finder_options: the networks.
+        talk: the terminal.
+        skip: leave out what is there already.
+        run: how: one by one, in processes, on a cluster.
+
+    Raises:
+        UsageError, OutputError: before anything is written.
+        What `batch.finish` makes of the reports.
+    """
+    from shufflecam.jobs.outputs import claimed
+
+    records = None if job.json_target is None else Path(job.json_target)
+    items = plan(found, job.out, records, job.record_format, job.codec)
+    left, reports = skip_existing(items) if skip and not job.overwrite else (items, [])
+    with claimed(*(path for item in left for path in item.outputs)), _overview(talk, left) as view:
+        check_outputs(left, job.overwrite or skip)
+        for report in run(left, replace(job, overwrite=True), finder_options, view.take):
+            view.end(report)
+            reports.append(report)
+    order = {item: number for number, item in enumerate(items)}
+    reports.sort(key=lambda report: order[report.item])  # several at a time end in any order
+    talk.table(summary(reports, items))
+    for remark in remarks(reports, reasons=talk.console.is_terminal):
+        talk.say(remark)
+    done = sum(report.state == DONE for report in reports)
+    places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
+    there = sum(report.state == SKIPPED for report in reports)
+    before = f", {there} were there already" if there else ""
+    talk.say(f"{done} of {counted(len(items), 'video')} done{before} -> {', '.join(places)}")
+    finish(reports, len(items), told=not talk.quiet)
+    return reports
+
+
+def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
+    """What cannot be meant for many videos. Raises UsageError."""
+    from shufflecam.media.codecs import VIDEO_EXTENSIONS
+    from shufflecam.media.video import check_crf
+    from shufflecam.records.open import FORMATS, check_angles
+
+    if job.out is None and job.json_target is None:
+        raise UsageError("Nothing is asked to be written; add --out DIR, or --json DIR, or both.")
+    if job.out is not None and not job.out.is_dir():
+        if job.out.exists():
+            raise UsageError(f"--out {job.out} is a file; several videos need a folder there.")
+        if job.out.suffix.lower() in VIDEO_EXTENSIONS:
+            raise UsageError(f"--out {job.out} names one file; several videos need a folder there.")
+    if job.json_target is not None:
+        target = Path(job.json_target)
+        if job.json_target == "-" or target.is_file() or target.suffix in (".json", ".jsonl", ".csv"):
+            raise UsageError(
+                f"--json {job.json_target}: several videos have a record each; give --json a folder."
+            )
+    elif job.record_format != FORMATS[0]:
+        raise UsageError(f"--format {job.record_format} says what --json writes; add --json DIR.")
+    if job.angles:
+        check_angles(job.json_target, job.record_format)
+    if job.out is not None:
+        check_crf(job.crf, job.codec)
+    if finder_options.boxes is not None:
+        raise UsageError("--boxes are those of one video; run each video with its own.")

@@ -1,0 +1,321 @@
+"""A camera, stream or replay: shown, recorded, served."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import SourceBrokeOff, UsageError
+from shufflecam.core.words import counted
+from shufflecam.finder.settings import FinderOptions
+
+if TYPE_CHECKING:
+    from shufflecam.core.protocols import Sink
+    from shufflecam.core.types import FrameResult
+    from shufflecam.drawing.look import Look
+    from shufflecam.finder.finder import PoseFinder
+    from shufflecam.live.compose import Scene
+    from shufflecam.live.saving import Recorder
+    from shufflecam.live.session import Show
+    from shufflecam.live.viewers import Face
+    from shufflecam.live.web.server import LiveServer
+    from shufflecam.pipeline.run import Outcome
+    from shufflecam.records.open import RecordSink
+    from shufflecam.sources.deinterlace import Mode
+    from shufflecam.sources.latest import LatestFrames
+
+from shufflecam.cli.commands.webcam import _is_given
+
+TICK_S = 0.03
+"""How often the window is looked after while no frame comes."""
+
+
+GRACE_S = 1.0
+"""How much longer than --duration a run without frames may last."""
+
+
+@dataclass(frozen=True)
+class LiveJob:
+    """What one run of `webcam` reads, shows and writes."""
+
+    source: str
+    camera: str | None
+    replay: Path | None
+    loop: bool
+    size: tuple[int, int] | None
+    fps: float | None
+    reconnect_s: float
+    serve: int | None
+    host: str | None
+    headless: bool
+    preview: bool
+    preview_as: str
+    mirror: bool
+    recording: Path | None
+    save_to: Path
+    duration_s: float | None
+    max_frames: int | None
+    deinterlace: Mode
+    json_target: str | None
+    record_format: str
+    angles: bool
+    look: Look
+    overwrite: bool
+
+
+def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+    """Do it, and say what came of it. Errors as in `run_video`."""
+    # OpenCV before PyAV: each wheel carries its own X libraries, and with PyAV's loaded first OpenCV's
+    # window never opens (seen with opencv-python 5.0.0.93 and av 18.1.0).
+    import cv2  # noqa: F401
+
+    from shufflecam.core.files import check_writable, refuse_same_file
+    from shufflecam.jobs.memory import note_if_short
+    from shufflecam.jobs.outputs import (
+        check_save_to,
+        claimed,
+        frames_as_ids,
+        note_little_room,
+        note_stored_pixels,
+        written_to,
+    )
+    from shufflecam.live.display import display_problem
+    from shufflecam.live.web.viewer import open_server
+    from shufflecam.media.video import VIDEO_EXTENSIONS, check_video_name
+    from shufflecam.pipeline.run import raise_if_not_whole
+    from shufflecam.pipeline.stop import stop_on_signals
+    from shufflecam.records.open import check_record_usage, open_record
+    from shufflecam.sources.damage import said_of
+
+    if job.loop and job.replay is None:
+        raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
+    if job.camera is not None and (job.replay is not None or _is_given("source")):
+        raise UsageError("--camera NAME, SOURCE and --replay exclude each other; give one of them.")
+    if job.host is not None and (job.serve is None or talk.quiet):
+        raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
+    if job.recording is not None:
+        check_video_name(job.recording)
+    if job.save_to.suffix.lower() in VIDEO_EXTENSIONS and not job.save_to.is_dir():
+        raise UsageError(f"--save-to {job.save_to} is a folder's name; for one video: --record {job.save_to}")
+    check_record_usage(job.json_target, job.record_format, job.angles and job.serve is None)
+    if job.replay is not None:
+        refuse_same_file(job.recording, str(job.replay), "--record")
+        refuse_same_file(job.json_target, str(job.replay), "--json")
+    if job.preview:
+        from shufflecam.cli.terminal.preview import check_terminal
+
+        check_terminal(talk.console, data_on_stdout=job.json_target == "-")
+    given = finder_options.given_boxes()
+    windowless = job.headless or job.preview
+    # Decided before the first window call: without a display that call ends the process.
+    problem = None if windowless else display_problem()
+    if problem is not None:
+        talk.note(f"{problem}; going on without a window, Ctrl-C ends")
+
+    server: LiveServer | None = None
+    with stop_on_signals() as stop, ExitStack() as stack:
+        source = open_live_source(job, talk)
+        try:
+            note_if_short(source.info.size, job.recording is not None, talk)
+            for note in source.info.notes:
+                talk.note(note)
+            stack.enter_context(claimed(job.recording, job.json_target))
+            note_stored_pixels(job.record_format == "csv", source.info.pixel_aspect, talk)
+            if job.recording is not None:
+                check_writable(job.recording, job.overwrite)
+            has_keys = job.preview or job.serve is not None or not (job.headless or problem)
+            check_save_to(job.save_to, talk, is_given=_is_given("save_to"), has_keys=has_keys)
+            record = open_record(job.json_target, job.record_format, job.overwrite)
+            note_little_room([job.recording, job.json_target], talk)
+            server = None if job.serve is None else open_server(job.serve, job.host)
+            run = _LiveRun(
+                job, source, record, server, in_window=not job.headless and problem is None, talk=talk
+            )
+            finder = finder_options.load(given, talk, run.stats, rate=source.info.fps, live=True)
+            assert source.info.size is not None
+            finder.warm_up(source.info.size, source.info.pixel_aspect)
+            stop.writing = True
+            with closing(finder):
+                outcome = run.go(finder, stop)
+        finally:
+            source.close()
+            if server is not None:
+                server.stop()
+    mended = getattr(source, "mended", None)  # of a replay
+    if mended is not None:
+        talk.note(mended)
+    rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
+    talk.say(
+        f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
+        f"{run.latency()}{finder.how_often()}{written_to(*run.recordings(), job.json_target)}"
+        f"{frames_as_ids(job.record_format)}"
+    )
+    damage = said_of(source.damage)
+    if damage and not outcome.interrupted and outcome.broke_off is None and outcome.missing:
+        outcome.broke_off = SourceBrokeOff(f"{source.info.path} is damaged: {damage}; the others are kept.")
+    elif damage:
+        talk.note(f"of the pictures that {source.info.path} sent, {damage.replace(' of its pictures', '')}")
+    raise_if_not_whole(outcome)
+    return outcome
+
+
+def open_live_source(job: LiveJob, talk: Talk) -> LatestFrames:
+    """The camera, stream or replay. Raises SourceError."""
+    from shufflecam.sources import ReplaySource, open_live
+    from shufflecam.sources.network import is_url
+
+    if job.replay is not None:
+        return ReplaySource(job.replay, loop=job.loop, size=job.size, deinterlace=job.deinterlace)
+    source = job.source
+    if job.camera is not None:
+        from shufflecam.sources.cameras import find_camera, list_cameras
+
+        source = find_camera(job.camera, list_cameras()).path
+    if job.deinterlace == "on" and not is_url(source):
+        talk.note("--deinterlace is for streams and replays: pictures of a camera are taken as they come")
+    return open_live(
+        source,
+        job.size,
+        job.fps,
+        on_notice=talk.note,
+        reconnect_s=job.reconnect_s,
+        named=job.camera,
+        deinterlace=job.deinterlace,
+    )
+
+
+class _LiveRun:
+    """The parts of one run, joined."""
+
+    def __init__(
+        self,
+        job: LiveJob,
+        source: LatestFrames,
+        record: RecordSink | None,
+        server: LiveServer | None,
+        *,
+        in_window: bool,
+        talk: Talk,
+    ) -> None:
+        from shufflecam.core.stats import Stats
+
+        self._job, self._source, self._record, self._talk = job, source, record, talk
+        self._server = server
+        self._in_window = in_window
+        self.stats = Stats()
+        self.recorder: Recorder | None = None
+        self._frames = 0
+        self._began_s = 0.0
+
+    def go(self, finder: PoseFinder, stop: Any) -> Outcome:
+        from shufflecam.pipeline.pipeline import Pipeline
+        from shufflecam.pipeline.run import run_pipeline
+
+        sinks, view = self._sinks(finder)
+        self._began_s = time.monotonic()
+        return run_pipeline(
+            Pipeline(self._source, finder.find, self.stats),
+            sinks,
+            stop,
+            on_result=self._on_result,
+            on_tick=view.tick,
+            wants_end=lambda outcome: view.wants_end or self._is_enough(outcome),
+            is_past_end=self._is_past_end,
+            # What was handed out but did not reach the record counts as dropped: records + dropped = given.
+            dropped=lambda: self._source.given - self._frames,
+            missing=lambda: self._source.missing,
+            tick_s=TICK_S,
+        )
+
+    def latency(self) -> str:
+        """Median and 95th percentile of the latency, for the summary."""
+        times = self.stats.snapshot().stages.get("latency")
+        if times is None:
+            return "no picture came"
+        return f"latency {times.p50_s * 1000:.0f} ms (95 % under {times.p95_s * 1000:.0f} ms)"
+
+    def recordings(self) -> list[Path]:
+        """The videos that there are now, for the summary."""
+        return [] if self.recorder is None else [path for path in self.recorder.files if path.exists()]
+
+    def _sinks(self, finder: PoseFinder) -> tuple[list[Sink], Show]:
+        """The record, where one is asked for, and the show: window or status line, recordings, keys."""
+        from shufflecam.jobs.outputs import record_header
+        from shufflecam.live.compose import Scene
+        from shufflecam.live.hud import LiveFigures
+        from shufflecam.live.saving import Recorder
+        from shufflecam.live.session import Savings, Show
+        from shufflecam.live.state import LiveState
+        from shufflecam.live.web.broadcast import Broadcast
+        from shufflecam.live.web.viewer import BroadcastSink, BrowserFace
+
+        job, info = self._job, self._source.info
+        sinks: list[Sink] = []
+        self.recorder = Recorder(
+            job.save_to,
+            size=info.size,
+            rate=info.fps,
+            pixel_aspect=info.pixel_aspect,
+            first=job.recording,
+            overwrite=job.overwrite,
+        )
+        mirrored = {"window_mirrored": True} if job.mirror else {}
+        header = record_header(info, finder, angles=job.angles, **mirrored)
+        if self._record is not None:
+            self._record.begin(header)
+            sinks.append(self._record)
+        scene = Scene(finder.skeleton, job.look)
+        faces, say = self._faces(scene)
+        if self._server is not None:
+            broadcast = Broadcast(header)
+            self._server.start(broadcast)
+            say(f"live page: {self._server.url}", as_is=True)
+            sinks.append(BroadcastSink(broadcast, header))
+            faces.insert(0, BrowserFace(broadcast))
+        show = Show(
+            LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),
+            scene,
+            faces,
+            Savings(self.recorder, job.save_to, header, say),
+            LiveState(
+                kpt_thr=job.look.kpt_thr,
+                view="black" if job.look.skeleton_only else "skeleton",
+                mirror=job.mirror,
+                recording=job.recording is not None,
+            ),
+        )
+        return [*sinks, show], show
+
+    def _faces(self, scene: Scene) -> tuple[list[Face], Callable[..., None]]:
+        """Who shows the run, the one that draws into the picture last; and where to say things meanwhile."""
+        from shufflecam.cli.terminal.status import StatusFace
+        from shufflecam.live.viewers import WindowFace
+
+        if self._job.preview:
+            from shufflecam.cli.terminal.graphics import open_canvas
+            from shufflecam.cli.terminal.preview import PreviewFace
+
+            preview = PreviewFace(
+                self._talk.console, scene, open_canvas(self._talk.console, self._job.preview_as)
+            )
+            return [preview], preview.say
+        return [WindowFace() if self._in_window else StatusFace(self._talk.console)], self._talk.say
+
+    def _on_result(self, result: FrameResult) -> None:
+        self._frames += 1
+
+    def _is_enough(self, outcome: Outcome) -> bool:
+        job = self._job
+        if job.max_frames is not None and outcome.frames >= job.max_frames:
+            return True
+        # --duration goes by the frames' own times; a silent camera must not hold the run open for ever.
+        limit_s = None if job.duration_s is None else job.duration_s + GRACE_S
+        return limit_s is not None and time.monotonic() - self._began_s >= limit_s
+
+    def _is_past_end(self, result: FrameResult) -> bool:
+        return self._job.duration_s is not None and result.frame.timestamp_s >= self._job.duration_s

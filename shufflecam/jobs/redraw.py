@@ -1,0 +1,223 @@
+"""A saved record drawn into its video again."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, closing
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import SourceBrokeOff, UsageError
+from shufflecam.core.words import counted
+
+if TYPE_CHECKING:
+    from shufflecam.core.types import Frame, FrameResult
+    from shufflecam.drawing.look import Look
+    from shufflecam.pipeline.run import Outcome
+    from shufflecam.records.reader import SavedRecord
+    from shufflecam.sources.deinterlace import Mode
+    from shufflecam.sources.video import VideoSource
+
+from shufflecam.drawing.drawer import chosen_drawer
+
+SAME_TIME_S = 0.001
+"""A record's times are rounded to microseconds; frames are never so close."""
+
+
+def draw_again(
+    video: str,
+    poses: Path,
+    out: Path,
+    look: Look,
+    people: frozenset[int],
+    talk: Talk,
+    *,
+    codec: str,
+    crf: float | None,
+    encode_preset: str,
+    no_audio: bool,
+    max_pixels: int,
+    deinterlace: Mode,
+    overwrite: bool,
+) -> Outcome:
+    """Do it, and say what came of it.
+
+    Raises:
+        UsageError, SourceError, OutputError: in this order, before anything is written.
+    """
+    from shufflecam.core.files import check_writable, refuse_same_file
+    from shufflecam.core.stats import Stats
+    from shufflecam.drawing.look import look_through
+    from shufflecam.jobs.outputs import claimed, written_to
+    from shufflecam.media.video import DrawnVideoSink, VideoWriter, check_crf, check_video_name
+    from shufflecam.pipeline.background import BackgroundSink
+    from shufflecam.pipeline.pipeline import Pipeline
+    from shufflecam.pipeline.run import run_pipeline
+    from shufflecam.pipeline.stop import stop_on_signals
+    from shufflecam.records.reader import read_record
+
+    check_video_name(out, codec)
+    check_crf(crf, codec)
+    refuse_same_file(out, video, "--out")
+    refuse_same_file(out, str(poses), "--out")
+    with stop_on_signals() as stop, ExitStack() as stack:
+        saved = read_record(poses)
+        _check_people(people, saved)
+        source = open_recorded(video, saved, max_pixels, deinterlace)
+        try:
+            stack.enter_context(claimed(out))
+            check_writable(out, overwrite)
+            for note in source.info.notes:
+                talk.note(note)
+            saved_poses = SavedPoses(saved, video)
+            stop.writing = True
+            hints = source.encoding_hints() | {"codec": codec, "crf": crf, "preset": encode_preset}
+            hints["overwrite"] = overwrite
+            writer = VideoWriter(out, sound=None if no_audio else source.open_sound(), **hints)
+            draw = chosen_drawer(saved.skeleton, look_through(look, _seen(saved)) or look, people)
+            with talk.progress(Path(video).name, source.info.frames) as meter:
+                outcome = run_pipeline(
+                    Pipeline(source, saved_poses.find, Stats()),
+                    [BackgroundSink(DrawnVideoSink(writer, draw))],
+                    stop,
+                    on_result=lambda result: meter.advance(counted(len(result.poses), "person")),
+                    missing=lambda: source.missing,
+                )
+        finally:
+            source.close()
+    if outcome.complete:
+        outcome.broke_off = saved_poses.what_is_left()
+    if source.mended is not None:
+        talk.note(source.mended)
+    rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
+    talk.say(f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps{written_to(out)}")
+    return outcome
+
+
+def _check_people(wanted: frozenset[int], saved: SavedRecord) -> None:
+    """Raise UsageError where one of those who are to be drawn is not in the record: it is read for that."""
+    missing = set(wanted)
+    there: set[int] = set()
+    for result in saved.results() if wanted else ():
+        there |= {pose.track_id for pose in result.poses if pose.track_id is not None}
+        missing -= there
+        if not missing:
+            return
+    if missing:
+        has = f"it has {', '.join(map(str, sorted(there)))}" if there else "nobody in it is tracked"
+        raise UsageError(f"{saved.path} has no person {min(missing)}; {has}.")
+
+
+def _seen(saved: SavedRecord) -> dict[str, Any]:
+    """What the header says of --rotate, where it says what can be."""
+    view = saved.header.get("view")
+    rotate = view.get("rotate") if isinstance(view, dict) else None
+    return {"view": {"rotate": rotate}} if rotate in (90, 180, 270) else {}
+
+
+def open_recorded(video: str, saved: SavedRecord, max_pixels: int, deinterlace: Mode = "auto") -> VideoSource:
+    """The part of the video that the record is of.
+
+    Raises:
+        UsageError: it is the record of something else.
+        SourceError: the video cannot be opened.
+    """
+    from shufflecam.sources.video import open_video
+
+    said = saved.header["source"]
+    if said.get("kind") != "video":
+        raise UsageError(
+            f"{saved.path} is a record of {said.get('kind')}, not of a video file: there is nothing to draw "
+            "it into again."
+        )
+    start_s, end_s, step = cut_of(saved)
+    opened = partial(
+        open_video, video, start_s, end_s, step=step, max_pixels=max_pixels, deinterlace=deinterlace
+    )
+    source = opened()
+    try:
+        _check_same(source, saved, video)
+        with closing(opened()) as again:
+            for frame in again.frames():
+                SavedPoses(saved, video).find(frame)
+                break
+    except SourceBrokeOff:
+        pass  # a record without a frame: the run itself says so
+    except BaseException:
+        source.close()
+        raise
+    return source
+
+
+def cut_of(saved: SavedRecord) -> tuple[float | None, float | None, int]:
+    """`--start`, `--end` and `--step` of the run that made the record, as far as its header tells."""
+    cut = saved.header.get("cut")
+    cut = cut if isinstance(cut, dict) else {}
+    try:
+        start_s, end_s = (None if cut.get(k) is None else float(cut[k]) for k in ("start", "end"))
+        step = int(cut.get("step") or 1)
+        if step < 1:
+            raise ValueError(step)
+    except (TypeError, ValueError, OverflowError):
+        raise UsageError(
+            f"{saved.path} says in its header that it is of the part {cut!r}, which cannot be."
+        ) from None
+    return start_s, end_s, step
+
+
+def _check_same(source: VideoSource, saved: SavedRecord, video: str) -> None:
+    """Raise UsageError where size or length say that the record is of another video."""
+    size, now = saved.size, source.info.size
+    if size is not None and now is not None and size != now:
+        raise UsageError(
+            f"{saved.path} is the record of another video: its pictures are {size[0]}x{size[1]}, those of "
+            f"{video} {now[0]}x{now[1]}."
+        )
+    then = saved.header["source"].get("frames")
+    frames = source.info.frames
+    # Containers are a few off: the frames' times, which are compared one by one, are what counts.
+    if isinstance(then, int) and frames is not None and abs(then - frames) > max(2, 0.01 * frames):
+        raise UsageError(
+            f"{saved.path} is the record of another video: that one has {counted(then, 'frame')}, {video} "
+            f"{frames}."
+        )
+
+
+class SavedPoses:
+    """Stands where the networks stand: gives each frame the people that the record has for it."""
+
+    def __init__(self, saved: SavedRecord, video: str) -> None:
+        self._saved, self._video = saved, video
+        self._cut: list[str] = []
+        self._results = saved.results(on_cut=self._cut.append)
+        self._given = 0
+
+    def find(self, frame: Frame) -> FrameResult:
+        """The frame with its people.
+
+        Raises:
+            UsageError: the record has no frame of this time, so it is of another video.
+            SourceBrokeOff: the record is at its end.
+        """
+        recorded = next(self._results, None)
+        if recorded is None:
+            why = self._cut[0] if self._cut else f"{self._saved.path} has {counted(self._given, 'frame')}"
+            raise SourceBrokeOff(f"{why}, and {self._video} goes on; the output ends with the record.")
+        if abs(recorded.frame.timestamp_s - frame.timestamp_s) > SAME_TIME_S:
+            raise UsageError(
+                f"{self._saved.path} is the record of another video: its frame {recorded.frame.index} is at "
+                f"{recorded.frame.timestamp_s:.3f} s, that of {self._video} at {frame.timestamp_s:.3f} s."
+            )
+        self._given += 1
+        return replace(recorded, frame=frame)
+
+    def what_is_left(self) -> SourceBrokeOff | None:
+        """An error where the record goes on after the video's end."""
+        if next(self._results, None) is None:
+            return None
+        return SourceBrokeOff(
+            f"{self._video} ends after {counted(self._given, 'frame')}, and {self._saved.path} goes on; is "
+            "the video cut short, or the record of another one?"
+        )

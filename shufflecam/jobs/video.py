@@ -1,0 +1,256 @@
+"""One video: drawn, and its record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.cli.console import Talk
+from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import Missing
+from shufflecam.core.words import counted
+from shufflecam.drawing.look import look_through
+from shufflecam.finder.rotation import AUTO, check_crop, looking_through
+from shufflecam.finder.settings import FinderOptions
+from shufflecam.sources.limits import MAX_PIXELS
+
+if TYPE_CHECKING:
+    from shufflecam.core.protocols import Sink
+    from shufflecam.core.types import Frame, FrameResult
+    from shufflecam.detect.given import GivenBoxes
+    from shufflecam.drawing.look import Look
+    from shufflecam.finder.finder import PoseFinder
+    from shufflecam.finder.view import ViewFinder
+    from shufflecam.pipeline.run import Outcome
+    from shufflecam.sources.deinterlace import Mode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from shufflecam.core.protocols import FrameSource
+    from shufflecam.core.stats import Stats
+    from shufflecam.core.types import Frame, FrameResult
+    from shufflecam.finder.finder import PoseFinder
+    from shufflecam.finder.view import ViewFinder
+    from shufflecam.pipeline.stop import StopRequest
+
+
+@dataclass(frozen=True)
+class VideoJob:
+    """What one run of `video` reads and writes."""
+
+    source: str
+    """A file, or "-" for an encoded stream on standard input."""
+    out: Path | None = None
+    json_target: str | None = None
+    record_format: str = "shufflecam"
+    angles: bool = False
+    start_s: float | None = None
+    end_s: float | None = None
+    look: Look | None = None
+    """None: the default."""
+    overwrite: bool = False
+    smooth_offline: bool = False
+    step: int = 1
+    crop: tuple[int, int, int, int] | None = None
+    rotate: str = "0"
+    """Degrees clockwise, or "auto"."""
+    codec: str = "h264"
+    encode_preset: str = "veryfast"
+    crf: float | None = None
+    """None: the codec's default."""
+    no_audio: bool = False
+    max_pixels: int = MAX_PIXELS
+    deinterlace: Mode = "auto"
+
+    @property
+    def cut(self) -> dict[str, Any]:
+        """What the record's header says of --start, --end and --step; nothing where all of it is taken."""
+        if self.start_s is None and self.end_s is None and self.step == 1:
+            return {}
+        return {"cut": {"start": self.start_s, "end": self.end_s, "step": self.step}}
+
+
+def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+    """Do it, and say what came of it.
+
+    Raises:
+        UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
+        Interrupted, SourceBrokeOff: after everything written was closed.
+    """
+    from shufflecam.pipeline.run import raise_if_not_whole
+
+    outcome = process_video(job, finder_options, talk)
+    raise_if_not_whole(outcome)
+    return outcome
+
+
+def check_usage(job: VideoJob, finder_options: FinderOptions) -> GivenBoxes | None:
+    """Raise UsageError where the job cannot be meant. The detector that reads --boxes, or None."""
+    from shufflecam.core.files import refuse_same_file
+    from shufflecam.media.video import check_crf, check_video_name
+    from shufflecam.records.open import check_record_usage
+
+    if job.out is None and job.json_target is None:
+        raise UsageError("Nothing is asked to be written; add --out FILE.mp4, or --json FILE.json, or both.")
+    if job.out is not None:
+        check_video_name(job.out, job.codec)
+        check_crf(job.crf, job.codec)
+        refuse_same_file(job.out, job.source, "--out")
+    check_record_usage(job.json_target, job.record_format, job.angles)
+    refuse_same_file(job.json_target, job.source, "--json")
+    given = finder_options.given_boxes()
+    if given is not None and (job.crop is not None or job.rotate != "0"):
+        raise UsageError("--boxes are of the whole upright picture; leave --crop and --rotate out.")
+    if job.rotate == AUTO and job.source == "-":
+        raise UsageError("--rotate auto reads the beginning twice; save the stream as a file first.")
+    if job.smooth_offline:
+        if job.source == "-":
+            raise UsageError("--smooth offline reads the video twice; save the stream as a file first.")
+        if not finder_options.track:
+            raise UsageError("--smooth offline needs to know who is who; leave --no-track out.")
+    return given
+
+
+def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+    """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
+    from shufflecam.core.files import check_writable
+    from shufflecam.core.stats import Stats
+    from shufflecam.drawing.drawer import drawer
+    from shufflecam.jobs.boxes import note_unmatched
+    from shufflecam.jobs.memory import note_if_short
+    from shufflecam.jobs.outputs import claimed, note_little_room, note_stored_pixels, record_header
+    from shufflecam.media.video import DrawnVideoSink, VideoWriter
+    from shufflecam.pipeline.background import BackgroundSink
+    from shufflecam.pipeline.pipeline import Pipeline
+    from shufflecam.pipeline.run import run_pipeline
+    from shufflecam.pipeline.stop import stop_on_signals
+    from shufflecam.records.open import open_record
+    from shufflecam.sources.video import open_video
+
+    given = check_usage(job, finder_options)
+    if job.smooth_offline:
+        finder_options = replace(finder_options, smooth=False)
+
+    with stop_on_signals() as stop, ExitStack() as stack:
+        opened = partial(
+            open_video,
+            job.source,
+            job.start_s,
+            job.end_s,
+            step=job.step,
+            max_pixels=job.max_pixels,
+            deinterlace=job.deinterlace,
+        )
+        source = opened()
+        try:
+            check_crop(job.crop, source)
+            note_if_short(source.info.size, job.out is not None, talk)
+            for note in source.info.notes:
+                talk.note(note)
+            note_stored_pixels(job.record_format == "csv", source.info.pixel_aspect, talk)
+            hints = source.encoding_hints()
+            stack.enter_context(claimed(job.out, job.json_target))
+            if job.out is not None:
+                check_writable(job.out, job.overwrite)
+            record = open_record(job.json_target, job.record_format, job.overwrite)
+            note_little_room([job.out, job.json_target], talk)
+            stats = Stats()
+            whole = finder_options.load(given, talk, stats, rate=hints["rate"])
+            finder, seen = looking_through(whole, job.crop, job.rotate, opened, finder_options, stop, talk)
+            infer: Callable[[Frame], FrameResult] = finder.find
+            if job.smooth_offline:
+                infer = stack.enter_context(found_beforehand(opened, finder, stats, stop, talk))
+            stop.writing = True
+            sinks: list[Sink] = []
+            # The record comes first: it takes the poses before drawing changes the picture.
+            if record is not None:
+                said = {"angles": job.angles, "smoothed": job.smooth_offline, **seen, **job.cut}
+                record.begin(record_header(source.info, finder, **said))
+                sinks.append(record)
+            if job.out is not None:
+                sound = None if job.no_audio else source.open_sound()
+                hints |= {"codec": job.codec, "crf": job.crf, "preset": job.encode_preset}
+                hints["overwrite"] = job.overwrite
+                writer = VideoWriter(job.out, sound=sound, **hints)
+                draw = drawer(finder.skeleton, look_through(job.look, seen))
+                sinks.append(BackgroundSink(DrawnVideoSink(writer, draw)))
+            with talk.progress(Path(job.source).name, source.info.frames) as meter:
+
+                def unmatched() -> Missing:
+                    return note_unmatched(given, talk, whole=job.end_s is None and not stop)
+
+                def on_result(result: FrameResult) -> None:
+                    meter.advance(counted(len(result.poses), "person"))
+
+                pipeline = Pipeline(source, infer, stats)
+                outcome = run_pipeline(
+                    pipeline,
+                    sinks,
+                    stop,
+                    on_result=on_result,
+                    missing=lambda: source.missing + unmatched(),
+                )
+        finally:
+            source.close()
+    if source.mended is not None:
+        talk.note(source.mended)
+    for note in source.late_notes():
+        talk.note(note)
+    _summarise(outcome, job, finder, talk)
+    return outcome
+
+
+def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder, talk: Talk) -> None:
+    from shufflecam.jobs.outputs import frames_as_ids, written_to
+
+    rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
+    found = f"people in {outcome.with_people} of them"
+    if outcome.frames == 1:
+        found = f"{counted(outcome.people, 'person') if outcome.people else 'nobody'} in it"
+    found += finder.how_often()
+    written = written_to(job.out, job.json_target) + frames_as_ids(job.record_format)
+    talk.say(f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps, {found}{written}")
+
+
+@contextmanager
+def found_beforehand(
+    open_source: Callable[[], FrameSource],
+    finder: PoseFinder | ViewFinder,
+    stats: Stats,
+    stop: StopRequest,
+    talk: Talk,
+) -> Iterator[Callable[[Frame], FrameResult]]:
+    """Find everybody in a first reading; then give each frame's result, smoothed, in a second one.
+
+    Args:
+        open_source: opens the video that the second reading will be of.
+        finder: without a smoother of its own.
+        stats: of the run.
+        stop: a signal ends the first reading at once, for nothing is written yet.
+        talk: shows the progress.
+    """
+    from shufflecam.pipeline.pipeline import Pipeline
+    from shufflecam.pipeline.run import run_pipeline
+    from shufflecam.tracking.two_pass import OfflineSmoother
+
+    smoother = OfflineSmoother(len(finder.skeleton.keypoints))
+    try:
+        source = open_source()
+        with talk.progress("first of two readings", source.info.frames) as meter:
+            # A video that breaks off does so again in the second reading, which then says it.
+            run_pipeline(
+                Pipeline(source, finder.find, stats),
+                [smoother],
+                stop,
+                on_result=lambda result: meter.advance(counted(len(result.poses), "person")),
+            )
+        smoother.turn_round()
+        yield smoother.find
+    finally:
+        smoother.delete()

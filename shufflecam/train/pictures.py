@@ -1,0 +1,25 @@
+"""Pictures below a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from shufflecam.core.errors import SourceError
+
+
+def pictures_below(*folders: Path) -> list[Path]:
+    """Every picture below the folders, sorted within each.
+
+    Raises:
+        SourceError: a folder is missing, or there is no picture in any.
+    """
+    from shufflecam.sources.kinds import PICTURE_EXTENSIONS
+
+    pictures: list[Path] = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise SourceError(f"There is no folder {folder}.")
+        pictures += sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_EXTENSIONS)
+    if not pictures:
+        raise SourceError(f"There are no pictures below {', '.join(map(str, folders))}.")
+    return pictures

@@ -1,0 +1,67 @@
+"""A training run of the pose network, from sets of pictures to a file of weights."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shufflecam.models.catalogue import PoseEntry
+    from shufflecam.models.shufflenet import PoseNet
+    from shufflecam.train.pose.recipe import Recipe
+    from shufflecam.train.pose.run import Run
+
+
+def _measure(spec: Any, entry: PoseEntry, recipe: Recipe) -> Callable[[PoseNet], float]:
+    """A function from a network to its AP. Reads the annotations at once: mistakes should show early."""
+    from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
+    from shufflecam.evaluate.coco import predict, score
+
+    data = read_coco(spec.annotations, spec.images)
+    boxes = ground_truth_boxes(data)
+
+    def measure(net: PoseNet) -> float:
+        from shufflecam.engines.torch import TorchEngine
+        from shufflecam.pose.estimator import HeatmapEstimator
+
+        engine = TorchEngine(net, "auto")
+        estimator = HeatmapEstimator(engine, entry.skeleton, recipe.input_size, flip_test=True)
+        return score(predict(estimator, data.pictures, boxes), data, entry.skeleton).ap
+
+    return measure
+
+
+def _tensors(path: Path | None) -> Any:
+    if path is None:
+        return None
+    from shufflecam.models.load import pose_tensors
+
+    return pose_tensors(path).tensors
+
+
+def _detector(path: Path | None) -> Any:
+    if path is None:
+        return None
+    from shufflecam.models.yolo import load_network
+
+    return load_network(path).module
+
+
+def _export(
+    run: Run, entry: PoseEntry, recipe: Recipe, sets: tuple[str, ...], result: str, target: Path
+) -> str:
+    from shufflecam.train.pose.export import export
+
+    width, height = recipe.input_size
+    card = {
+        "architecture": "shufflenetv1-heatmap",
+        "input_size": f"{width}x{height}",
+        "skeleton": entry.skeleton.name,
+        "data": "; ".join(sets),
+        "recipe": json.dumps(recipe.as_dict()),
+        "result": result,
+    }
+    return export(run.averaged().state_dict(), len(entry.skeleton.keypoints), target, card)
