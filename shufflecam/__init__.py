@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from shufflecam.core.version import __version__
+
 if TYPE_CHECKING:
     from shufflecam.core.errors import ShufflecamError
     from shufflecam.core.types import Detections, Frame, FrameResult, Pose
     from shufflecam.finder.finder import PoseFinder
     from shufflecam.finder.open import load
 
-__version__ = "0.1.0"
 
 _HOMES = {
     "PoseFinder": "shufflecam.finder.finder",

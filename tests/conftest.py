@@ -11,7 +11,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 import pytest
 from hypothesis import settings
 
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 # Slow machines are no failures; pytest-timeout catches what hangs.
 settings.register_profile("shufflecam", deadline=None)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from shufflecam.bench.passes import Part, Run, fast_pass, live_pass, naive_pass
 
 if TYPE_CHECKING:
-    from shufflecam.cli.console import Talk
+    from shufflecam.core.reporting import Reporter
     from shufflecam.core.skeleton import Skeleton
     from shufflecam.core.stats import Stats
     from shufflecam.finder.finder import PoseFinder
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
 
 STAGES = ("capture", "detect", "crop", "network", "keypoints", "track", "draw", "encode")
 """In the order of the data's way; `capture` is decoding, where the source is a file."""
@@ -27,12 +27,12 @@ SURE = 0.2
 
 def measure(
     part: Part,
-    options: FinderOptions,
-    live_options: FinderOptions,
+    options: FinderSettings,
+    live_options: FinderSettings,
     baseline: bool,
     runs: int,
     folder: Path,
-    talk: Talk,
+    talk: Reporter,
     peers: Mapping[str, Callable[[], Callable[[Part], float]]],
 ) -> dict[str, Any]:
     """Ours and, with `baseline`, the naive way over the same frames, in turns; then ours as if live.

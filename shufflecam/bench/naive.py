@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Engine, PersonDetector
     from shufflecam.finder.finder import PoseFinder
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
 
 NAIVE_DET_SIZE = 640
 """What ultralytics' detectors take where nobody says otherwise."""
 
 
-def naive_finder(options: FinderOptions) -> PoseFinder:
+def naive_finder(options: FinderSettings) -> PoseFinder:
     """Torch in float32 as it comes, the detector at 640 on every frame, one crop at a time, no tracking.
 
     Raises:
-        UsageError, WeightsError: as `FinderOptions.load`.
+        UsageError, WeightsError: as `FinderSettings.load`.
     """
     from shufflecam.finder.finder import Identity, PoseFinder
     from shufflecam.models.catalogue import pose_entry, require
@@ -38,7 +38,7 @@ def naive_finder(options: FinderOptions) -> PoseFinder:
     return PoseFinder(_naive_detector(options), estimator, Identity({}, {}))
 
 
-def _naive_detector(options: FinderOptions) -> PersonDetector:
+def _naive_detector(options: FinderSettings) -> PersonDetector:
     from shufflecam.detect.open import weights_file
     from shufflecam.detect.whole import WholeFrame
     from shufflecam.detect.yolo import YoloDetector

@@ -11,7 +11,7 @@ from shufflecam.core.errors import ShufflecamError
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Engine
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
 
 BATCHES = (1, 4, 16)
 
@@ -19,7 +19,7 @@ NETWORK_RUNS = 7
 """Of each engine and batch size, taken in turns so that a disturbance meets all of them."""
 
 
-def measure_networks(options: FinderOptions) -> list[dict[str, Any]]:
+def measure_networks(options: FinderSettings) -> list[dict[str, Any]]:
     """The pose network alone: torch as it comes and every engine at hand, at several batch sizes."""
     import functools
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from shufflecam.cli.console import Talk
+    from shufflecam.core.reporting import Reporter
     from shufflecam.core.skeleton import Skeleton
     from shufflecam.core.stats import Stats
     from shufflecam.core.types import FrameResult, Pose
     from shufflecam.finder.finder import PoseFinder
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
 
 LIVE_S = 20.0
 """A clip of one picture a second would else be waited for as long as it plays."""
@@ -83,7 +83,7 @@ def fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) ->
     return run
 
 
-def live_pass(part: Part, options: FinderOptions, talk: Talk) -> dict[str, Any]:
+def live_pass(part: Part, options: FinderSettings, talk: Reporter) -> dict[str, Any]:
     """The same frames as a camera would give them, at the clip's own pace, as `webcam --headless` runs.
 
     At most `LIVE_S` seconds of them.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
     from rich.table import Table
 
+    from shufflecam.core.reporting import BytesDone
+
 
 @dataclass
 class Talk:
@@ -82,6 +84,25 @@ class Talk:
             shown = without_secrets(description)
             task = progress.add_task(shown, total=total, completed=done, rate="", info="")
             yield Meter(progress, task, each)
+
+    @contextmanager
+    def download(self, name: str) -> Iterator[BytesDone | None]:
+        """A bar in megabytes with rate and time left; None where nobody looks."""
+        if self.quiet or not self.console.is_terminal:
+            yield None
+            return
+        from rich import progress as bars
+
+        columns = (
+            bars.TextColumn("{task.description}", markup=False),
+            bars.BarColumn(),
+            bars.DownloadColumn(),
+            bars.TransferSpeedColumn(),
+            bars.TimeRemainingColumn(),
+        )
+        with bars.Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(name, total=None)
+            yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 @dataclass

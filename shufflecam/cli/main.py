@@ -7,7 +7,6 @@ from contextlib import suppress
 
 import click
 
-from shufflecam import __version__
 from shufflecam.cli.console import print_error
 from shufflecam.cli.faults import check_folder
 from shufflecam.cli.help import HELP_ALL, NamedCommands
@@ -17,6 +16,7 @@ from shufflecam.cli.settings import check_variables, defaults, read_files
 from shufflecam.cli.streams import give_up, mend
 from shufflecam.core.errors import ShufflecamError, UsageError
 from shufflecam.core.reasons import unexpected
+from shufflecam.core.version import __version__
 
 REPORTED = (
     "torch", "openvino", "onnxruntime", "ultralytics", "opencv-python", "av", "numpy", "click",

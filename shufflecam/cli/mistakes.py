@@ -79,13 +79,13 @@ def sentence(error: click.ClickException, words: Sequence[str]) -> str:
 
 def _context(words: Sequence[str]) -> click.Context | None:
     """A context of the command that was called."""
-    from shufflecam.cli.main import cli
     from shufflecam.cli.registry import COMMANDS, Commands
 
     if not words or words[0] not in COMMANDS:
         return None
     command = Commands()[words[0]]
-    context = click.Context(command, info_name=words[0], parent=click.Context(cli, info_name="shufflecam"))
+    top = click.Context(click.Group("shufflecam"), info_name="shufflecam")
+    context = click.Context(command, info_name=words[0], parent=top)
     if isinstance(command, click.Group) and len(words) > 1:
         inner = command.get_command(context, words[1])
         if inner is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,15 +19,18 @@ from shufflecam.jobs.batch.plan import (
     Item,
     Report,
     part_of,
+    plan,
 )
-from shufflecam.jobs.batch.run import run_one_by_one
+from shufflecam.jobs.batch.run import Runner, check_many, finish, run_batch, run_one_by_one
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
-from shufflecam.jobs.batch.run import ManyOptions, Runner, check_many, run_batch
+    from shufflecam.sources.paths import PicturePath
+
+from shufflecam.jobs.batch.run import ManyOptions
 
 NOT_BEGUN = "not begun"
 
@@ -64,7 +68,7 @@ def many_options(command: Any) -> Any:
 
 
 def run_many(
-    sources: Sequence[str], job: VideoJob, finder_options: FinderOptions, many: ManyOptions, talk: Talk
+    sources: Sequence[str], job: VideoJob, finder_options: FinderSettings, many: ManyOptions, talk: Talk
 ) -> None:
     """Find the videos and work on them; errors as in `run_batch`."""
     from shufflecam.sources.paths import VIDEO, find_files
@@ -85,7 +89,31 @@ def run_many(
 
         run = partial(run_in_processes, jobs=many.jobs)
     skip = many.skip_existing or many.cluster is not None
-    run_batch(found, job, finder_options, talk, skip=skip, run=run)
+    show_batch(found, job, finder_options, talk, skip=skip, run=run)
+
+
+def show_batch(
+    found: Sequence[PicturePath],
+    job: VideoJob,
+    finder_options: FinderSettings,
+    talk: Talk,
+    *,
+    skip: bool = False,
+    run: Runner = run_one_by_one,
+) -> None:
+    """Work on many videos, and say what came of them; errors as in `run_batch` and `finish`."""
+    records = None if job.json_target is None else Path(job.json_target)
+    items = plan(found, job.out, records, job.record_format, job.codec)
+    reports = run_batch(items, job, finder_options, partial(_overview, talk), skip=skip, run=run)
+    talk.table(summary(reports, items))
+    for remark in remarks(reports, reasons=talk.console.is_terminal):
+        talk.say(remark)
+    done = sum(report.state == DONE for report in reports)
+    places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
+    there = sum(report.state == SKIPPED for report in reports)
+    before = f", {there} were there already" if there else ""
+    talk.say(f"{done} of {counted(len(items), 'video')} done{before} -> {', '.join(places)}")
+    finish(reports, len(items), told=not talk.quiet)
 
 
 def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:

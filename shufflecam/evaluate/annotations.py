@@ -39,7 +39,6 @@ __all__ = [
     "ground_truth_boxes",
     "read_coco",
     "read_detections",
-    "read_json",
 ]
 
 

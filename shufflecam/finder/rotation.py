@@ -7,16 +7,15 @@ from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
+from shufflecam.core.reporting import Quiet, Reporter, Stop
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import FrameSource
     from shufflecam.finder.finder import PoseFinder
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
     from shufflecam.finder.view import View, ViewFinder
-    from shufflecam.pipeline.stop import StopRequest
 
 
 AUTO = "auto"
@@ -43,9 +42,9 @@ def looking_through(
     crop: tuple[int, int, int, int] | None,
     rotate: str,
     open_source: Callable[[], FrameSource],
-    finder_options: FinderOptions,
-    stop: StopRequest,
-    talk: Talk,
+    finder_options: FinderSettings,
+    stop: Stop,
+    talk: Reporter,
 ) -> tuple[PoseFinder | ViewFinder, dict[str, Any]]:
     """The finder that looks as was asked for, and what the record's header says of it.
 
@@ -71,14 +70,14 @@ def looking_through(
 
 
 def best_rotation(
-    source: FrameSource, view: View, finder_options: FinderOptions, stop: StopRequest, talk: Talk
+    source: FrameSource, view: View, finder_options: FinderSettings, stop: Stop, talk: Reporter
 ) -> int:
     """The rotation under which the first frames with people have the highest sum of pose scores."""
     from shufflecam.core.picture import as_shown
     from shufflecam.finder.view import ROTATIONS
 
     every_frame = replace(finder_options, track=False, smooth=False, det_every=1)
-    finder = every_frame.load(None, replace(talk, quiet=True))
+    finder = every_frame.load(None, Quiet())
     sums = dict.fromkeys(ROTATIONS, 0.0)
     with_people, next_s, until_s = 0, None, None
     for frame in source.frames():

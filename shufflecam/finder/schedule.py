@@ -1,7 +1,7 @@
 """When to look for people anew, and whether the picture changed so much that one should. numpy only.
 
 Poses are found in every frame; the detector, the dearer network, runs every N frames and in between
-people's boxes follow from their keypoints (`shufflecam.finder.follower`). It runs earlier where the scene cuts
+people's boxes follow from their keypoints (`finder.follower`). It runs earlier where the scene cuts
 or where something moves that belongs to nobody known.
 
 Thumbnails: (h, w) float32 grey means of blocks of the picture, at most 64 cells on the longer side.

@@ -11,13 +11,12 @@ from shufflecam.core.errors import UsageError
 if TYPE_CHECKING:
     from fractions import Fraction
 
-    from shufflecam.cli.console import Talk
     from shufflecam.core.protocols import PersonDetector
+    from shufflecam.core.reporting import Reporter
     from shufflecam.core.stats import Stats
     from shufflecam.detect.given import GivenBoxes
     from shufflecam.finder.finder import PoseFinder
 
-from shufflecam.cli.options.finder import _apply_preset
 
 AUTO = "auto"
 
@@ -36,8 +35,8 @@ LARGE_MODEL = "coco-384x288"
 
 
 @dataclass(frozen=True)
-class FinderOptions:
-    """What `model_options` and `tracking_options` came to, checked as far as is possible without torch."""
+class FinderSettings:
+    """Which networks find people and their keypoints, and how; picklable, and without torch."""
 
     model: str
     weights: Path | None
@@ -55,25 +54,12 @@ class FinderOptions:
     track: bool
     smooth: bool
 
-    @classmethod
-    def take(cls, options: dict[str, Any]) -> FinderOptions:
-        """Remove this class's options from a command's keyword arguments.
-
-        Raises:
-            UsageError: an unknown model or detector name, or an unusable boxes file.
-        """
-        _apply_preset(options)
-        every = options.get("det_every")
-        options["det_every"] = {AUTO: None, None: 1}.get(every, every)
-        taken = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
-        taken._check_names()
-        return taken
-
-    def for_pictures(self) -> FinderOptions:
+    def for_pictures(self) -> FinderSettings:
         """The same for pictures that have nothing to do with each other: `auto` looks at each of them."""
         return self if self.det_every is not None else replace(self, det_every=1)
 
-    def _check_names(self) -> None:
+    def check_names(self) -> None:
+        """Raise UsageError for an unknown model or detector, or a detector beside boxes."""
         from shufflecam.models.catalogue import looks_like_file, person_entry, pose_entry
 
         pose_entry(self.model)
@@ -93,7 +79,7 @@ class FinderOptions:
     def load(
         self,
         given: PersonDetector | None,
-        talk: Talk,
+        talk: Reporter,
         stats: Stats | None = None,
         *,
         rate: Fraction | None = None,

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 
 if TYPE_CHECKING:
-    from shufflecam.cli.console import Talk
+    from shufflecam.core.reporting import Reporter
     from shufflecam.detect.given import GivenBoxes
 
 
 def note_unmatched(
-    given: GivenBoxes | None, talk: Talk, besides: Iterable[str] = (), *, whole: bool = True
+    given: GivenBoxes | None, talk: Reporter, besides: Iterable[str] = (), *, whole: bool = True
 ) -> Missing:
     """Say which keys were of nothing, and count them.
 

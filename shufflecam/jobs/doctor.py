@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shufflecam import __version__
 from shufflecam.core.reasons import told
+from shufflecam.core.version import __version__
 
 if TYPE_CHECKING:
     import av

@@ -70,7 +70,7 @@ def _load(entry: PoseEntry, weights: Path | None) -> tuple[PoseNet, str]:
 
 def _describe(entry: PoseEntry, sha256: str) -> dict[str, str]:
     """What somebody needs who has only the file."""
-    from shufflecam import __version__
+    from shufflecam.core.version import __version__
     from shufflecam.pose.crops import PIXEL_MEAN_RGB, PIXEL_STD_RGB
 
     width, height = entry.input_size

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import SourceBrokeOff, UsageError
+from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
-from shufflecam.finder.settings import FinderOptions
+from shufflecam.finder.settings import FinderSettings
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from shufflecam.sources.deinterlace import Mode
     from shufflecam.sources.latest import LatestFrames
 
-from shufflecam.cli.commands.webcam import _is_given
 
 TICK_S = 0.03
 """How often the window is looked after while no frame comes."""
@@ -66,10 +65,25 @@ class LiveJob:
     angles: bool
     look: Look
     overwrite: bool
+    save_to_is_given: bool = True
+    """Whether `save_to` was asked for, or is only where the keys would save."""
 
 
-def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
-    """Do it, and say what came of it. Errors as in `run_video`."""
+OpenViewers = Callable[["Scene"], tuple[list["Face"], Callable[..., None]]]
+"""Who shows a run without a window, and where to say things meanwhile, for the scene that is drawn."""
+
+
+def run_webcam(
+    job: LiveJob, finder_options: FinderSettings, talk: Reporter, open_viewers: OpenViewers | None = None
+) -> Outcome:
+    """Do it, and say what came of it. Errors as in `run_video`.
+
+    Args:
+        job: what is read, shown and written.
+        finder_options: the networks.
+        talk: told what goes on.
+        open_viewers: opens what shows the run where there is no window; None: nothing does.
+    """
     # OpenCV before PyAV: each wheel carries its own X libraries, and with PyAV's loaded first OpenCV's
     # window never opens (seen with opencv-python 5.0.0.93 and av 18.1.0).
     import cv2  # noqa: F401
@@ -92,12 +106,6 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     from shufflecam.records.open import check_record_usage, open_record
     from shufflecam.sources.damage import said_of
 
-    if job.loop and job.replay is None:
-        raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
-    if job.camera is not None and (job.replay is not None or _is_given("source")):
-        raise UsageError("--camera NAME, SOURCE and --replay exclude each other; give one of them.")
-    if job.host is not None and (job.serve is None or talk.quiet):
-        raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
     if job.recording is not None:
         check_video_name(job.recording)
     if job.save_to.suffix.lower() in VIDEO_EXTENSIONS and not job.save_to.is_dir():
@@ -106,10 +114,6 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     if job.replay is not None:
         refuse_same_file(job.recording, str(job.replay), "--record")
         refuse_same_file(job.json_target, str(job.replay), "--json")
-    if job.preview:
-        from shufflecam.cli.terminal.preview import check_terminal
-
-        check_terminal(talk.console, data_on_stdout=job.json_target == "-")
     given = finder_options.given_boxes()
     windowless = job.headless or job.preview
     # Decided before the first window call: without a display that call ends the process.
@@ -129,12 +133,18 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             has_keys = job.preview or job.serve is not None or not (job.headless or problem)
-            check_save_to(job.save_to, talk, is_given=_is_given("save_to"), has_keys=has_keys)
+            check_save_to(job.save_to, talk, is_given=job.save_to_is_given, has_keys=has_keys)
             record = open_record(job.json_target, job.record_format, job.overwrite)
             note_little_room([job.recording, job.json_target], talk)
             server = None if job.serve is None else open_server(job.serve, job.host)
             run = _LiveRun(
-                job, source, record, server, in_window=not job.headless and problem is None, talk=talk
+                job,
+                source,
+                record,
+                server,
+                in_window=not windowless and problem is None,
+                talk=talk,
+                open_viewers=open_viewers,
             )
             finder = finder_options.load(given, talk, run.stats, rate=source.info.fps, live=True)
             assert source.info.size is not None
@@ -164,7 +174,7 @@ def run_webcam(job: LiveJob, finder_options: FinderOptions, talk: Talk) -> Outco
     return outcome
 
 
-def open_live_source(job: LiveJob, talk: Talk) -> LatestFrames:
+def open_live_source(job: LiveJob, talk: Reporter) -> LatestFrames:
     """The camera, stream or replay. Raises SourceError."""
     from shufflecam.sources import ReplaySource, open_live
     from shufflecam.sources.network import is_url
@@ -200,13 +210,15 @@ class _LiveRun:
         server: LiveServer | None,
         *,
         in_window: bool,
-        talk: Talk,
+        talk: Reporter,
+        open_viewers: OpenViewers | None,
     ) -> None:
         from shufflecam.core.stats import Stats
 
         self._job, self._source, self._record, self._talk = job, source, record, talk
         self._server = server
         self._in_window = in_window
+        self._open_viewers = open_viewers
         self.stats = Stats()
         self.recorder: Recorder | None = None
         self._frames = 0
@@ -293,18 +305,11 @@ class _LiveRun:
 
     def _faces(self, scene: Scene) -> tuple[list[Face], Callable[..., None]]:
         """Who shows the run, the one that draws into the picture last; and where to say things meanwhile."""
-        from shufflecam.cli.terminal.status import StatusFace
         from shufflecam.live.viewers import WindowFace
 
-        if self._job.preview:
-            from shufflecam.cli.terminal.graphics import open_canvas
-            from shufflecam.cli.terminal.preview import PreviewFace
-
-            preview = PreviewFace(
-                self._talk.console, scene, open_canvas(self._talk.console, self._job.preview_as)
-            )
-            return [preview], preview.say
-        return [WindowFace() if self._in_window else StatusFace(self._talk.console)], self._talk.say
+        if self._in_window:
+            return [WindowFace()], self._talk.say
+        return ([], self._talk.say) if self._open_viewers is None else self._open_viewers(scene)
 
     def _on_result(self, result: FrameResult) -> None:
         self._frames += 1

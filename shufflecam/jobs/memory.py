@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shufflecam.cli.console import Talk
+from shufflecam.core.reporting import Reporter
 
 BASE_BYTES = 330e6
 """The program with its networks, once they are prepared."""
@@ -12,7 +12,9 @@ BYTES_A_PIXEL, BYTES_A_PIXEL_ENCODED = 18.0, 42.0
 """On top, without and with a video that is written: measured at 8K, two cores, docs/reliability.md."""
 
 
-def note_if_short(size: tuple[int, int] | None, encodes: bool, talk: Talk, left: int | None = None) -> None:
+def note_if_short(
+    size: tuple[int, int] | None, encodes: bool, talk: Reporter, left: int | None = None
+) -> None:
     """Say what pictures of (width, height) need, where less than that is left."""
     left = memory_left() if left is None else left
     if size is None or left is None:

@@ -9,17 +9,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shufflecam import __version__
 from shufflecam.core.errors import OutputError
+from shufflecam.core.version import __version__
 
 if TYPE_CHECKING:
-    from shufflecam.cli.console import Talk
+    from shufflecam.core.reporting import Reporter
     from shufflecam.core.types import SourceInfo
     from shufflecam.finder.finder import PoseFinder
     from shufflecam.finder.view import ViewFinder
     from shufflecam.records.open import RecordSink
     from shufflecam.records.schema import Record
-from shufflecam.records.open import said_of_angles
 
 
 def record_header(
@@ -32,6 +31,7 @@ def record_header(
 ) -> Record:
     """The record's first line; `smoothed`: somebody else than the finder smooths."""
     from shufflecam.records import schema as record
+    from shufflecam.records.open import said_of_angles
 
     smoothed = smoothed or finder.smooths
     return record.header(
@@ -70,7 +70,7 @@ def written_files(record: RecordSink | None, json_target: str | None) -> list[Pa
     return list(getattr(record, "paths", [json_target]))
 
 
-def check_save_to(folder: Path, talk: Talk, *, is_given: bool, has_keys: bool) -> None:
+def check_save_to(folder: Path, talk: Reporter, *, is_given: bool, has_keys: bool) -> None:
     """Make the folder of `--save-to`, and try to write there: the keys come later, and must not fail then.
 
     Args:
@@ -108,7 +108,7 @@ LITTLE_ROOM = 100e6
 """Bytes: about two minutes of video in HD."""
 
 
-def note_little_room(targets: Sequence[Path | str | None], talk: Talk) -> None:
+def note_little_room(targets: Sequence[Path | str | None], talk: Reporter) -> None:
     """Say it where a disk that is written to is nearly full. What fits stays whole, so it is no error yet."""
     told = set()
     for target in targets:
@@ -124,7 +124,7 @@ def note_little_room(targets: Sequence[Path | str | None], talk: Talk) -> None:
             talk.note(f"only {free / 1e6:.1f} MB are free in {folder}; what does not fit will be missing")
 
 
-def note_stored_pixels(table: bool, pixel_aspect: float, talk: Talk) -> None:
+def note_stored_pixels(table: bool, pixel_aspect: float, talk: Reporter) -> None:
     """Say what a table, which has no header for it, is silent about: that its pixels are not square."""
     if table and pixel_aspect != 1.0:
         talk.note(

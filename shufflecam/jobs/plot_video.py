@@ -14,8 +14,8 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
+from shufflecam.core.reporting import Reporter
 
 if TYPE_CHECKING:
     from shufflecam.records.reader import SavedRecord
@@ -45,7 +45,7 @@ class Clip:
     """Why it has to be encoded anew, for people; None: it is certain to play in step."""
 
 
-def find_video(saved: SavedRecord, given: Path | None, talk: Talk) -> Path | None:
+def find_video(saved: SavedRecord, given: Path | None, talk: Reporter) -> Path | None:
     """The video for the page; None where there is none to be had.
 
     Raises:
@@ -94,7 +94,7 @@ def check_clip(video: Path, saved: SavedRecord, span_s: tuple[float, float]) -> 
     return Clip(video, span_s[0], _why_not_played(video))
 
 
-def encode_clip(clip: Clip, saved: SavedRecord, target: Path, talk: Talk, *, overwrite: bool) -> Clip:
+def encode_clip(clip: Clip, saved: SavedRecord, target: Path, talk: Reporter, *, overwrite: bool) -> Clip:
     """The recorded part as H.264 of 8 bits with AAC, which every browser plays; its first picture at 0:00.
 
     Raises:

@@ -8,8 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import SourceBrokeOff, UsageError
+from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def draw_again(
     out: Path,
     look: Look,
     people: frozenset[int],
-    talk: Talk,
+    talk: Reporter,
     *,
     codec: str,
     crf: float | None,

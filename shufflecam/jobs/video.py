@@ -9,13 +9,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import Missing
+from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.drawing.look import look_through
 from shufflecam.finder.rotation import AUTO, check_crop, looking_through
-from shufflecam.finder.settings import FinderOptions
+from shufflecam.finder.settings import FinderSettings
 from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class VideoJob:
         return {"cut": {"start": self.start_s, "end": self.end_s, "step": self.step}}
 
 
-def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+def run_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter) -> Outcome:
     """Do it, and say what came of it.
 
     Raises:
@@ -90,7 +90,7 @@ def run_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outco
     return outcome
 
 
-def check_usage(job: VideoJob, finder_options: FinderOptions) -> GivenBoxes | None:
+def check_usage(job: VideoJob, finder_options: FinderSettings) -> GivenBoxes | None:
     """Raise UsageError where the job cannot be meant. The detector that reads --boxes, or None."""
     from shufflecam.core.files import refuse_same_file
     from shufflecam.media.video import check_crf, check_video_name
@@ -117,7 +117,7 @@ def check_usage(job: VideoJob, finder_options: FinderOptions) -> GivenBoxes | No
     return given
 
 
-def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> Outcome:
+def process_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter) -> Outcome:
     """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
     from shufflecam.core.files import check_writable
     from shufflecam.core.stats import Stats
@@ -206,7 +206,7 @@ def process_video(job: VideoJob, finder_options: FinderOptions, talk: Talk) -> O
     return outcome
 
 
-def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder, talk: Talk) -> None:
+def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder, talk: Reporter) -> None:
     from shufflecam.jobs.outputs import frames_as_ids, written_to
 
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
@@ -224,7 +224,7 @@ def found_beforehand(
     finder: PoseFinder | ViewFinder,
     stats: Stats,
     stop: StopRequest,
-    talk: Talk,
+    talk: Reporter,
 ) -> Iterator[Callable[[Frame], FrameResult]]:
     """Find everybody in a first reading; then give each frame's result, smoothed, in a second one.
 

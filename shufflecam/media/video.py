@@ -23,7 +23,7 @@ from shufflecam.core.picture import fitted
 from shufflecam.core.pixels import NEARLY_SQUARE, shown_size
 from shufflecam.core.reasons import reason
 from shufflecam.core.stats import Stats, stage
-from shufflecam.core.types import ImageArray
+from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.media.codecs import (
     CODECS,
     DEFAULT_CODEC,

@@ -7,19 +7,13 @@ import os
 import urllib.error
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import OutputError, UsageError, WeightsError
 from shufflecam.core.reasons import in_their_words, reason
+from shufflecam.core.reporting import Reporter
 from shufflecam.models.catalogue import Entry, cache_dir, locate, require
 from shufflecam.models.http import BrokeOff, Limits, Progress, download
-
-if TYPE_CHECKING:
-    from shufflecam.models.http import Progress
-
-from shufflecam.cli.fetching import bytes_bar
 
 ATTEMPTS = 4
 """How often a broken download goes on from where it was, before a person has to ask again."""
@@ -223,7 +217,7 @@ def _by_hand(model: Entry, url: str) -> str:
     return f"download {url} and put it into {cache_dir()} as {model.file}"
 
 
-def fetch_detector(choice: str, talk: Talk) -> None:
+def fetch_detector(choice: str, talk: Reporter) -> None:
     """Fetch a published detector that was asked for by its name, unless it is here.
 
     Args:
@@ -235,8 +229,7 @@ def fetch_detector(choice: str, talk: Talk) -> None:
         WeightsError: it cannot be had.
         OutputError: the cache cannot be written.
     """
-    from shufflecam.models.catalogue import locate, looks_like_file, person_entry
-    from shufflecam.models.fetch import fetch
+    from shufflecam.models.catalogue import looks_like_file, person_entry
 
     if choice in ("auto", "none") or looks_like_file(choice):
         return
@@ -244,5 +237,5 @@ def fetch_detector(choice: str, talk: Talk) -> None:
     if entry.embedded or locate(entry) is not None:
         return
     talk.say(f"{entry.name} is fetched once ({entry.url})")
-    with bytes_bar(talk, entry.name) as on_progress:
+    with talk.download(entry.name) as on_progress:
         fetch(entry, on_progress=on_progress)

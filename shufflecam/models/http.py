@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import urlsplit
 
-from shufflecam import __version__
 from shufflecam.core.errors import WeightsError
 from shufflecam.core.reasons import reason
+from shufflecam.core.version import __version__
 
 SLOWEST = 1024.0
 """Bytes a second, over a whole time-out: a server that only drips counts as silent."""

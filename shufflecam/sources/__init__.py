@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from shufflecam.sources.video import VideoSource, open_video
 
 _HOMES = {
-    "BrokenPicture": "image",
+    "BrokenPicture": "pictures",
     "Camera": "cameras",
-    "ImageSource": "image",
-    "LatestFrames": "live",
+    "ImageSource": "pictures",
+    "LatestFrames": "latest",
     "ReplaySource": "replay",
-    "VideoSource": "capture",
+    "VideoSource": "video",
     "list_cameras": "cameras",
-    "open_camera": "webcam",
-    "open_images": "image",
-    "open_live": "opening",
-    "open_source": "opening",
+    "open_camera": "camera",
+    "open_images": "pictures",
+    "open_live": "open",
+    "open_source": "open",
     "open_stream": "network",
-    "open_video": "capture",
+    "open_video": "video",
 }
 
 __all__ = [

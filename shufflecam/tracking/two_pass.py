@@ -1,6 +1,6 @@
 """Smoothing that knows what comes next: no lag, for videos that may be read twice. numpy only.
 
-The One-Euro filter of `shufflecam.tracking.smoother` runs over every person's joints forwards and backwards in
+The One-Euro filter of `tracking.smoother` runs over every person's joints forwards and backwards in
 time, and the mean of both is taken: what one lags behind, the other leads, and both take trembling out.
 Time steps are the frames' own both ways.
 

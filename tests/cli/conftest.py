@@ -16,7 +16,7 @@ import pytest
 from safetensors.torch import save_file
 
 from shufflecam.cli import main
-from tests.synthetic import synthetic_state
+from tests.helpers.synthetic import synthetic_state
 
 CLIP_FRAMES = 24
 CLIP_SIZE = (96, 128)

@@ -17,7 +17,7 @@ import shufflecam
 from shufflecam.core.angles import ANGLES, joint_angles
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.sources import open_video
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -23,7 +23,7 @@ from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.finder.finder import PoseFinder
-from shufflecam.finder.settings import FinderOptions
+from shufflecam.finder.settings import FinderSettings
 from shufflecam.sources.video import open_video
 
 
@@ -44,8 +44,8 @@ def network(weights: Path) -> tuple[object, ...]:
     return ("--model", "coco-256x192", "--weights", weights, "--detector", "none", "--device", "cpu")
 
 
-def options(weights: Path) -> FinderOptions:
-    return FinderOptions(
+def options(weights: Path) -> FinderSettings:
+    return FinderSettings(
         model="coco-256x192", weights=weights, detector="none", boxes=None, det_conf=0.4, det_size=416,
         det_every=1, max_people=20, flip_test=False, decode="plain", backend="torch", device="cpu",
         track=True, smooth=True,

@@ -20,7 +20,7 @@ import pytest
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.jobs.batch.cluster import check_reachable
 from tests.cli.conftest import cli_environment
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 ROOT = Path(__file__).parents[2]
 

@@ -87,9 +87,9 @@ def test_settings_are_used_and_the_command_line_wins(
 
 
 def test_a_preset_leaves_alone_what_a_file_sets(here: Path, run_cli: Run) -> None:
+    from shufflecam.cli.options.finder import pop_settings
     from shufflecam.cli.registry import Commands
     from shufflecam.cli.settings import defaults, read_files
-    from shufflecam.finder.settings import FinderOptions
 
     (here / "shufflecam.toml").write_text('preset = "fast"\ndet-size = 512\n')
     commands = Commands()
@@ -97,7 +97,7 @@ def test_a_preset_leaves_alone_what_a_file_sets(here: Path, run_cli: Run) -> Non
     values, _ = defaults(command, "images", read_files(), commands)
     with command.make_context("images", ["a.jpg"], default_map=values) as context:
         options = dict(context.params)
-        taken = FinderOptions.take(options)
+        taken = pop_settings(options)
     assert (taken.det_size, taken.det_every) == (512, None)
 
 

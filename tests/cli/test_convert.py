@@ -20,7 +20,7 @@ from shufflecam.records import schema as record
 from shufflecam.records.json import JsonLinesSink
 from shufflecam.records.reader import read_record
 from shufflecam.records.summary import summarize
-from tests.people import figure, pose_of, result_of
+from tests.helpers.people import figure, pose_of, result_of
 
 FRAMES, RATE, SIZE = 12, 10, (320, 240)
 
@@ -266,8 +266,8 @@ def test_labelme_gets_the_pictures_of_the_video(plain_clip: Path, tmp_path: Path
     import cv2
 
     from tests.cli.test_render import make_record
-    from tests.clips import SIZE as CLIP_SIZE
-    from tests.clips import read_number
+    from tests.helpers.clips import SIZE as CLIP_SIZE
+    from tests.helpers.clips import read_number
 
     record_of_clip = make_record(plain_clip, tmp_path / "poses.jsonl")
     folder = tmp_path / "labels"

@@ -16,7 +16,7 @@ else:
     import tomli as tomllib
 
 from shufflecam.cli.commands import doctor
-from shufflecam.jobs.doctor import Check
+from shufflecam.jobs.doctor import EXTRAS, Check
 from shufflecam.models.catalogue import all_entries
 
 
@@ -33,7 +33,7 @@ def test_engines_and_extras_are_told_and_downloads_are_optional(run_cli: Callabl
     lines = run_cli("doctor").stdout.splitlines()
     [engine] = [line for line in lines if line.startswith("engine ")]
     assert re.search(r"ok +(openvino|onnx|torch) runs the networks \(--backend can be torch", engine)
-    for name, (packages, _) in doctor.EXTRAS.items():
+    for name, (packages, _) in EXTRAS.items():
         [extra] = [line for line in lines if line.startswith(f"extra {name} ")]
         if all(find_spec(package) for package in packages):
             assert " ok " in extra
@@ -48,9 +48,9 @@ def test_engines_and_extras_are_told_and_downloads_are_optional(run_cli: Callabl
 def test_every_extra_of_the_project_is_listed() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
-    for name, (packages, _) in doctor.EXTRAS.items():
+    for name, (packages, _) in EXTRAS.items():
         assert {re.split(r"[<>=]", one)[0] for one in extras[name]} == set(packages)
-    assert set(doctor.EXTRAS) == set(extras) - {"test"}
+    assert set(EXTRAS) == set(extras) - {"test"}
 
 
 @pytest.mark.parametrize(("needed", "code"), [(True, 1), (False, 0)])

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from shufflecam.cli.main import run
 from shufflecam.models.shufflenet import PoseNet
-from tests.evaluate.people import BOX, annotation, person_keypoints, write_set
+from tests.helpers.annotated import BOX, annotation, person_keypoints, write_set
 
 
 @pytest.fixture

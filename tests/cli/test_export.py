@@ -14,7 +14,9 @@ from click.testing import CliRunner
 
 from shufflecam.cli.commands import export
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError, WeightsError
-from tests.synthetic import synthetic_net
+from shufflecam.jobs import export as job
+from shufflecam.jobs.export import NEEDS, _FileEngine
+from tests.helpers.synthetic import synthetic_net
 
 FILES = {"onnx": "pose.onnx", "openvino": "pose.xml", "torchscript": "pose.pt"}
 
@@ -65,7 +67,7 @@ READ: dict[str, Callable[[Path], tuple[np.ndarray, str]]] = {
 def test_the_file_computes_the_same_and_says_what_it_is(
     runtime: str, pose_weights: Path, tmp_path: Path
 ) -> None:
-    for package in export.NEEDS[runtime]:
+    for package in NEEDS[runtime]:
         if find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
     file = tmp_path / FILES[runtime]
@@ -85,9 +87,9 @@ def test_a_file_whose_keypoints_move_is_not_kept(
 ) -> None:
     opened = export._open
 
-    def shifted(runtime: str, file: Path) -> export._FileEngine:
+    def shifted(runtime: str, file: Path) -> _FileEngine:
         engine = opened(runtime, file)
-        return export._FileEngine(runtime, lambda x: np.roll(engine.run(x), 1, axis=3))
+        return _FileEngine(runtime, lambda x: np.roll(engine.run(x), 1, axis=3))
 
     monkeypatch.setattr(export, "_open", shifted)
     file = tmp_path / "pose.pt"
@@ -122,7 +124,7 @@ def test_what_cannot_be_done_is_said(
 
 
 def test_a_runtime_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(export, "find_spec", lambda name: None)
+    monkeypatch.setattr(job, "find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"needs onnx and onnxruntime; pip install 'shufflecam\[onnx\]'"):
         run("onnx", tmp_path / "pose.onnx")
 

@@ -10,23 +10,24 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import model_options, tracking_options
-from shufflecam.finder.settings import LARGE_MODEL, FinderOptions
+from shufflecam.finder.settings import LARGE_MODEL, FinderSettings
 
 
 @pytest.fixture
-def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FinderOptions]:
+def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., FinderSettings]:
     """The options of a command line."""
     monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path))
 
-    def take(*arguments: str) -> FinderOptions:
-        seen: list[FinderOptions] = []
+    def take(*arguments: str) -> FinderSettings:
+        seen: list[FinderSettings] = []
 
         @click.command()
         @model_options
         @tracking_options(default=True)
         def command(**options: Any) -> None:
-            seen.append(FinderOptions.take(options))
+            seen.append(pop_settings(options))
 
         done = CliRunner().invoke(command, arguments)
         assert done.exit_code == 0, done.output
@@ -35,14 +36,14 @@ def taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Find
     return take
 
 
-def test_balanced_is_the_default_of_every_option(taken: Callable[..., FinderOptions]) -> None:
+def test_balanced_is_the_default_of_every_option(taken: Callable[..., FinderSettings]) -> None:
     assert taken() == taken("--preset", "balanced")
     assert taken().det_every == 1
     assert taken().det_size == 416
     assert not taken().flip_test
 
 
-def test_fast_and_accurate(taken: Callable[..., FinderOptions]) -> None:
+def test_fast_and_accurate(taken: Callable[..., FinderSettings]) -> None:
     fast, accurate = taken("--preset", "fast"), taken("--preset", "accurate")
     assert (fast.det_every, fast.det_size, fast.flip_test) == (None, 416, False)
     assert (accurate.det_every, accurate.det_size, accurate.flip_test) == (1, 416, True)
@@ -50,7 +51,7 @@ def test_fast_and_accurate(taken: Callable[..., FinderOptions]) -> None:
 
 
 def test_pictures_are_each_looked_at_unless_a_number_says_otherwise(
-    taken: Callable[..., FinderOptions],
+    taken: Callable[..., FinderSettings],
 ) -> None:
     assert taken("--preset", "fast").for_pictures().det_every == 1
     assert taken("--det-every", "auto").for_pictures().det_every == 1
@@ -58,14 +59,14 @@ def test_pictures_are_each_looked_at_unless_a_number_says_otherwise(
 
 
 def test_accurate_takes_the_large_model_where_it_is(
-    taken: Callable[..., FinderOptions], monkeypatch: pytest.MonkeyPatch
+    taken: Callable[..., FinderSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shufflecam.models.catalogue.locate", lambda entry: Path("here"))
     assert taken("--preset", "accurate").model == LARGE_MODEL
     assert taken("--preset", "accurate", "--model", "coco-256x192").model == "coco-256x192"
 
 
-def test_what_is_given_wins_also_where_it_is_the_default(taken: Callable[..., FinderOptions]) -> None:
+def test_what_is_given_wins_also_where_it_is_the_default(taken: Callable[..., FinderSettings]) -> None:
     fast = taken("--preset", "fast", "--det-size", "416", "--det-every", "1")
     assert (fast.det_every, fast.det_size) == (1, 416)
     assert not taken("--preset", "accurate", "--no-flip-test").flip_test

@@ -15,7 +15,7 @@ import pytest
 
 from shufflecam.records.reader import read_record
 from tests.cli.test_render import make_record
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

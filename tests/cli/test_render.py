@@ -20,8 +20,8 @@ from shufflecam.drawing.look import Look
 from shufflecam.records import schema as record
 from shufflecam.records.open import open_record_sink
 from shufflecam.sources.video import open_video
-from tests.clips import video_times
-from tests.people import figure, pose_of, result_of
+from tests.helpers.clips import video_times
+from tests.helpers.people import figure, pose_of, result_of
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.addresses import FORMS, SECRETS
+from tests.helpers.addresses import FORMS, SECRETS
 from tests.sources.locked_server import serve_locked
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

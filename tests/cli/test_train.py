@@ -8,7 +8,7 @@ import torch
 
 from shufflecam.cli.main import run
 from shufflecam.models.load import pose_tensors
-from tests.evaluate.people import annotation, person_keypoints, write_set
+from tests.helpers.annotated import annotation, person_keypoints, write_set
 
 
 def call(*arguments: object) -> int:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shufflecam.core.addresses import is_address, needs_escapes, scrub, shown, without_secrets
 from shufflecam.core.errors import SourceError
-from tests.addresses import FORMS, SECRETS
+from tests.helpers.addresses import FORMS, SECRETS
 
 
 @pytest.mark.parametrize("address", FORMS)

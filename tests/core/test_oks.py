@@ -9,7 +9,7 @@ import pytest
 
 from shufflecam.core.geometry import oks
 from shufflecam.core.skeleton import COCO_17
-from tests.people import figure
+from tests.helpers.people import figure
 
 SIGMAS = (0.1, 0.05)
 

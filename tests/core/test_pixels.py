@@ -18,7 +18,7 @@ from shufflecam.core.pixels import (
     to_square,
     to_stored,
 )
-from tests.people import figure, pose_of
+from tests.helpers.people import figure, pose_of
 
 
 @pytest.mark.parametrize(

@@ -189,7 +189,7 @@ def forbidden(*args, **kwargs):
 socket.socket.connect = socket.getaddrinfo = socket.create_connection = forbidden
 import cv2, numpy, torch
 before = (torch.get_num_threads(), cv2.getNumThreads(), torch.save, numpy.get_printoptions())
-from shufflecam.detect.yolo import build_network
+from shufflecam.models.yolo import build_network
 build_network("yolov8n", 1)
 after = (torch.get_num_threads(), cv2.getNumThreads(), torch.save, numpy.get_printoptions())
 assert before == after, (before, after)

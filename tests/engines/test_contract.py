@@ -20,7 +20,7 @@ from shufflecam.engines.open import BACKENDS, installed
 from shufflecam.engines.openvino import OpenVINOEngine
 from shufflecam.engines.torch import TorchEngine
 from shufflecam.pose.estimator import HeatmapEstimator
-from tests.synthetic import golden_picture, synthetic_net
+from tests.helpers.synthetic import golden_picture, synthetic_net
 
 SIZE = (64, 96)
 """(width, height): the pose network at an eighth of its usual area, for speed."""

@@ -15,7 +15,7 @@ from shufflecam.engines import cpu
 from shufflecam.engines.cpu import physical_cores
 from shufflecam.engines.torch import TorchEngine, fold_batch_norms, resolve_device
 from shufflecam.models.shufflenet import PoseNet
-from tests.synthetic import synthetic_net
+from tests.helpers.synthetic import synthetic_net
 
 
 @pytest.fixture(scope="module")

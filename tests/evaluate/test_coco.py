@@ -12,7 +12,7 @@ from shufflecam.core.types import Detections
 from shufflecam.evaluate.annotations import CocoSet, ground_truth_boxes, read_coco, read_detections
 from shufflecam.evaluate.coco import predict, score
 from shufflecam.pose.estimator import HeatmapEstimator
-from tests.evaluate.people import BOX, Oracle, annotation, person_keypoints, write_set
+from tests.helpers.annotated import BOX, Oracle, annotation, person_keypoints, write_set
 
 CORNERS = [BOX[0], BOX[1], BOX[0] + BOX[2], BOX[1] + BOX[3]]
 

@@ -11,7 +11,7 @@ from shufflecam.core.errors import SourceError
 from shufflecam.core.types import Detections, Frame
 from shufflecam.evaluate.annotations import CocoSet, read_coco
 from shufflecam.evaluate.detector import predict, score
-from tests.evaluate.people import write_set
+from tests.helpers.annotated import write_set
 
 LARGE = [10.0, 20.0, 100.0, 120.0]
 MEDIUM = [120.0, 20.0, 40.0, 60.0]

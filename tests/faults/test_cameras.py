@@ -17,8 +17,8 @@ import pytest
 from shufflecam.sources.camera import CameraCapture
 from shufflecam.sources.latest import LatestFrames
 from shufflecam.sources.watch import PictureWatch
-from tests.clips import number_picture
 from tests.faults.harness import SEED, Victim, readable_frames, whole_lines
+from tests.helpers.clips import number_picture
 from tests.sources.fakes import FakeDevice
 from tests.sources.mjpeg_server import serve
 

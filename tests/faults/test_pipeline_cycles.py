@@ -11,7 +11,7 @@ import pytest
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff
 from shufflecam.core.types import Frame, FrameResult
 from tests.faults.harness import SEED
-from tests.test_pipeline import FakeSource, our_threads, pipeline
+from tests.pipeline.test_pipeline import FakeSource, our_threads, pipeline
 
 
 class Broken(ShufflecamError):

@@ -109,7 +109,7 @@ def test_images(each: int, solo: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("each", [pytest.param(3, marks=pytest.mark.slow)])
 def test_train(each: int, tmp_path: Path) -> None:
-    from tests.evaluate.people import annotation, person_keypoints, write_set
+    from tests.helpers.annotated import annotation, person_keypoints, write_set
 
     people = [annotation(number, number, person_keypoints()) for number in range(1, 9)]
     file = write_set(tmp_path / "set", people, 8)

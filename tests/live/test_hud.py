@@ -9,7 +9,7 @@ import pytest
 from shufflecam.core.stats import Stats
 from shufflecam.live.hud import Figures, LiveFigures, condition, condition_and_keys, minutes, numbers
 from shufflecam.live.state import LiveState
-from tests.people import result_of
+from tests.helpers.people import result_of
 
 
 @dataclass

@@ -19,7 +19,7 @@ from shufflecam.live.saving import Recorder, fresh_path, save_snapshot
 from shufflecam.records import schema as record
 from shufflecam.records.reader import read_record
 from shufflecam.sources import open_video
-from tests.people import figure, pose_of, result_of
+from tests.helpers.people import figure, pose_of, result_of
 
 PICTURE = np.full((48, 64, 3), 90, np.uint8)
 HEADER = record.header(

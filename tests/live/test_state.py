@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shufflecam.live.state import HELP, LiveState, press, see
-from tests.people import figure, pose_of, result_of
+from tests.helpers.people import figure, pose_of, result_of
 
 
 def after(keys: str, state: LiveState | None = None) -> LiveState:

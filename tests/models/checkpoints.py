@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests import synthetic
+from tests.helpers import synthetic
 
 
 @functools.cache
@@ -21,7 +21,7 @@ def _drawn(keypoints: int) -> dict[str, torch.Tensor]:
 
 
 def synthetic_state(keypoints: int) -> dict[str, torch.Tensor]:
-    """As `tests.synthetic` draws it, but once only; a new dictionary each time."""
+    """As `tests.helpers.synthetic` draws it, but once only; a new dictionary each time."""
     return dict(_drawn(keypoints))
 
 

@@ -16,9 +16,9 @@ from shufflecam.plot.series import collect
 from shufflecam.records import schema as record
 from shufflecam.records.open import open_record_sink
 from shufflecam.records.reader import SavedRecord, read_record
-from tests.chromium import PROGRAM, browser
-from tests.clips import make_clip, video_times
-from tests.people import figure, pose_of, result_of
+from tests.helpers.chromium import PROGRAM, browser
+from tests.helpers.clips import make_clip, video_times
+from tests.helpers.people import figure, pose_of, result_of
 
 SIZE = (192, 128)
 HOSTILE = "a</script><script>document.title='ran'</script><!-- %%DATA%% \"'&$x$.mp4"

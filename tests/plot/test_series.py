@@ -17,7 +17,7 @@ from shufflecam.plot.series import Series, collect
 from shufflecam.records import schema as record
 from shufflecam.records.open import open_record_sink
 from shufflecam.records.reader import SavedRecord, read_record
-from tests.people import figure, pose_of, result_of
+from tests.helpers.people import figure, pose_of, result_of
 
 SIZE, RATE, SPEED = (320, 240), 10, 30.0
 WRIST = COCO_17.keypoints.index("left_wrist")

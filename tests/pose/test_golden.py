@@ -12,7 +12,7 @@ from shufflecam.core.types import Detections
 from shufflecam.engines.torch import TorchEngine
 from shufflecam.models.shufflenet import PoseNet
 from shufflecam.pose.estimator import HeatmapEstimator
-from tests.synthetic import NETS, golden_picture, synthetic_net
+from tests.helpers.synthetic import NETS, golden_picture, synthetic_net
 
 GOLDEN = np.load(Path(__file__).parents[1] / "data" / "golden.npz")
 

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from shufflecam.sources.latest import Grabbed
-from tests.clips import number_picture
+from tests.helpers.clips import number_picture
 
 
 class FakeCapture:

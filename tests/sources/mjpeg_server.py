@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 
-from tests.clips import number_picture
+from tests.helpers.clips import number_picture
 
 
 class Camera:

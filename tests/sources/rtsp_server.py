@@ -15,7 +15,7 @@ from functools import cache
 
 import av
 
-from tests.clips import number_picture
+from tests.helpers.clips import number_picture
 
 SIZE = (96, 64)
 RATE = 50

@@ -12,7 +12,7 @@ from shufflecam.sources import open_live, open_stream
 from shufflecam.sources.addresses import cannot_be_meant
 from shufflecam.sources.pictures import open_images
 from shufflecam.sources.video import open_video
-from tests.addresses import FORMS, SECRETS
+from tests.helpers.addresses import FORMS, SECRETS
 from tests.sources.locked_server import serve_locked, serve_locked_rtsp
 
 

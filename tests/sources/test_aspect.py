@@ -13,7 +13,7 @@ import pytest
 from shufflecam.sources import ReplaySource, open_video
 from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.latest import Grabbed, LatestFrames
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 from tests.sources.fakes import FakeCapture
 
 SHAPES = [Fraction(2), Fraction(1, 2), Fraction(4, 3), Fraction(10, 11), Fraction(64, 45)]

@@ -17,7 +17,15 @@ from shufflecam.media.video import VideoWriter
 from shufflecam.sources import open_video
 from shufflecam.sources.replay import ReplayCapture
 from shufflecam.sources.video import VideoSource
-from tests.clips import RATE, TIME_BASE, make_clip, number_picture, read_number, tone_frames, video_times
+from tests.helpers.clips import (
+    RATE,
+    TIME_BASE,
+    make_clip,
+    number_picture,
+    read_number,
+    tone_frames,
+    video_times,
+)
 
 D = 1 / RATE
 COUNT = 20

@@ -17,7 +17,7 @@ from shufflecam.core.errors import SourceBrokeOff
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.sources import open_video
 from shufflecam.sources.damage import PictureCount, said_of
-from tests.clips import make_clip, packets_positions, read_number, video_last
+from tests.helpers.clips import make_clip, packets_positions, read_number, video_last
 
 
 @dataclass

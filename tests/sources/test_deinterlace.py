@@ -15,7 +15,7 @@ from shufflecam.core.errors import UsageError
 from shufflecam.sources.deinterlace import Deinterlacer
 from shufflecam.sources.replay import ReplaySource
 from shufflecam.sources.video import open_video
-from tests.clips import make_clip
+from tests.helpers.clips import make_clip
 
 SIZE = (160, 96)
 STEP = 6

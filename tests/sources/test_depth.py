@@ -16,7 +16,7 @@ from PIL import Image
 from shufflecam.core.errors import SourceError
 from shufflecam.sources.levels import Said, to_8_bit
 from shufflecam.sources.picture import PictureNote, read_picture
-from tests.clips import corners, number_picture
+from tests.helpers.clips import corners, number_picture
 from tests.sources.pngs import chunk, png16
 
 BGR = number_picture(3, (60, 40))

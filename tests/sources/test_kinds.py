@@ -15,7 +15,7 @@ from shufflecam.core.errors import SourceError
 from shufflecam.sources import kinds
 from shufflecam.sources.picture import PictureNote, UnsupportedPicture, read_picture
 from shufflecam.sources.png import SIGNATURE
-from tests.clips import corners, number_picture
+from tests.helpers.clips import corners, number_picture
 from tests.sources.pngs import chunk
 
 BGR = number_picture(0, (128, 96))

@@ -16,7 +16,7 @@ from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources import open_live, open_stream
 from shufflecam.sources.latest import LatestFrames
 from shufflecam.sources.network import StreamCapture, is_url, without_secrets
-from tests.clips import read_number, video_last
+from tests.helpers.clips import read_number, video_last
 from tests.sources.mjpeg_server import serve
 from tests.sources.rtsp_server import serve_rtsp
 

@@ -10,7 +10,7 @@ import pytest
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources.latest import Grabbed, LatestFrames
 from shufflecam.sources.reconnect import Reconnecting
-from tests.clips import number_picture, read_number
+from tests.helpers.clips import number_picture, read_number
 from tests.sources.fakes import FakeCapture
 
 GONE = SourceBrokeOff("The camera is gone.")

@@ -12,7 +12,7 @@ from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.sources import ReplaySource
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.replay import ReplayCapture
-from tests.clips import corners, make_clip, read_number, video_last
+from tests.helpers.clips import corners, make_clip, read_number, video_last
 
 
 class Ahead(threading.Event):

@@ -13,11 +13,11 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.help import GroupedCommand
+from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import model_options
 from shufflecam.cli.options.types import TimeType
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.reasons import reason
-from shufflecam.finder.settings import FinderOptions
 
 
 @click.command(
@@ -93,7 +93,7 @@ def command(
     talk = Talk(quiet)
     options = {**options, "track": True, "smooth": True, "encode_preset": "veryfast"}
     as_camera = options["det_every"] is None and options["preset"] == "balanced"
-    finder_options = FinderOptions.take(options)
+    finder_options = pop_settings(options)
     # `webcam` decides by itself how often it looks for people where nobody says so.
     live_options = replace(finder_options, det_every=None) if as_camera else finder_options
     if source == "-":

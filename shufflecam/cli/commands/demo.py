@@ -43,11 +43,11 @@ Example:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
     """Make a ten-second clip from two photos and run the whole video job on it."""
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.cli.options.finder import pop_settings
     from shufflecam.jobs.video import VideoJob, run_video
 
     talk = Talk(quiet)
-    finder_options = FinderOptions.take({**options, "track": True, "smooth": True})
+    finder_options = pop_settings({**options, "track": True, "smooth": True})
     photos = [_photo(name) for name in PHOTOS]
     try:
         folder.mkdir(parents=True, exist_ok=True)

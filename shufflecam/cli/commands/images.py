@@ -14,6 +14,7 @@ from shufflecam.cli.console import Talk
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import FOLDER, arguments, kind_of, retyped, typed
 from shufflecam.cli.intent import record_format as record_format_of
+from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     max_pixels_option,
     model_options,
@@ -25,7 +26,6 @@ from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.words import counted
-from shufflecam.finder.settings import FinderOptions
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
@@ -98,7 +98,7 @@ def command(
     refuse_json_value(json_target, arguments())
     refuse_videos(paths)
     record_format = record_format_of(json_target, record_format)
-    finder_options = FinderOptions.take(options).for_pictures()
+    finder_options = pop_settings(options).for_pictures()
     look = take_look(options)
     if out is None and json_target is None:
         here = [path for path in paths if os.path.lexists(path)] or paths

@@ -7,7 +7,6 @@ import sys
 import click
 
 from shufflecam.cli.console import Talk
-from shufflecam.cli.fetching import bytes_bar
 from shufflecam.cli.help import NamedCommands
 from shufflecam.core.errors import WeightsError
 from shufflecam.core.words import counted
@@ -91,7 +90,7 @@ def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool
 
     talk = Talk(quiet=quiet)
     for model in [entry(name) for name in names]:
-        with bytes_bar(talk, model.name) as on_progress:
+        with talk.download(model.name) as on_progress:
             fetched = fetch(model, allow_unverified=allow_unverified, on_progress=on_progress)
         what = "fetched" if fetched.fresh else "already here"
         trust = "hash right" if fetched.verified else f"not verified, SHA-256 {fetched.sha256}"

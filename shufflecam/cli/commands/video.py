@@ -13,6 +13,7 @@ import click
 
 from shufflecam.cli.console import Talk
 from shufflecam.cli.intent import arguments, record_format
+from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     deinterlace_option,
     max_pixels_option,
@@ -28,7 +29,6 @@ from shufflecam.cli.progress import many_options, run_many
 from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
-from shufflecam.finder.settings import FinderOptions
 from shufflecam.jobs.batch.run import ManyOptions
 
 if TYPE_CHECKING:
@@ -113,7 +113,7 @@ def command(
     refuse_json_value(options["json_target"], arguments())
     sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])
     options["record_format"] = record_format(options["json_target"], options["record_format"])
-    finder_options, many = FinderOptions.take(options), ManyOptions.take(options)
+    finder_options, many = pop_settings(options), ManyOptions.take(options)
     job = VideoJob(
         source=sources[0], out=Path(out) if out is not None else None, look=take_look(options), **options
     )

@@ -13,6 +13,7 @@ from click.core import ParameterSource
 from shufflecam.cli.console import Talk
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import FOLDER, arguments, kind_of, record_format, typed
+from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     deinterlace_option,
     live_model_options,
@@ -23,11 +24,16 @@ from shufflecam.cli.options.shared import (
 from shufflecam.cli.options.types import SizeType
 from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
-from shufflecam.finder.settings import AUTO, FinderOptions
+from shufflecam.finder.settings import AUTO
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from shufflecam.live.compose import Scene
+    from shufflecam.live.viewers import Face
+
     pass
-from shufflecam.jobs.live import LiveJob, run_webcam
+from shufflecam.jobs.live import LiveJob, OpenViewers, run_webcam
 
 
 @click.command(
@@ -150,8 +156,46 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     options["record_format"] = record_format(options["json_target"], options["record_format"])
     if options["det_every"] is None and options["preset"] == "balanced":
         options["det_every"] = AUTO
-    finder_options = FinderOptions.take(options)
-    run_webcam(LiveJob(look=take_look(options), **options), finder_options, talk)
+    finder_options = pop_settings(options)
+    _check_together(options, talk)
+    options["save_to_is_given"] = _is_given("save_to")
+    job = LiveJob(look=take_look(options), **options)
+    run_webcam(job, finder_options, talk, terminal_viewers(job, talk))
+
+
+def _check_together(options: dict[str, Any], talk: Talk) -> None:
+    """Raise UsageError for options that cannot go together."""
+    if options["loop"] and options["replay"] is None:
+        raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
+    if options["camera"] is not None and (options["replay"] is not None or _is_given("source")):
+        raise UsageError("--camera NAME, SOURCE and --replay exclude each other; give one of them.")
+    if options["host"] is not None and (options["serve"] is None or talk.quiet):
+        raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
+
+
+def terminal_viewers(job: LiveJob, talk: Talk) -> OpenViewers:
+    """What shows a run without a window in the terminal: the picture with --preview, else a status line.
+
+    Raises:
+        UsageError: --preview, and the terminal cannot show it.
+    """
+    if job.preview:
+        from shufflecam.cli.terminal.preview import check_terminal
+
+        check_terminal(talk.console, data_on_stdout=job.json_target == "-")
+
+    def open_viewers(scene: Scene) -> tuple[list[Face], Callable[..., None]]:
+        if not job.preview:
+            from shufflecam.cli.terminal.status import StatusFace
+
+            return [StatusFace(talk.console)], talk.say
+        from shufflecam.cli.terminal.graphics import open_canvas
+        from shufflecam.cli.terminal.preview import PreviewFace
+
+        preview = PreviewFace(talk.console, scene, open_canvas(talk.console, job.preview_as))
+        return [preview], preview.say
+
+    return open_viewers
 
 
 def _take_file(options: dict[str, Any], talk: Talk) -> None:

@@ -9,7 +9,21 @@ from click.core import ParameterSource
 
 if TYPE_CHECKING:
     pass
-from shufflecam.finder.settings import LARGE_MODEL, PRESETS
+from shufflecam.finder.settings import AUTO, LARGE_MODEL, PRESETS, FinderSettings
+
+
+def pop_settings(options: dict[str, Any]) -> FinderSettings:
+    """Remove what `model_options` and `tracking_options` gave from a command's keyword arguments.
+
+    Raises:
+        UsageError: an unknown model or detector name.
+    """
+    _apply_preset(options)
+    every = options.get("det_every")
+    options["det_every"] = {AUTO: None, None: 1}.get(every, every)
+    settings = FinderSettings(**{name: options.pop(name) for name in FinderSettings.__dataclass_fields__})
+    settings.check_names()
+    return settings
 
 
 def _apply_preset(options: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ from shufflecam.jobs.batch.work import work_on
 from shufflecam.pipeline.stop import stop_on_signals
 
 if TYPE_CHECKING:
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.5
@@ -40,7 +40,7 @@ MACHINE_GONE = "a machine of the cluster went away; what it was working on is be
 def run_on_ray(
     items: Sequence[Item],
     job: VideoJob,
-    finder_options: FinderOptions,
+    finder_options: FinderSettings,
     on_event: Callable[..., None],
     *,
     address: str | None = None,
@@ -93,7 +93,7 @@ class _Said(io.TextIOBase):
         return len(text)
 
 
-def _task(item: Item, job: VideoJob, finder_options: FinderOptions) -> Report:
+def _task(item: Item, job: VideoJob, finder_options: FinderSettings) -> Report:
     """What a machine of the cluster does."""
     return work_on(item, job, finder_options, lambda event: None)
 
@@ -119,7 +119,7 @@ def _absolute(item: Item) -> Item:
     )
 
 
-def _with_whole_paths(options: FinderOptions) -> FinderOptions:
+def _with_whole_paths(options: FinderSettings) -> FinderSettings:
     from shufflecam.models.catalogue import looks_like_file
 
     detector = options.detector

@@ -19,7 +19,7 @@ from shufflecam.pipeline.stop import StopRequest, stop_on_signals
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.2
@@ -42,7 +42,7 @@ class _Worker:
 def run_in_processes(
     items: Sequence[Item],
     job: VideoJob,
-    finder_options: FinderOptions,
+    finder_options: FinderSettings,
     on_event: Callable[..., None],
     jobs: int,
 ) -> Iterator[Report]:
@@ -72,7 +72,7 @@ def run_in_processes(
                 worker.process.join()
 
 
-def _start(item: Item, job: VideoJob, finder_options: FinderOptions) -> _Worker:
+def _start(item: Item, job: VideoJob, finder_options: FinderSettings) -> _Worker:
     # spawn: a fork of a process with threads (OpenVINO's, OpenCV's) may hang.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
@@ -113,7 +113,7 @@ def _share_of_cores(jobs: int) -> Iterator[None]:
             os.environ.pop("OMP_NUM_THREADS", None)
 
 
-def _work(connection: Connection, item: Item, job: VideoJob, finder_options: FinderOptions) -> None:
+def _work(connection: Connection, item: Item, job: VideoJob, finder_options: FinderSettings) -> None:
     """What a child does. Only the parent tells it to stop: a second signal would end it on the spot."""
     for name in FOR_THE_PARENT:
         if hasattr(signal, name):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import (
     Interrupted,
     SourceBrokeOff,
@@ -17,9 +17,8 @@ from shufflecam.core.errors import (
 from shufflecam.core.words import are, counted
 
 if TYPE_CHECKING:
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
-    from shufflecam.sources.paths import PicturePath
 
 from typing import TYPE_CHECKING
 
@@ -27,26 +26,22 @@ from shufflecam.jobs.batch.plan import (
     CUT_SHORT,
     DONE,
     FAILED,
-    SKIPPED,
     STOPPED,
     Item,
     Report,
     check_outputs,
-    plan,
     skip_existing,
 )
 from shufflecam.jobs.batch.work import work_on
+from shufflecam.jobs.outputs import claimed
 
 if TYPE_CHECKING:
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
-    from shufflecam.sources.paths import PicturePath
-
-from shufflecam.cli.progress import _overview, remarks, summary
 
 
 def run_one_by_one(
-    items: Sequence[Item], job: VideoJob, finder_options: FinderOptions, on_event: Callable[..., None]
+    items: Sequence[Item], job: VideoJob, finder_options: FinderSettings, on_event: Callable[..., None]
 ) -> Iterator[Report]:
     """Each video in turn, in this process. A signal ends the run after the current one was closed."""
     from shufflecam.pipeline.stop import stop_on_signals
@@ -99,7 +94,7 @@ def finish(reports: Sequence[Report], planned: int, *, told: bool = False) -> No
         raise SourceBrokeOff(f"{len(bad)} of {counted(planned, 'video')} {are(len(bad))} not whole; {why}")
 
 
-Runner = Callable[[Sequence[Item], "VideoJob", "FinderOptions", Callable[..., None]], Iterator[Report]]
+Runner = Callable[[Sequence[Item], "VideoJob", "FinderSettings", Callable[..., None]], Iterator[Report]]
 
 
 @dataclass(frozen=True)
@@ -128,54 +123,55 @@ class ManyOptions:
         return self.skip_existing or self.jobs > 1 or self.cluster is not None
 
 
+class BatchView(Protocol):
+    """Shows a batch while it is worked on."""
+
+    def take(self, item: Item, event: tuple[Any, ...]) -> None:
+        """("total", frames), ("at", frame, text) or ("note", text) of a video that is worked on."""
+        ...
+
+    def end(self, report: Report) -> None:
+        """One video is through, one way or another."""
+        ...
+
+
 def run_batch(
-    found: Sequence[PicturePath],
+    items: Sequence[Item],
     job: VideoJob,
-    finder_options: FinderOptions,
-    talk: Talk,
+    finder_options: FinderSettings,
+    show: Callable[[Sequence[Item]], AbstractContextManager[BatchView]],
     *,
     skip: bool = False,
     run: Runner = run_one_by_one,
 ) -> list[Report]:
-    """Work on many videos and say what came of them.
+    """Work on many videos.
 
     Args:
-        found: the inputs.
-        job: of which `out` and `json_target` are folders.
+        items: what `plan` made of the inputs.
+        job: everything else of the run.
         finder_options: the networks.
-        talk: the terminal.
+        show: opens what shows the videos that are left to do.
         skip: leave out what is there already.
         run: how: one by one, in processes, on a cluster.
 
+    Returns:
+        What came of each video, in the order of the items; of a run that was stopped, of those begun.
+
     Raises:
         UsageError, OutputError: before anything is written.
-        What `batch.finish` makes of the reports.
     """
-    from shufflecam.jobs.outputs import claimed
-
-    records = None if job.json_target is None else Path(job.json_target)
-    items = plan(found, job.out, records, job.record_format, job.codec)
-    left, reports = skip_existing(items) if skip and not job.overwrite else (items, [])
-    with claimed(*(path for item in left for path in item.outputs)), _overview(talk, left) as view:
+    left, reports = skip_existing(items) if skip and not job.overwrite else (list(items), [])
+    with claimed(*(path for item in left for path in item.outputs)), show(left) as view:
         check_outputs(left, job.overwrite or skip)
         for report in run(left, replace(job, overwrite=True), finder_options, view.take):
             view.end(report)
             reports.append(report)
     order = {item: number for number, item in enumerate(items)}
     reports.sort(key=lambda report: order[report.item])  # several at a time end in any order
-    talk.table(summary(reports, items))
-    for remark in remarks(reports, reasons=talk.console.is_terminal):
-        talk.say(remark)
-    done = sum(report.state == DONE for report in reports)
-    places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
-    there = sum(report.state == SKIPPED for report in reports)
-    before = f", {there} were there already" if there else ""
-    talk.say(f"{done} of {counted(len(items), 'video')} done{before} -> {', '.join(places)}")
-    finish(reports, len(items), told=not talk.quiet)
     return reports
 
 
-def check_many(job: VideoJob, finder_options: FinderOptions) -> None:
+def check_many(job: VideoJob, finder_options: FinderSettings) -> None:
     """What cannot be meant for many videos. Raises UsageError."""
     from shufflecam.media.codecs import VIDEO_EXTENSIONS
     from shufflecam.media.video import check_crf

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.cli.console import Meter, Talk
 from shufflecam.core.errors import (
     Interrupted,
     OutputError,
@@ -24,9 +23,10 @@ from shufflecam.core.errors import (
     WeightsError,
 )
 from shufflecam.core.reasons import reason, unexpected
+from shufflecam.core.reporting import Meter, Quiet
 
 if TYPE_CHECKING:
-    from shufflecam.finder.settings import FinderOptions
+    from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
 from shufflecam.jobs.batch.plan import CUT_SHORT, DONE, FAILED, STOPPED, Item, Report, part_of
 
@@ -35,7 +35,7 @@ EVENT_EVERY_S = 0.2
 Send = Callable[[tuple[Any, ...]], None]
 
 
-def work_on(item: Item, job: VideoJob, finder_options: FinderOptions, send: Send) -> Report:
+def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Send) -> Report:
     """One video, from its source to its outputs' names. Raises nothing that is its own fault.
 
     Args:
@@ -61,7 +61,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderOptions, send: Send
 
     try:
         with _folder_for(item, job.record_format):
-            outcome = process_video(one, finder_options, SendingTalk(send=send))
+            outcome = process_video(one, finder_options, EventReporter(send))
     except Interrupted as error:
         return report(STOPPED, str(error))
     except (WeightsError, UsageError) as error:
@@ -113,13 +113,10 @@ def _put(part: Path, path: Path) -> None:
 
 
 @dataclass
-class SendingTalk(Talk):
-    """A terminal for one video of many: what it has to say goes to whoever shows all of them."""
+class EventReporter(Quiet):
+    """For one video of many: notes and progress go to whoever shows all; the summary says the rest."""
 
-    send: Send = lambda event: None
-
-    def say(self, text: str, *, as_is: bool = False) -> None:
-        """Nothing: the summary at the end says it."""
+    send: Send
 
     def note(self, text: str) -> None:
         """Passed on."""
@@ -134,12 +131,12 @@ class SendingTalk(Talk):
         yield _SendingMeter(self.send)
 
 
-class _SendingMeter(Meter):
+class _SendingMeter:
     def __init__(self, send: Send) -> None:
-        super().__init__(None, None)
         self._send, self._done, self._next_s = send, 0, 0.0
 
     def advance(self, info: str = "") -> None:
+        """Passed on, where the last one was long enough ago."""
         self._done += 1
         now = time.monotonic()
         if now >= self._next_s:

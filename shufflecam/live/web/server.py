@@ -146,7 +146,7 @@ class LiveServer:
 
     async def _asset(self, request: Request) -> Response:
         name, kind = _ASSETS[request.url.path]
-        content = files("shufflecam.live").joinpath("page", name).read_text(encoding="utf-8")
+        content = files("shufflecam.live.web").joinpath("page", name).read_text(encoding="utf-8")
         # The page's own files need the token as well.
         content = content.replace("%QUERY%", "" if self.token is None else f"?token={self.token}")
         return Response(content, media_type=kind)

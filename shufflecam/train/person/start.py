@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shufflecam.cli.console import Talk
 from shufflecam.core.errors import UsageError
+from shufflecam.core.reporting import Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ def _views(
     cut: float,
     seed: int,
     device: str,
-    talk: Talk,
+    talk: Reporter,
     stop: Any,
 ) -> Any:
     from shufflecam.core.errors import Interrupted

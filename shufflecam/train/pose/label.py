@@ -18,6 +18,7 @@ from shufflecam.core.reasons import in_their_words
 from shufflecam.core.skeleton import COCO_17, Skeleton
 from shufflecam.core.types import Detections, FloatArray, Frame, Pose
 from shufflecam.core.words import counted
+from shufflecam.engines.runtimes import import_openvino
 from shufflecam.pose.estimator import HeatmapEstimator
 from shufflecam.sources.picture import read_picture
 
@@ -42,7 +43,7 @@ class OpenVinoTeacher:
             WeightsError: OpenVINO is not installed, or the file is no network of one picture input.
         """
         try:
-            import openvino
+            openvino = import_openvino()
         except ImportError as error:
             raise WeightsError(
                 "This teacher needs OpenVINO; install it with pip install openvino."

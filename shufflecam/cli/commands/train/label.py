@@ -17,14 +17,13 @@ from shufflecam.train.pictures import pictures_below
 if TYPE_CHECKING:
     pass
 
-from shufflecam.cli.commands.train.pose import command
 
-
-@command.command(
+@click.command(
+    "label",
     epilog="""\b
 Example:
   shufflecam train label photos/ --out labels.json --teacher teacher.xml --detector yolov8n
-"""
+""",
 )
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option(
@@ -57,7 +56,7 @@ Example:
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def label(
+def command(
     folder: Path,
     out: Path,
     teacher: str,

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from shufflecam.train.pose.recipe import Recipe
 from shufflecam.train.pose.start import _detector, _export, _measure, _tensors
 
-ELSEWHERE = {"detector": "shufflecam.cli.commands.train.detector"}
+ELSEWHERE = {
+    "label": "shufflecam.cli.commands.train.label",
+    "detector": "shufflecam.cli.commands.train.detector",
+}
 """Subcommands with a file of their own, where it is there."""
 
 
