@@ -19,7 +19,7 @@ def naive_finder(options: FinderSettings) -> PoseFinder:
     Raises:
         UsageError, WeightsError: as `FinderSettings.load`.
     """
-    from shufflecam.finder.finder import Identity, PoseFinder
+    from shufflecam.finder.finder import PoseFinder, Provenance
     from shufflecam.models.catalogue import pose_entry, require
     from shufflecam.models.load import load_pose
     from shufflecam.pose.estimator import HeatmapEstimator
@@ -35,7 +35,7 @@ def naive_finder(options: FinderSettings) -> PoseFinder:
         entry.sigma,
         max_batch=1,
     )
-    return PoseFinder(_naive_detector(options), estimator, Identity({}, {}))
+    return PoseFinder(_naive_detector(options), estimator, Provenance({}, {}))
 
 
 def _naive_detector(options: FinderSettings) -> PersonDetector:

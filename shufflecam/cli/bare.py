@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import ADDRESS, FOLDER, holds, kind_of, nearest, typed
 from shufflecam.core.errors import UsageError
 
@@ -24,7 +24,7 @@ def command_for(args: Sequence[str]) -> str | None:
     kind = kind_of(first)
     if kind == "video" and all(kind_of(word) != "picture" for word in args[1:2]):
         if "--quiet" not in args:
-            Talk().note(f"{first} is a video: taken as `{typed('video', *args)}`")
+            Terminal().note(f"{first} is a video: taken as `{typed('video', *args)}`")
         return "video"
     if kind == "folder":
         raise UsageError(f"{first} is a folder; {_of_folder(first)}")

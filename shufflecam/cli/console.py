@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Talk:
+class Terminal:
     """The terminal, as one command sees it."""
 
     quiet: bool = False
@@ -147,4 +147,4 @@ def print_error(error: BaseException, debug: bool, cause: BaseException | None =
     if debug:
         sys.stderr.write(without_secrets("".join(traceback.format_exception(cause or error))))
     message = without_secrets(str(error)) or type(error).__name__
-    Talk().console.print(f"shufflecam: {message}", style="red", markup=False)
+    Terminal().console.print(f"shufflecam: {message}", style="red", markup=False)

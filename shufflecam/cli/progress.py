@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
 from shufflecam.jobs.batch.plan import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shufflecam.jobs.video import VideoJob
     from shufflecam.sources.paths import PicturePath
 
-from shufflecam.jobs.batch.run import ManyOptions
+from shufflecam.jobs.batch.run import BatchOptions
 
 NOT_BEGUN = "not begun"
 
@@ -38,7 +38,7 @@ COLORS = {DONE: "green", SKIPPED: "dim"}
 
 
 def many_options(command: Any) -> Any:
-    """What `ManyOptions` takes."""
+    """What `BatchOptions` takes."""
     for option in (
         click.option(
             "--ray-address",
@@ -68,7 +68,7 @@ def many_options(command: Any) -> Any:
 
 
 def run_many(
-    sources: Sequence[str], job: VideoJob, finder_options: FinderSettings, many: ManyOptions, talk: Talk
+    sources: Sequence[str], job: VideoJob, finder_options: FinderSettings, many: BatchOptions, talk: Terminal
 ) -> None:
     """Find the videos and work on them; errors as in `run_batch`."""
     from shufflecam.sources.paths import VIDEO, find_files
@@ -96,7 +96,7 @@ def show_batch(
     found: Sequence[PicturePath],
     job: VideoJob,
     finder_options: FinderSettings,
-    talk: Talk,
+    talk: Terminal,
     *,
     skip: bool = False,
     run: Runner = run_one_by_one,
@@ -161,7 +161,7 @@ def remarks(reports: Sequence[Report], *, reasons: bool = True) -> list[str]:
 
 
 @contextmanager
-def _overview(talk: Talk, items: Sequence[Item]) -> Iterator[_Overview]:
+def _overview(talk: Terminal, items: Sequence[Item]) -> Iterator[_Overview]:
     if talk.quiet or not talk.console.is_terminal or not items:
         yield _Overview(talk, None, items)
         return
@@ -182,7 +182,7 @@ def _overview(talk: Talk, items: Sequence[Item]) -> Iterator[_Overview]:
 class _Overview:
     """Takes events and reports; the bar of all counts bytes of input, so that its time left is fair."""
 
-    def __init__(self, talk: Talk, progress: Progress | None, items: Sequence[Item]) -> None:
+    def __init__(self, talk: Terminal, progress: Progress | None, items: Sequence[Item]) -> None:
         self._talk, self._progress, self._count = talk, progress, len(items)
         self._ended = 0
         self._bytes_ended = 0

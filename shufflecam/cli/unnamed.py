@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import FOLDER, RECORD_ENDINGS, holds, is_given, json_ate, kind_of, retyped, typed
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
@@ -19,7 +19,7 @@ LONGEST = 240
 
 
 def skeleton_path(
-    source: str, talk: Talk, *, codec: str = "h264", overwrite: bool = False, folder: Path | None = None
+    source: str, talk: Terminal, *, codec: str = "h264", overwrite: bool = False, folder: Path | None = None
 ) -> Path:
     """`in-skeleton.mp4` in the current folder, for a video that was given alone; said.
 

@@ -30,9 +30,9 @@ from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.stats import stage
 from shufflecam.core.types import Detections, Frame, FrameResult, Pose
 from shufflecam.finder.follower import Follower
-from shufflecam.finder.hysteresis import Admission
+from shufflecam.finder.hysteresis import Hysteresis
 from shufflecam.finder.scene import SceneWatch
-from shufflecam.finder.schedule import Cadence
+from shufflecam.finder.schedule import DetectionSchedule
 
 if TYPE_CHECKING:
     from shufflecam.core.stats import Stats
@@ -51,7 +51,7 @@ CALLS_PER_S = 30.0
 
 
 @dataclass(frozen=True)
-class Identity:
+class Provenance:
     """What the record says of the networks that made it."""
 
     model: dict[str, Any]
@@ -69,13 +69,13 @@ class PoseFinder:
         self,
         detector: PersonDetector,
         estimator: PoseEstimator,
-        identity: Identity,
+        identity: Provenance,
         *,
         tracker: Tracker | None = None,
         smoother: Smoother | None = None,
-        cadence: Cadence | None = None,
+        cadence: DetectionSchedule | None = None,
         background: BackgroundDetector | None = None,
-        admission: Admission | None = None,
+        admission: Hysteresis | None = None,
         max_people: int = 20,
         stats: Stats | None = None,
         clock: Callable[[], float] = perf_counter,
@@ -101,7 +101,7 @@ class PoseFinder:
         self._estimator = estimator
         self._tracker = tracker
         self._smoother = smoother
-        self._cadence = Cadence(1) if cadence is None else cadence
+        self._cadence = DetectionSchedule(1) if cadence is None else cadence
         self._background = background
         self._admission = admission
         self._valid_from_s = -math.inf

@@ -32,7 +32,7 @@ MEMORY_S = 0.5
 """How long a box that came in holds the door."""
 
 
-class Admission:
+class Hysteresis:
     """Lets boxes in. One a video, frames in order."""
 
     def __init__(self, new_score: float) -> None:

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shufflecam.core.protocols import PersonDetector
-from shufflecam.finder.finder import Identity, PoseFinder
-from shufflecam.finder.hysteresis import Admission, known_score
-from shufflecam.finder.schedule import Cadence
+from shufflecam.finder.finder import PoseFinder, Provenance
+from shufflecam.finder.hysteresis import Hysteresis, known_score
+from shufflecam.finder.schedule import DetectionSchedule
 
 if TYPE_CHECKING:
     from shufflecam.core.stats import Stats
@@ -74,7 +74,7 @@ def load(
     )
     # Boxes from a file and the whole frame cost nothing, and are to be used as they are.
     searches = isinstance(detector, str) and detector != "none"
-    admission = Admission(det_conf) if track and searches else None
+    admission = Hysteresis(det_conf) if track and searches else None
     if isinstance(detector, str):
         person_detector, described = open_detector(
             detector,
@@ -88,7 +88,7 @@ def load(
         person_detector, described = detector, {"name": getattr(detector, "name", type(detector).__name__)}
     if admission is not None:
         described = {**described, "conf": det_conf, "conf_known": known_score(det_conf)}
-    cadence = Cadence(det_every if searches else 1, rate=rate, live=live)
+    cadence = DetectionSchedule(det_every if searches else 1, rate=rate, live=live)
     if searches and det_every != 1:
         described = {**described, "every": "auto" if det_every is None else det_every}
     described_model = {
@@ -99,7 +99,7 @@ def load(
     }
     if decode != "plain":
         described_model["decode"] = decode
-    identity = Identity(
+    identity = Provenance(
         model=described_model,
         detector=described,
         notes=notes,

@@ -25,7 +25,7 @@ TIME_GAIN = 0.1
 """How much of a new measured time goes into the running mean."""
 
 
-class Cadence:
+class DetectionSchedule:
     """Every how many frames the detector runs: fixed, or planned from what the networks take (`auto`)."""
 
     def __init__(self, every: int | None, *, rate: float | None = None, live: bool = False) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Frame, FrameResult, ImageArray, Pose
-from shufflecam.finder.finder import Identity, PoseFinder
+from shufflecam.finder.finder import PoseFinder, Provenance
 
 ROTATIONS = (0, 90, 180, 270)
 
@@ -90,7 +90,7 @@ class ViewFinder:
         return self._finder.skeleton
 
     @property
-    def identity(self) -> Identity:
+    def identity(self) -> Provenance:
         """As the finder's."""
         return self._finder.identity
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from shufflecam.finder.finder import PoseFinder
     from shufflecam.live.compose import Scene
     from shufflecam.live.saving import Recorder
-    from shufflecam.live.session import Show
-    from shufflecam.live.viewers import Face
+    from shufflecam.live.session import LiveSession
+    from shufflecam.live.viewers import Viewer
     from shufflecam.live.web.server import LiveServer
     from shufflecam.pipeline.run import Outcome
     from shufflecam.records.open import RecordSink
@@ -69,7 +69,7 @@ class LiveJob:
     """Whether `save_to` was asked for, or is only where the keys would save."""
 
 
-OpenViewers = Callable[["Scene"], tuple[list["Face"], Callable[..., None]]]
+OpenViewers = Callable[["Scene"], tuple[list["Viewer"], Callable[..., None]]]
 """Who shows a run without a window, and where to say things meanwhile, for the scene that is drawn."""
 
 
@@ -255,16 +255,16 @@ class _LiveRun:
         """The videos that there are now, for the summary."""
         return [] if self.recorder is None else [path for path in self.recorder.files if path.exists()]
 
-    def _sinks(self, finder: PoseFinder) -> tuple[list[Sink], Show]:
+    def _sinks(self, finder: PoseFinder) -> tuple[list[Sink], LiveSession]:
         """The record, where one is asked for, and the show: window or status line, recordings, keys."""
         from shufflecam.jobs.outputs import record_header
         from shufflecam.live.compose import Scene
         from shufflecam.live.hud import LiveFigures
         from shufflecam.live.saving import Recorder
-        from shufflecam.live.session import Savings, Show
+        from shufflecam.live.session import LiveOutputs, LiveSession
         from shufflecam.live.state import LiveState
         from shufflecam.live.web.broadcast import Broadcast
-        from shufflecam.live.web.viewer import BroadcastSink, BrowserFace
+        from shufflecam.live.web.viewer import BroadcastSink, BrowserViewer
 
         job, info = self._job, self._source.info
         sinks: list[Sink] = []
@@ -288,12 +288,12 @@ class _LiveRun:
             self._server.start(broadcast)
             say(f"live page: {self._server.url}", as_is=True)
             sinks.append(BroadcastSink(broadcast, header))
-            faces.insert(0, BrowserFace(broadcast))
-        show = Show(
+            faces.insert(0, BrowserViewer(broadcast))
+        show = LiveSession(
             LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),
             scene,
             faces,
-            Savings(self.recorder, job.save_to, header, say),
+            LiveOutputs(self.recorder, job.save_to, header, say),
             LiveState(
                 kpt_thr=job.look.kpt_thr,
                 view="black" if job.look.skeleton_only else "skeleton",
@@ -303,12 +303,12 @@ class _LiveRun:
         )
         return [*sinks, show], show
 
-    def _faces(self, scene: Scene) -> tuple[list[Face], Callable[..., None]]:
+    def _faces(self, scene: Scene) -> tuple[list[Viewer], Callable[..., None]]:
         """Who shows the run, the one that draws into the picture last; and where to say things meanwhile."""
-        from shufflecam.live.viewers import WindowFace
+        from shufflecam.live.viewers import WindowViewer
 
         if self._in_window:
-            return [WindowFace()], self._talk.say
+            return [WindowViewer()], self._talk.say
         return ([], self._talk.say) if self._open_viewers is None else self._open_viewers(scene)
 
     def _on_result(self, result: FrameResult) -> None:

@@ -25,7 +25,7 @@ from shufflecam.records.schema import Record
 
 if TYPE_CHECKING:
     pass
-from shufflecam.live.viewers import _NO_PICTURE, Face
+from shufflecam.live.viewers import _NO_PICTURE, Viewer
 
 MESSAGE_S = 3.0
 """How long the HUD says what a key did."""
@@ -35,7 +35,7 @@ REDRAW_EVERY_S = 0.1
 
 
 @dataclass
-class Savings:
+class LiveOutputs:
     """Where r and s put things, and what a snapshot's record says of the run."""
 
     recorder: Recorder
@@ -44,15 +44,15 @@ class Savings:
     say: Callable[[str], None]
 
 
-class Show:
+class LiveSession:
     """Draws, shows, records, and takes the keys; a `core.protocols.Sink`. Main thread only."""
 
     def __init__(
         self,
         figures: LiveFigures,
         scene: Scene,
-        faces: Sequence[Face],
-        savings: Savings,
+        faces: Sequence[Viewer],
+        savings: LiveOutputs,
         state: LiveState,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     pass
 
 
-class Face(Protocol):
+class Viewer(Protocol):
     """Something that shows the run. Called on the main thread only."""
 
     @property
@@ -52,7 +52,7 @@ class Face(Protocol):
         ...
 
 
-class WindowFace:
+class WindowViewer:
     """The window, with its HUD. It draws into the picture: the last of the faces."""
 
     wants_picture = True

@@ -306,7 +306,7 @@ def test_the_table_is_whole_in_any_terminal(width: int, tmp_path: Path) -> None:
     reports = [Report(items[0], DONE, 108000, 107999, 3000.0), Report(items[1], SKIPPED)]
     reports.append(Report(items[2], CUT_SHORT, 60, 59, 2.0, reason="c.mp4 is damaged near 2.0 s."))
     part_of(tmp_path / "c.mp4").touch()
-    console = Console(file=io.StringIO(), width=width, soft_wrap=True)  # as `Talk` has it
+    console = Console(file=io.StringIO(), width=width, soft_wrap=True)  # as `Terminal` has it
     console.print(summary(reports, items))
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     headers = [line.split("┃")[1:-1] for line in lines if line.startswith("┃")]

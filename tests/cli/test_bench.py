@@ -17,7 +17,7 @@ from shufflecam.bench import measure as bench_measure
 from shufflecam.bench import networks as bench_networks
 from shufflecam.bench.passes import Part, Run, live_pass
 from shufflecam.cli.commands import bench
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.stats import Stats
@@ -54,7 +54,7 @@ def options(weights: Path) -> FinderSettings:
 
 def test_warming_up_is_not_counted(pose_weights: Path) -> None:
     stats = Stats()
-    finder = options(pose_weights).load(None, Talk(quiet=True), stats)
+    finder = options(pose_weights).load(None, Terminal(quiet=True), stats)
     finder.warm_up((64, 48))
     assert not stats.snapshot().stages
     finder(np.zeros((48, 64, 3), np.uint8))
@@ -150,7 +150,7 @@ def test_a_slow_finder_drops_frames_as_a_camera_s_and_ends_with_the_part(
         return find(finder, frame)
 
     monkeypatch.setattr(PoseFinder, "find", slow)
-    live = live_pass(Part(str(clip), frames=12), options(pose_weights), Talk(quiet=True))
+    live = live_pass(Part(str(clip), frames=12), options(pose_weights), Terminal(quiet=True))
     assert live["given"] == 12 == live["processed"] + live["dropped"]
     assert 1 <= live["processed"] <= 5
     assert live["latency_ms"]["p50"] >= 200
@@ -180,7 +180,7 @@ def test_an_empty_picture_is_said_to_be_quick_work() -> None:
         "frames": 90,
         "frames_with_people": 3,
     }
-    talk = Talk(quiet=False)
+    talk = Terminal(quiet=False)
     with talk.console.capture() as said:
         bench._show(result, talk)
     assert "people in 3 of the 90 frames" in said.get()

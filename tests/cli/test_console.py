@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 from rich.console import Console
 
-from shufflecam.cli.console import Talk, duration, rate_of
+from shufflecam.cli.console import Terminal, duration, rate_of
 from shufflecam.cli.progress import _overview
-from shufflecam.cli.terminal.status import StatusFace
+from shufflecam.cli.terminal.status import StatusViewer
 from shufflecam.core.words import counted
 from shufflecam.jobs.batch.plan import DONE, Item, Report
 from shufflecam.live.hud import Figures
@@ -20,9 +20,9 @@ NAMES = ("dance [final].mp4", "x[/b].mp4")
 """The first lost its brackets; the second, b].mp4 in the folder x[, ended the whole run with an error."""
 
 
-def terminal() -> tuple[Talk, io.StringIO]:
+def terminal() -> tuple[Terminal, io.StringIO]:
     outlet = io.StringIO()
-    return Talk(_console=Console(file=outlet, force_terminal=True, width=120)), outlet
+    return Terminal(_console=Console(file=outlet, force_terminal=True, width=120)), outlet
 
 
 def test_the_bars_of_a_batch() -> None:
@@ -73,7 +73,7 @@ def test_numbers_of_things_are_said_as_people_say_them() -> None:
 
 def test_the_status_line_of_a_stream() -> None:
     talk, outlet = terminal()
-    face = StatusFace(talk.console)
+    face = StatusViewer(talk.console)
     face.show(
         np.zeros((0, 0, 3), np.uint8), None, Figures(trouble="rtsp://[fe80::1]/x[/y] ended"), LiveState()
     )

@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import json_ate, kind_of, nearest
 from shufflecam.cli.main import cli
 from shufflecam.cli.registry import COMMANDS, OTHER_COMMANDS
@@ -106,7 +106,7 @@ def test_nothing_is_written_over_and_the_new_name_is_said(here: Path, short: lis
 
 def test_names_of_any_length_and_letters_fit(tmp_path: Path) -> None:
     for stem in ("x" * 251, "ä" * 125, "視" * 83):
-        path = skeleton_path(f"/somewhere/{stem}.mp4", Talk(), folder=tmp_path)
+        path = skeleton_path(f"/somewhere/{stem}.mp4", Terminal(), folder=tmp_path)
         assert path.name.endswith("-skeleton.mp4")
         assert len(path.name.encode()) <= LONGEST
         path.with_name(f"{path.stem}.part{path.suffix}").touch()
@@ -291,12 +291,12 @@ def test_a_current_folder_that_takes_nothing_is_noted_where_keys_would_write(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir("/proc")
-    check_save_to(Path(), Talk(), is_given=False, has_keys=False)
+    check_save_to(Path(), Terminal(), is_given=False, has_keys=False)
     assert capsys.readouterr().err == ""
-    check_save_to(Path(), Talk(), is_given=False, has_keys=True)
+    check_save_to(Path(), Terminal(), is_given=False, has_keys=True)
     assert "keys r and s cannot save anything here" in capsys.readouterr().err
     with pytest.raises(OutputError, match="/proc"):
-        check_save_to(Path("/proc"), Talk(), is_given=True, has_keys=False)
+        check_save_to(Path("/proc"), Terminal(), is_given=True, has_keys=False)
 
 
 def test_a_disk_that_is_nearly_full_is_said_before_the_work(

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner
 
 from shufflecam.cli.commands.models import command
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.models import catalogue
 from shufflecam.models.fetch import fetch_detector
@@ -135,18 +135,18 @@ def test_help_imports_neither_torch_nor_rich() -> None:
 
 
 def test_a_detector_that_is_named_is_fetched_once(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    fetch_detector("yolov8n", Talk())
+    fetch_detector("yolov8n", Terminal())
     assert "yolov8n is fetched once" in capsys.readouterr().err
     assert len(site.requests) == 1
-    fetch_detector("yolov8n", Talk())
+    fetch_detector("yolov8n", Terminal())
     assert capsys.readouterr().err == ""
     for nothing in ("auto", "none", "mine.pt", "folder/x"):
-        fetch_detector(nothing, Talk())
+        fetch_detector(nothing, Terminal())
     assert len(site.requests) == 1  # nobody else is asked
     with pytest.raises(UsageError, match="there is no detector 'hrnet'"):
-        fetch_detector("hrnet", Talk())
+        fetch_detector("hrnet", Terminal())
     with pytest.raises(WeightsError, match="--allow-unverified"):
-        fetch_detector("yolo11n", Talk(quiet=True))  # its hash is not known here
+        fetch_detector("yolo11n", Terminal(quiet=True))  # its hash is not known here
 
 
 def test_the_list_says_sizes_the_default_and_what_is_best_here(

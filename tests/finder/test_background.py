@@ -10,7 +10,7 @@ import pytest
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.types import Detections, Frame
 from shufflecam.finder.background import BackgroundDetector
-from shufflecam.finder.schedule import Cadence
+from shufflecam.finder.schedule import DetectionSchedule
 from tests.helpers.people import figure
 from tests.helpers.scenes import Figures, Scene, nearest
 
@@ -81,7 +81,7 @@ def walking(index: int) -> Figures:
 
 
 def test_poses_go_on_while_the_detector_searches_and_late_boxes_add_whoever_is_new() -> None:
-    scene = Scene(walking, Cadence(6), background=True)
+    scene = Scene(walking, DetectionSchedule(6), background=True)
     background = scene.finder._background
     assert background is not None
     scene.step(0)
@@ -105,7 +105,7 @@ def test_a_result_from_before_a_cut_is_not_used() -> None:
     def world(index: int) -> Figures:
         return [figure(150, 330, 240)] if index < 9 else [figure(450, 330, 240)]
 
-    scene = Scene(world, Cadence(4), background=True)
+    scene = Scene(world, DetectionSchedule(4), background=True)
     background = scene.finder._background
     assert background is not None
     for index in range(8):

@@ -13,7 +13,7 @@ import pytest
 from shufflecam.core.errors import UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Detections, Frame, ImageArray, Pose
-from shufflecam.finder.finder import Identity, PoseFinder
+from shufflecam.finder.finder import PoseFinder, Provenance
 from shufflecam.tracking.smoother import OneEuroSmoother
 from shufflecam.tracking.tracker import PoseTracker
 from tests.helpers.people import figure, pose_of
@@ -49,7 +49,7 @@ def finder_at(walker: Walker) -> Callable[[float | None], PoseFinder]:
         return PoseFinder(
             walker,
             walker,
-            Identity({}, {}),
+            Provenance({}, {}),
             tracker=PoseTracker(COCO_17),
             smoother=OneEuroSmoother(),
             rate=rate,

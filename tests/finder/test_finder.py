@@ -11,9 +11,9 @@ import pytest
 from shufflecam.core.pixels import boxes_to_square, boxes_to_stored, poses_to_square, poses_to_stored
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Detections, Frame, Pose
-from shufflecam.finder.finder import Identity, PoseFinder
-from shufflecam.finder.hysteresis import Admission
-from shufflecam.finder.schedule import Cadence
+from shufflecam.finder.finder import PoseFinder, Provenance
+from shufflecam.finder.hysteresis import Hysteresis
+from shufflecam.finder.schedule import DetectionSchedule
 from shufflecam.tracking.smoother import OneEuroSmoother
 from shufflecam.tracking.tracker import PoseTracker
 from tests.helpers.people import figure, pose_of
@@ -27,7 +27,7 @@ def walking(index: int) -> list[np.ndarray]:
 
 
 def test_somebody_walking_is_followed_with_one_detection_in_ten_frames() -> None:
-    scene = Scene(walking, Cadence(N))
+    scene = Scene(walking, DetectionSchedule(N))
     for index in range(60):
         poses = scene.step(index)
         assert len(poses) == 1
@@ -39,7 +39,7 @@ def test_somebody_walking_is_followed_with_one_detection_in_ten_frames() -> None
 
 
 def test_with_one_the_detector_runs_on_every_frame() -> None:
-    scene = Scene(walking, Cadence(1))
+    scene = Scene(walking, DetectionSchedule(1))
     for index in range(5):
         scene.step(index)
     assert scene.detector.frames == [0, 1, 2, 3, 4]
@@ -50,7 +50,7 @@ def test_two_who_cross_are_both_there_afterwards() -> None:
     def crossing(index: int) -> Figures:
         return [figure(120 + 8 * index, 330, 240, index / 3), figure(520 - 8 * index, 335, 230, index / 4)]
 
-    scene = Scene(crossing, Cadence(N))
+    scene = Scene(crossing, DetectionSchedule(N))
     for index in range(50):
         poses = scene.step(index)
         apart = abs(120 + 8 * index - (520 - 8 * index)) > 120
@@ -64,7 +64,7 @@ def test_a_box_that_lost_its_person_calls_the_detector_at_once() -> None:
     def jumping(index: int) -> Figures:
         return [figure(120 if index < 13 else 500, 330, 240)]
 
-    scene = Scene(jumping, Cadence(N))
+    scene = Scene(jumping, DetectionSchedule(N))
     for index in range(16):
         poses = scene.step(index)
         assert len(poses) == 1
@@ -76,7 +76,7 @@ def test_somebody_who_leaves_is_not_drawn_on() -> None:
     def leaving(index: int) -> Figures:
         return [figure(300, 330, 240)] if index < 15 else []
 
-    scene = Scene(leaving, Cadence(N))
+    scene = Scene(leaving, DetectionSchedule(N))
     counts = [len(scene.step(index)) for index in range(25)]
     assert counts[:15] == [1] * 15
     assert counts[15:] == [0] * 10
@@ -88,7 +88,7 @@ def test_somebody_new_is_found_within_n_frames(height: int) -> None:
         second = [figure(560, 350, height)] if index >= 23 else []
         return [figure(200, 330, 240, index / 3), *second]
 
-    scene = Scene(entering, Cadence(20))
+    scene = Scene(entering, DetectionSchedule(20))
     counts = [len(scene.step(index)) for index in range(44)]
     assert counts[:23] == [1] * 23
     assert counts[23 + 20 :] == [2]
@@ -100,13 +100,13 @@ def test_in_an_empty_picture_somebody_is_found_early() -> None:
     def entering(index: int) -> Figures:
         return [figure(300, 330, 240)] if index >= 31 else []
 
-    scene = Scene(entering, Cadence(30))
+    scene = Scene(entering, DetectionSchedule(30))
     counts = [len(scene.step(index)) for index in range(34)]
     assert counts[31:] == [1, 1, 1], "movement in an empty picture is looked at at once"
 
 
 def test_a_cut_is_searched_at_once_and_ends_the_ids() -> None:
-    scene = Scene(lambda index: [figure(300, 330, 240)], Cadence(N))
+    scene = Scene(lambda index: [figure(300, 330, 240)], DetectionSchedule(N))
     before = [scene.step(index, seed=1)[0].track_id for index in range(14)]
     after = [scene.step(index, seed=2)[0].track_id for index in range(14, 18)]
     assert set(before) == {1}
@@ -115,12 +115,12 @@ def test_a_cut_is_searched_at_once_and_ends_the_ids() -> None:
 
 
 def test_a_cut_ends_the_ids_with_the_detector_on_every_frame_too() -> None:
-    scene = Scene(lambda index: [figure(300, 330, 240)], Cadence(1))
+    scene = Scene(lambda index: [figure(300, 330, 240)], DetectionSchedule(1))
     assert [scene.step(i, seed=1 + (i > 2))[0].track_id for i in range(5)] == [1, 1, 1, 2, 2]
 
 
 def test_a_detector_that_blinks_loses_nobody() -> None:
-    scene = Scene(walking, Cadence(N))
+    scene = Scene(walking, DetectionSchedule(N))
     scene.detector.blind = {10}
     for index in range(25):
         assert [pose.track_id for pose in scene.step(index)] == [1], index
@@ -130,14 +130,14 @@ def test_a_panning_camera_does_not_call_the_detector_all_the_time() -> None:
     def panned(index: int) -> Figures:
         return [figure(320, 330, 240, index / 3)]
 
-    scene = Scene(panned, Cadence(N))
+    scene = Scene(panned, DetectionSchedule(N))
     for index in range(60):
         scene.step(index, shift=12 * index)
     assert len(scene.detector.frames) <= 12
 
 
 def test_time_that_jumps_calls_the_detector() -> None:
-    scene = Scene(walking, Cadence(100))
+    scene = Scene(walking, DetectionSchedule(100))
     scene.step(0)
     scene.step(1)
     scene.step(55)
@@ -145,7 +145,7 @@ def test_time_that_jumps_calls_the_detector() -> None:
 
 
 def test_hidden_legs_do_not_shrink_the_box() -> None:
-    scene = Scene(walking, Cadence(30))
+    scene = Scene(walking, DetectionSchedule(30))
     scene.step(0)
     estimate = scene.estimator.estimate
 
@@ -165,7 +165,7 @@ def test_hidden_legs_do_not_shrink_the_box() -> None:
 
 
 def test_somebody_whom_the_network_cannot_make_out_keeps_the_box() -> None:
-    scene = Scene(walking, Cadence(6))
+    scene = Scene(walking, DetectionSchedule(6))
     scene.estimator.estimate = lambda image, detections: [  # type: ignore[method-assign]
         pose_of(walking(0)[0], score=0.1) for _ in detections.boxes_xyxy
     ]
@@ -177,7 +177,7 @@ def test_boxes_stay_in_the_picture() -> None:
     def out(index: int) -> list[np.ndarray]:
         return [figure(560 + 6 * index, 330, 240)]
 
-    scene = Scene(out, Cadence(N))
+    scene = Scene(out, DetectionSchedule(N))
     for index in range(30):
         for pose in scene.step(index):
             assert (pose.box_xyxy[:2] >= 0).all()
@@ -186,7 +186,7 @@ def test_boxes_stay_in_the_picture() -> None:
 
 def test_the_same_world_gives_the_same_poses_and_detections() -> None:
     def run(world: Callable[[int], Figures]) -> tuple[list[int], list[np.ndarray]]:
-        scene = Scene(world, Cadence(None, rate=30))
+        scene = Scene(world, DetectionSchedule(None, rate=30))
         boxes = [pose.box_xyxy for index in range(30) for pose in scene.step(index)]
         return scene.detector.frames, boxes
 
@@ -197,7 +197,7 @@ def test_the_same_world_gives_the_same_poses_and_detections() -> None:
 
 def test_on_a_slow_machine_the_detector_still_runs_once_a_second() -> None:
     """A camera of 30 fps of which every sixth frame is reached: 30 frames would be six seconds."""
-    cadence = Cadence(None, rate=30, live=True)
+    cadence = DetectionSchedule(None, rate=30, live=True)
     for _ in range(50):
         cadence.observe(0.3, 0.2)
     assert cadence.every == 30
@@ -209,7 +209,7 @@ def test_on_a_slow_machine_the_detector_still_runs_once_a_second() -> None:
 
 @pytest.mark.parametrize("every", [1, N])
 def test_who_came_in_surely_stays_when_the_score_falls(every: int) -> None:
-    scene = Scene(walking, Cadence(every), admission=Admission(0.4))
+    scene = Scene(walking, DetectionSchedule(every), admission=Hysteresis(0.4))
     for index in range(40):
         scene.detector.score = 0.5 if index == 0 else 0.3
         poses = scene.step(index)
@@ -217,13 +217,13 @@ def test_who_came_in_surely_stays_when_the_score_falls(every: int) -> None:
 
 
 def test_who_was_never_sure_does_not_come_in() -> None:
-    scene = Scene(walking, Cadence(1), admission=Admission(0.4))
+    scene = Scene(walking, DetectionSchedule(1), admission=Hysteresis(0.4))
     scene.detector.score = 0.3
     assert [scene.step(index) for index in range(10)] == [[]] * 10
 
 
 def test_a_cut_closes_the_door() -> None:
-    scene = Scene(walking, Cadence(1), admission=Admission(0.4))
+    scene = Scene(walking, DetectionSchedule(1), admission=Hysteresis(0.4))
     scene.step(0)
     scene.detector.score = 0.3
     assert len(scene.step(1)) == 1
@@ -257,19 +257,19 @@ def test_who_is_who_and_where_is_as_in_the_picture_that_is_shown(every: int) -> 
     square = PoseFinder(
         SeeingDetector(crossing),
         estimator := SeeingEstimator(crossing),
-        Identity({}, {}),
+        Provenance({}, {}),
         tracker=PoseTracker(COCO_17),
         smoother=OneEuroSmoother(),
-        cadence=Cadence(every),
+        cadence=DetectionSchedule(every),
     )
     seeing = Anamorphic(crossing)
     stored = PoseFinder(
         seeing,
         seeing,
-        Identity({}, {}),
+        Provenance({}, {}),
         tracker=PoseTracker(COCO_17),
         smoother=OneEuroSmoother(),
-        cadence=Cadence(every),
+        cadence=DetectionSchedule(every),
     )
     for index in range(40):
         estimator.index = seeing.estimator.index = index

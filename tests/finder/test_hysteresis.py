@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from shufflecam.core.types import Detections, FloatArray
-from shufflecam.finder.hysteresis import KNOWN_SHARE, MEMORY_S, Admission, known_score
+from shufflecam.finder.hysteresis import KNOWN_SHARE, MEMORY_S, Hysteresis, known_score
 
 NOBODY = np.zeros((0, 4), np.float32)
 LEFT, RIGHT = [0, 0, 100, 200], [300, 0, 400, 200]
@@ -16,23 +16,23 @@ def found(*people: tuple[list[int], float]) -> Detections:
 
 
 def admitted(
-    admission: Admission, now: float, *people: tuple[list[int], float], known: FloatArray = NOBODY
+    admission: Hysteresis, now: float, *people: tuple[list[int], float], known: FloatArray = NOBODY
 ) -> list[list[float]]:
     return admission.admit(found(*people), known, now).boxes_xyxy.tolist()
 
 
 def test_a_new_person_must_be_sure() -> None:
-    assert admitted(Admission(0.4), 0.0, (LEFT, 0.5), (RIGHT, 0.3)) == [LEFT]
+    assert admitted(Hysteresis(0.4), 0.0, (LEFT, 0.5), (RIGHT, 0.3)) == [LEFT]
 
 
 def test_who_was_there_a_moment_ago_may_be_less_sure() -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     admitted(admission, 0.0, (LEFT, 0.5))
     assert admitted(admission, 0.1, (LEFT, 0.3), (RIGHT, 0.3)) == [LEFT]
 
 
 def test_each_sighting_holds_the_door_for_the_next() -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     admitted(admission, 0.0, (LEFT, 0.5))
     for step in range(1, 20):
         assert admitted(admission, step * 0.4, (LEFT, 0.3)) == [LEFT]
@@ -40,25 +40,25 @@ def test_each_sighting_holds_the_door_for_the_next() -> None:
 
 @pytest.mark.parametrize("later", [MEMORY_S + 0.1, -0.1])
 def test_after_a_while_or_when_time_jumps_back_one_is_new_again(later: float) -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     admitted(admission, 10.0, (LEFT, 0.5))
     assert admitted(admission, 10.0 + later, (LEFT, 0.3)) == []
 
 
 def test_who_is_followed_by_keypoints_is_known() -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     assert admitted(admission, 5.0, (LEFT, 0.3), known=np.array([LEFT], np.float32)) == [LEFT]
 
 
 def test_after_a_cut_everybody_is_new() -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     admitted(admission, 0.0, (LEFT, 0.5))
     admission.forget()
     assert admitted(admission, 0.1, (LEFT, 0.3)) == []
 
 
 def test_scores_stay_with_their_boxes() -> None:
-    kept = Admission(0.4).admit(found((LEFT, 0.3), (RIGHT, 0.6)), NOBODY, 0.0)
+    kept = Hysteresis(0.4).admit(found((LEFT, 0.3), (RIGHT, 0.6)), NOBODY, 0.0)
     assert kept.boxes_xyxy.tolist() == [RIGHT]
     np.testing.assert_allclose(kept.scores, [0.6])
 
@@ -68,14 +68,14 @@ def test_the_detector_is_asked_for_less() -> None:
 
 
 def test_memory_does_not_grow() -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     for step in range(1000):
         admitted(admission, step / 30, (LEFT, 0.9))
     assert len(admission._recent) <= 30 * MEMORY_S + 1
 
 
 def test_only_one_box_is_the_known_person() -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     admitted(admission, 0.0, (LEFT, 0.9))
     beside = [40, 0, 140, 200]
     assert admitted(admission, 0.1, (LEFT, 0.9), (beside, 0.35)) == [LEFT]
@@ -86,12 +86,12 @@ def test_only_one_box_is_the_known_person() -> None:
 def test_a_new_person_on_top_of_another_must_be_surer(
     beside: list[int], score: float, comes_in: bool
 ) -> None:
-    boxes = admitted(Admission(0.4), 0.0, (LEFT, 0.9), (beside, score))
+    boxes = admitted(Hysteresis(0.4), 0.0, (LEFT, 0.9), (beside, score))
     assert boxes == ([LEFT, beside] if comes_in else [LEFT])
 
 
 def test_who_came_in_free_stays_when_somebody_steps_before() -> None:
-    admission = Admission(0.4)
+    admission = Hysteresis(0.4)
     admitted(admission, 0.0, (LEFT, 0.5), (RIGHT, 0.9))
     near = [30, 0, 130, 200]
     assert admitted(admission, 0.1, (near, 0.9), (LEFT, 0.3)) == [near, LEFT]

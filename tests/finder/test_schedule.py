@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from shufflecam.finder.scene import SceneWatch, thumbnail
-from shufflecam.finder.schedule import Cadence
+from shufflecam.finder.schedule import DetectionSchedule
 from tests.helpers.people import figure, pose_of
 from tests.helpers.scenes import SIZE, picture, wall
 
 
 def test_fixed_cadence_stays_whatever_things_take() -> None:
-    cadence = Cadence(4, rate=30, live=True)
+    cadence = DetectionSchedule(4, rate=30, live=True)
     for _ in range(50):
         cadence.observe(0.2, 0.1)
     assert cadence.every == 4
@@ -20,13 +20,13 @@ def test_fixed_cadence_stays_whatever_things_take() -> None:
 
 
 def test_automatic_in_a_file_depends_on_its_rate_alone() -> None:
-    cadence = Cadence(None, rate=30)
+    cadence = DetectionSchedule(None, rate=30)
     assert cadence.every == 10
     for _ in range(50):
         cadence.observe(0.2, 0.1)
     assert cadence.every == 10
-    assert Cadence(None, rate=2).every == 1
-    assert Cadence(None, rate=None).every == 10
+    assert DetectionSchedule(None, rate=2).every == 1
+    assert DetectionSchedule(None, rate=None).every == 10
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_automatic_in_a_file_depends_on_its_rate_alone() -> None:
     ],
 )
 def test_automatic_on_a_camera_follows_what_is_measured(detect_ms: float, rest_ms: float, every: int) -> None:
-    cadence = Cadence(None, rate=30, live=True)
+    cadence = DetectionSchedule(None, rate=30, live=True)
     cadence.observe(None, rest_ms / 1000)
     for _ in range(200):
         cadence.observe(detect_ms / 1000, rest_ms / 1000)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.core.types import Frame, Pose, SourceInfo
 from shufflecam.finder.rotation import best_rotation
 from shufflecam.finder.view import ROTATIONS, View
@@ -101,14 +101,14 @@ def test_auto_finds_the_way_up(rotate: int) -> None:
     turned = View(rotate=(360 - rotate) % 360).of(upright)
     source = FakeSource(turned, 1000)
     options: Any = FakeOptions()
-    assert best_rotation(source, View(), options, StopRequest(), Talk(quiet=True)) == rotate
+    assert best_rotation(source, View(), options, StopRequest(), Terminal(quiet=True)) == rotate
     assert source.given < 40, "five pictures with people are enough"
 
 
 def test_auto_gives_up_after_a_minute_and_says_so(capfd: pytest.CaptureFixture[str]) -> None:
     source = FakeSource(np.zeros((40, 60, 3), np.uint8), 10_000)
     options: Any = FakeOptions()
-    assert best_rotation(source, View(), options, StopRequest(), Talk()) == 0
+    assert best_rotation(source, View(), options, StopRequest(), Terminal()) == 0
     assert source.given < 620
     assert "nobody" in capfd.readouterr().err
 

@@ -11,9 +11,9 @@ from shufflecam.core.geometry import box_iou
 from shufflecam.core.skeleton import COCO_17, Skeleton
 from shufflecam.core.types import Detections, Frame, ImageArray, Pose
 from shufflecam.finder.background import BackgroundDetector
-from shufflecam.finder.finder import Identity, PoseFinder
-from shufflecam.finder.hysteresis import Admission
-from shufflecam.finder.schedule import Cadence
+from shufflecam.finder.finder import PoseFinder, Provenance
+from shufflecam.finder.hysteresis import Hysteresis
+from shufflecam.finder.schedule import DetectionSchedule
 from shufflecam.tracking.tracker import PoseTracker
 from tests.helpers.people import pose_of
 
@@ -96,10 +96,10 @@ class Scene:
     def __init__(
         self,
         world: Callable[[int], Figures],
-        cadence: Cadence,
+        cadence: DetectionSchedule,
         *,
         background: bool = False,
-        admission: Admission | None = None,
+        admission: Hysteresis | None = None,
     ) -> None:
         self.world = world
         self.detector = SeeingDetector(world)
@@ -107,7 +107,7 @@ class Scene:
         self.finder = PoseFinder(
             self.detector,
             self.estimator,
-            Identity({}, {}),
+            Provenance({}, {}),
             tracker=PoseTracker(COCO_17),
             cadence=cadence,
             background=BackgroundDetector(self.detector) if background else None,

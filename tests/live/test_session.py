@@ -15,7 +15,7 @@ from shufflecam.drawing.look import Look
 from shufflecam.live.compose import Scene
 from shufflecam.live.hud import Figures, LiveFigures
 from shufflecam.live.saving import Recorder
-from shufflecam.live.session import Savings, Show
+from shufflecam.live.session import LiveOutputs, LiveSession
 from shufflecam.live.state import LiveState
 from tests.helpers.people import figure, pose_of
 from tests.live.test_saving import HEADER, times_of
@@ -67,11 +67,11 @@ class Run:
         self.face, self.said, self.now = FakeFace(wants_picture), [], 0.0
         self.source = Source()
         self.recorder = Recorder(folder, size=(64, 48))
-        self.show = Show(
+        self.show = LiveSession(
             LiveFigures(Stats(lambda: self.now), self.source, clock=lambda: self.now),
             Scene(COCO_17, look or Look()),
             [self.face],
-            Savings(self.recorder, folder, HEADER, self.said.append),
+            LiveOutputs(self.recorder, folder, HEADER, self.said.append),
             state or LiveState(ids=False),
             clock=lambda: self.now,
         )

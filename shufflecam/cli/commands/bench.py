@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import model_options
@@ -90,7 +90,7 @@ def command(
     from shufflecam.bench.passes import Part
     from shufflecam.bench.peers import YOLO_POSE, YoloPose
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     options = {**options, "track": True, "smooth": True, "encode_preset": "veryfast"}
     as_camera = options["det_every"] is None and options["preset"] == "balanced"
     finder_options = pop_settings(options)
@@ -158,7 +158,7 @@ def _demo_clip(folder: Path) -> str:
     return str(clip)
 
 
-def _show(result: dict[str, Any], talk: Talk) -> None:
+def _show(result: dict[str, Any], talk: Terminal) -> None:
     from rich.table import Table
 
     stages = Table("stage", "p50 ms", "p95 ms", box=None, pad_edge=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 
 if TYPE_CHECKING:
     from shufflecam.sources.v4l2 import Mode
@@ -41,7 +41,7 @@ def command(measure: bool, as_json: bool, debug: bool) -> None:
     """
     from shufflecam.sources.cameras import list_cameras
 
-    talk = Talk()
+    talk = Terminal()
     if not sys.platform.startswith("linux"):
         talk.note("listing cameras is untested on this system; their order may be another one")
     reports = [_report(camera, measure) for camera in list_cameras()]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import typed
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import Missing
@@ -102,7 +102,7 @@ def command(
     from shufflecam.records.open import said_of_angles
     from shufflecam.records.reader import read_record
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     out = _one_target(poses, target, out)
     kind = kind or _kind_by_ending(poses, out)
     endings = ENDINGS[kind]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.options.shared import model_options
 from shufflecam.core.errors import OutputError, SourceError
@@ -46,7 +46,7 @@ def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
     from shufflecam.cli.options.finder import pop_settings
     from shufflecam.jobs.video import VideoJob, run_video
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     finder_options = pop_settings({**options, "track": True, "smooth": True})
     photos = [_photo(name) for name in PHOTOS]
     try:

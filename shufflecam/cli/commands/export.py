@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.words import counted
 
@@ -70,7 +70,7 @@ def command(
     from shufflecam.models.catalogue import pose_entry
     from shufflecam.models.prune import narrow
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     entry = pose_entry(model)
     _check_usage(runtime, file)
     _check_output(runtime, file, overwrite)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import FOLDER, arguments, kind_of, retyped, typed
 from shufflecam.cli.intent import record_format as record_format_of
@@ -94,7 +94,7 @@ def command(
     from shufflecam.records.open import check_record_usage, open_record
     from shufflecam.sources.pictures import open_images
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     refuse_json_value(json_target, arguments())
     refuse_videos(paths)
     record_format = record_format_of(json_target, record_format)
@@ -180,7 +180,7 @@ def command(
     raise_if_not_whole(outcome)
 
 
-def _say_left_out(source: ImageSource, talk: Talk) -> None:
+def _say_left_out(source: ImageSource, talk: Terminal) -> None:
     """At the beginning, when there is still time to do something about it."""
     from shufflecam.sources.paths import unsupported_in
 

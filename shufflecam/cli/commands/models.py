@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import NamedCommands
 from shufflecam.core.errors import WeightsError
 from shufflecam.core.words import counted
@@ -88,7 +88,7 @@ def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool
     from shufflecam.models.catalogue import entry
     from shufflecam.models.fetch import fetch
 
-    talk = Talk(quiet=quiet)
+    talk = Terminal(quiet=quiet)
     for model in [entry(name) for name in names]:
         with talk.download(model.name) as on_progress:
             fetched = fetch(model, allow_unverified=allow_unverified, on_progress=on_progress)
@@ -109,7 +109,7 @@ def verify(names: tuple[str, ...], quiet: bool, debug: bool) -> None:
     from shufflecam.models.catalogue import all_entries, entry, locate, require
     from shufflecam.models.fetch import check_sha256
 
-    talk = Talk(quiet=quiet)
+    talk = Terminal(quiet=quiet)
     models = [entry(name) for name in names] or [model for model in all_entries() if locate(model)]
     wrong: list[WeightsError] = []
     for model in models:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.options import completing
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
@@ -109,7 +109,7 @@ def command(
     from shufflecam.records.coverage import coverage, untracked
     from shufflecam.records.reader import read_record
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     if out is None and html is None:
         raise UsageError("Nothing is asked to be written; add --out FILE.png, or --html FILE.html, or both.")
     if out is not None:

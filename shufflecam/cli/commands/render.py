@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import kind_of, typed
 from shufflecam.cli.options.shared import deinterlace_option, max_pixels_option, take_look, with_look
@@ -79,7 +79,7 @@ def command(
     """
     from shufflecam.pipeline.run import raise_if_not_whole
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     look = replace(take_look(options), ids=ids, boxes=boxes)
     if target is not None and out is not None:
         raise UsageError(f"{target} and --out {out} both say where to; leave one of them out.")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import arguments, record_format
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
@@ -29,7 +29,7 @@ from shufflecam.cli.progress import many_options, run_many
 from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
-from shufflecam.jobs.batch.run import ManyOptions
+from shufflecam.jobs.batch.run import BatchOptions
 
 if TYPE_CHECKING:
     pass
@@ -109,11 +109,11 @@ def command(
     What has its name there is whole: until then it is called NAME.part.mp4, and plays. A video that fails
     does not stop the others, and the exit code is then 5.
     """
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])
     options["record_format"] = record_format(options["json_target"], options["record_format"])
-    finder_options, many = pop_settings(options), ManyOptions.take(options)
+    finder_options, many = pop_settings(options), BatchOptions.take(options)
     job = VideoJob(
         source=sources[0], out=Path(out) if out is not None else None, look=take_look(options), **options
     )

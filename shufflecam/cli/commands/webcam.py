@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import FOLDER, arguments, kind_of, record_format, typed
 from shufflecam.cli.options.finder import pop_settings
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shufflecam.live.compose import Scene
-    from shufflecam.live.viewers import Face
+    from shufflecam.live.viewers import Viewer
 
     pass
 from shufflecam.jobs.live import LiveJob, OpenViewers, run_webcam
@@ -150,7 +150,7 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
       k  skeleton / keypoints / on black                      h  help
       + -  threshold                1-9  one person           0  everybody
     """  # noqa: D301 - click wants the real backspace character
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     _take_file(options, talk)
     options["record_format"] = record_format(options["json_target"], options["record_format"])
@@ -163,7 +163,7 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     run_webcam(job, finder_options, talk, terminal_viewers(job, talk))
 
 
-def _check_together(options: dict[str, Any], talk: Talk) -> None:
+def _check_together(options: dict[str, Any], talk: Terminal) -> None:
     """Raise UsageError for options that cannot go together."""
     if options["loop"] and options["replay"] is None:
         raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
@@ -173,7 +173,7 @@ def _check_together(options: dict[str, Any], talk: Talk) -> None:
         raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
 
 
-def terminal_viewers(job: LiveJob, talk: Talk) -> OpenViewers:
+def terminal_viewers(job: LiveJob, talk: Terminal) -> OpenViewers:
     """What shows a run without a window in the terminal: the picture with --preview, else a status line.
 
     Raises:
@@ -184,21 +184,21 @@ def terminal_viewers(job: LiveJob, talk: Talk) -> OpenViewers:
 
         check_terminal(talk.console, data_on_stdout=job.json_target == "-")
 
-    def open_viewers(scene: Scene) -> tuple[list[Face], Callable[..., None]]:
+    def open_viewers(scene: Scene) -> tuple[list[Viewer], Callable[..., None]]:
         if not job.preview:
-            from shufflecam.cli.terminal.status import StatusFace
+            from shufflecam.cli.terminal.status import StatusViewer
 
-            return [StatusFace(talk.console)], talk.say
+            return [StatusViewer(talk.console)], talk.say
         from shufflecam.cli.terminal.graphics import open_canvas
-        from shufflecam.cli.terminal.preview import PreviewFace
+        from shufflecam.cli.terminal.preview import PreviewViewer
 
-        preview = PreviewFace(talk.console, scene, open_canvas(talk.console, job.preview_as))
+        preview = PreviewViewer(talk.console, scene, open_canvas(talk.console, job.preview_as))
         return [preview], preview.say
 
     return open_viewers
 
 
-def _take_file(options: dict[str, Any], talk: Talk) -> None:
+def _take_file(options: dict[str, Any], talk: Terminal) -> None:
     """A file as SOURCE is played as a camera. Raises UsageError where it is no video."""
     name = options["source"]
     kind = "" if "://" in name else kind_of(name)

@@ -74,7 +74,7 @@ def _scaled(pose: Pose, ratio: np.ndarray) -> Pose:
     )
 
 
-class PreviewFace:
+class PreviewViewer:
     """The run in the terminal, with the window's keys."""
 
     wants_picture = False  # drawn anew in the terminal's own size: thin lines would vanish
@@ -98,7 +98,7 @@ class PreviewFace:
         self._later: list[str] = []
 
     def say(self, text: str, *, as_is: bool = False) -> None:
-        """Shown below the picture, and kept until it is gone; `as_is` as `Talk.say` has it."""
+        """Shown below the picture, and kept until it is gone; `as_is` as `Terminal.say` has it."""
         self._later = [*self._later, text if as_is else without_secrets(text)][-50:]
 
     def show(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STATUS_EVERY_S = 0.25
 
 
-class StatusFace:
+class StatusViewer:
     """A status line in the terminal, where there is no window."""
 
     wants_picture = False

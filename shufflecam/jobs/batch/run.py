@@ -98,7 +98,7 @@ Runner = Callable[[Sequence[Item], "VideoJob", "FinderSettings", Callable[..., N
 
 
 @dataclass(frozen=True)
-class ManyOptions:
+class BatchOptions:
     """How many videos are worked on."""
 
     recursive: bool
@@ -108,7 +108,7 @@ class ManyOptions:
     ray_address: str | None
 
     @classmethod
-    def take(cls, options: dict[str, Any]) -> ManyOptions:
+    def take(cls, options: dict[str, Any]) -> BatchOptions:
         """Remove this class's options from a command's keyword arguments. Raises UsageError."""
         many = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
         if many.ray_address is not None and many.cluster is None:

@@ -36,7 +36,7 @@ def open_server(port: int, host: str | None) -> LiveServer:
     return LiveServer(port, host)
 
 
-class BrowserFace:
+class BrowserViewer:
     """The live page: pictures where somebody watches, and the figures a few times a second."""
 
     closed = False

@@ -23,7 +23,7 @@ from shufflecam.cli.terminal.graphics import (
     open_canvas,
     sixel,
 )
-from shufflecam.cli.terminal.preview import PreviewFace
+from shufflecam.cli.terminal.preview import PreviewViewer
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import ImageArray
 from shufflecam.live.compose import Scene
@@ -108,7 +108,7 @@ def test_kittys_pieces_are_the_picture() -> None:
 @pytest.mark.parametrize("graphics", ["kitty", "sixel"])
 def test_a_run_is_drawn_and_the_terminal_is_given_back(graphics: str) -> None:
     console = terminal(60, 20)
-    face = PreviewFace(console, Scene(COCO_17), open_canvas(console, graphics))
+    face = PreviewViewer(console, Scene(COCO_17), open_canvas(console, graphics))
     face.show(np.zeros((0, 0, 3), np.uint8), result(), Figures(people=1), LiveState())
     drawn = console.file.getvalue()  # type: ignore[attr-defined]
     if graphics == "kitty":

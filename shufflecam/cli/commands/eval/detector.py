@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.options.evaluate import data_options, det_options, engine_options, results_options
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.evaluate.results import check_results, write_results
@@ -77,7 +77,7 @@ def detector(
 
     if detector == "none":
         raise UsageError("--detector none finds nobody to measure; name a detector or a file.")
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     data = read_coco(annotations, images, keypoints=None, allow_missing=allow_missing, boxes_only=True)
     for note in data.notes:
         talk.note(note)
@@ -97,7 +97,7 @@ def detector(
 
 
 def _measure(
-    choice: str, data: CocoSet, talk: Talk, settings: dict[str, Any], fetch: bool = True
+    choice: str, data: CocoSet, talk: Terminal, settings: dict[str, Any], fetch: bool = True
 ) -> tuple[str, list[Result], DetectorFigures]:
     from shufflecam.detect.open import open_detector
     from shufflecam.evaluate import detector as evaluation

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shufflecam.cli.commands.eval.detector import detector
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import NamedCommands
 from shufflecam.cli.options.evaluate import data_options, det_options, engine_options, results_options
 from shufflecam.core.errors import UsageError
@@ -111,7 +111,7 @@ def coco(
     from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco, read_detections
     from shufflecam.pose.open import open_estimator
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     entry = _entry(model, "coco17")
     data = read_coco(annotations, images, allow_missing=allow_missing)
     for note in data.notes:
@@ -165,7 +165,7 @@ def mpii(
     from shufflecam.evaluate import mpii as evaluation
     from shufflecam.pose.open import open_estimator
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     entry = _entry(model, "mpii16")
     everybody = evaluation.read_mpii(annotations)
     people = evaluation.present(everybody, images, allow_missing=allow_missing, on_note=talk.note)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk, duration
+from shufflecam.cli.console import Terminal, duration
 from shufflecam.cli.options.train import check_export, run_options
 from shufflecam.core.words import counted
 from shufflecam.train.pictures import pictures_below
@@ -87,7 +87,7 @@ def command(
     from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.train.person.run import DetectorRecipe, DetectorRun
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     check_export(target)
     recipe = DetectorRecipe(**settings)
     pictures = pictures_below(*folders)

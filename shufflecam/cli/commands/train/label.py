@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from shufflecam.cli.console import Talk
+from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import OutputError
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import counted
@@ -75,7 +75,7 @@ def command(
     from shufflecam.train.pose.label import OpenVinoTeacher
     from shufflecam.train.pose.label import label as label_pictures
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     pictures = pictures_below(folder)
     check_writable(out, overwrite)
     if teacher.endswith(".xml"):

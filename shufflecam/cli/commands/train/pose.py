@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shufflecam.cli.console import Talk, duration
+from shufflecam.cli.console import Terminal, duration
 from shufflecam.cli.help import NamedCommands
 from shufflecam.cli.options.train import check_export, run_options
 from shufflecam.core.errors import UsageError
@@ -192,7 +192,7 @@ def pose(
     from shufflecam.train.pose.data import read_people
     from shufflecam.train.sets import SetSpec
 
-    talk = Talk(quiet)
+    talk = Terminal(quiet)
     entry = pose_entry(model)
     specs = [SetSpec.parse(text) for text in sets]
     recipe = _recipe(entry, distill_from is not None, settings)
