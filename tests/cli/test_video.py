@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import av
@@ -192,16 +193,30 @@ def test_a_signal_leaves_a_playable_video_and_a_whole_record(
             container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "bgr24")))
         container.mux(stream.encode(None))
     out, record = tmp_path / "out.mp4", tmp_path / "out.jsonl"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "shufflecam", "video", str(endless), "--out", str(out), "--json", "-", *solo],
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=cli_environment(tmp_path),
-    )  # fmt: skip
-    assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(12)]  # it is in the middle of its work now
-    process.send_signal(number)
-    rest, errors = process.communicate(timeout=30)
+    with record.open("w") as lines:  # a pipe that is read by lines and then to its end may lose some
+        command = [
+            sys.executable,
+            "-m",
+            "shufflecam",
+            "video",
+            str(endless),
+            "--out",
+            str(out),
+            "--json",
+            "-",
+        ]
+        process = subprocess.Popen(
+            [*command, *solo],
+            stdout=lines, stderr=subprocess.PIPE, text=True, env=cli_environment(tmp_path),
+        )  # fmt: skip
+        deadline = time.monotonic() + 90
+        while record.read_bytes().count(b"\n") < 12:  # then it is in the middle of its work
+            assert process.poll() is None, process.stderr.read() if process.stderr else ""
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
     assert process.returncode == 130, errors
-    record.write_text("".join(lines) + rest)
     entries = [json.loads(line) for line in record.read_text().splitlines()]
     footer = entries[-1]
     assert footer["complete"] is False

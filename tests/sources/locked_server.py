@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import itertools
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -31,8 +33,9 @@ def serve_locked(user: str, password: str, refusal: int = 401) -> Iterator[str]:
             self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
             self.end_headers()
             with contextlib.suppress(OSError):  # the client left
-                for number in range(200):
-                    self.wfile.write(part(number, (96, 64)))
+                for number in itertools.count():  # until then, as a camera does
+                    self.wfile.write(part(number % 256, (96, 64)))
+                    time.sleep(0.02)
 
         def log_message(self, *_: object) -> None:
             pass
