@@ -21,7 +21,7 @@ from shufflecam.jobs.batch.plan import (
     part_of,
     plan,
 )
-from shufflecam.jobs.batch.run import Runner, check_many, finish, run_batch, run_one_by_one
+from shufflecam.jobs.batch.run import BatchOptions, Runner, check_many, finish, run_batch, run_one_by_one
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
     from shufflecam.sources.paths import PicturePath
-
-from shufflecam.jobs.batch.run import BatchOptions
 
 NOT_BEGUN = "not begun"
 

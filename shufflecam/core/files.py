@@ -11,15 +11,11 @@ import hashlib
 import os
 import stat
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TextIO
+from typing import IO, Any, TextIO
 
 from shufflecam.core.errors import OutputError, SourceError, UsageError
 from shufflecam.core.reasons import json_fault, reason
 from shufflecam.core.text import parse_json
-
-if TYPE_CHECKING:
-    pass
-
 
 _USUAL_LONGEST_NAME = 255
 

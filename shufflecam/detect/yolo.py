@@ -11,15 +11,11 @@ import functools
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from shufflecam.core.protocols import Engine
 from shufflecam.core.types import Detections, Frame
 from shufflecam.detect.decode import decode, letterbox
 from shufflecam.models.catalogue import cache_dir
-
-if TYPE_CHECKING:
-    pass
 from shufflecam.models.yolo import PersonNetwork, load_network
 
 DET_SIZE = 416

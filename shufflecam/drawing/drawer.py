@@ -3,12 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from shufflecam.core.skeleton import Skeleton
-    from shufflecam.core.types import FrameResult, ImageArray
-    from shufflecam.drawing.look import Look
 from dataclasses import replace
 from typing import TYPE_CHECKING
 

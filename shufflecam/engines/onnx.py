@@ -13,10 +13,10 @@ import numpy as np
 from shufflecam.core.types import FloatArray
 from shufflecam.engines.cache import EngineCache
 from shufflecam.engines.cpu import thread_count
+from shufflecam.engines.runtimes import import_onnxruntime
 
 if TYPE_CHECKING:
     from torch import nn
-from shufflecam.engines.runtimes import import_onnxruntime
 
 
 class OnnxEngine:

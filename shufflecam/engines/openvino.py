@@ -16,10 +16,10 @@ import numpy as np
 from shufflecam.core.types import FloatArray
 from shufflecam.engines.cache import EngineCache
 from shufflecam.engines.cpu import cpu_identity, has_bfloat16, thread_count
+from shufflecam.engines.runtimes import import_openvino
 
 if TYPE_CHECKING:
     from torch import nn
-from shufflecam.engines.runtimes import import_openvino
 
 Precision = Literal["float32", "auto"]
 

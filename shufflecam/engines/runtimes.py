@@ -2,16 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
 import os
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
+import sys
+from typing import Any
 
 
 def import_openvino() -> Any:

@@ -11,13 +11,9 @@ import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from shufflecam.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
-
 
 PERSON_CATEGORY = 1
 """What people are called in all that is handed to pycocotools, and in results."""

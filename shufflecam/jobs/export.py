@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from shufflecam.core.errors import OutputError, UsageError
 from shufflecam.core.reasons import reason
+from shufflecam.jobs.photos import PEOPLE, _photo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from shufflecam.core.types import FloatArray, Pose
     from shufflecam.models.catalogue import PoseEntry
     from shufflecam.models.shufflenet import PoseNet
-
-from shufflecam.jobs.photos import PEOPLE, _photo
 
 SUFFIXES = {"onnx": (".onnx",), "openvino": (".xml",), "torchscript": (".pt", ".torchscript", ".ts")}
 

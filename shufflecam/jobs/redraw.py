@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from shufflecam.core.errors import SourceBrokeOff, UsageError
 from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
+from shufflecam.drawing.drawer import chosen_drawer
 
 if TYPE_CHECKING:
     from shufflecam.core.types import Frame, FrameResult
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from shufflecam.records.reader import SavedRecord
     from shufflecam.sources.deinterlace import Mode
     from shufflecam.sources.video import VideoSource
-
-from shufflecam.drawing.drawer import chosen_drawer
 
 SAME_TIME_S = 0.001
 """A record's times are rounded to microseconds; frames are never so close."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,25 +19,16 @@ from shufflecam.finder.settings import FinderSettings
 from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
-    from shufflecam.core.protocols import Sink
+    from shufflecam.core.protocols import FrameSource, Sink
+    from shufflecam.core.stats import Stats
     from shufflecam.core.types import Frame, FrameResult
     from shufflecam.detect.given import GivenBoxes
     from shufflecam.drawing.look import Look
     from shufflecam.finder.finder import PoseFinder
     from shufflecam.finder.view import ViewFinder
     from shufflecam.pipeline.run import Outcome
-    from shufflecam.sources.deinterlace import Mode
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from shufflecam.core.protocols import FrameSource
-    from shufflecam.core.stats import Stats
-    from shufflecam.core.types import Frame, FrameResult
-    from shufflecam.finder.finder import PoseFinder
-    from shufflecam.finder.view import ViewFinder
     from shufflecam.pipeline.stop import StopRequest
+    from shufflecam.sources.deinterlace import Mode
 
 
 @dataclass(frozen=True)

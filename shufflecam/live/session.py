@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,11 +20,8 @@ from shufflecam.live.compose import Scene, compose
 from shufflecam.live.hud import LiveFigures
 from shufflecam.live.saving import Recorder, save_snapshot
 from shufflecam.live.state import LiveState, press, see
-from shufflecam.records.schema import Record
-
-if TYPE_CHECKING:
-    pass
 from shufflecam.live.viewers import _NO_PICTURE, Viewer
+from shufflecam.records.schema import Record
 
 MESSAGE_S = 3.0
 """How long the HUD says what a key did."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -11,9 +11,6 @@ from shufflecam.live.compose import add_overlays
 from shufflecam.live.hud import Figures
 from shufflecam.live.state import LiveState
 from shufflecam.live.window import LiveWindow
-
-if TYPE_CHECKING:
-    pass
 
 
 class Viewer(Protocol):

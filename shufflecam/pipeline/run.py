@@ -12,10 +12,10 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
 from shufflecam.core.words import counted
+from shufflecam.pipeline.stop import StopRequest
 
 if TYPE_CHECKING:
     from shufflecam.pipeline.pipeline import Pipeline
-from shufflecam.pipeline.stop import StopRequest
 
 
 @dataclass

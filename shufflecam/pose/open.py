@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.core.protocols import Engine
+from shufflecam.core.stats import Stats
 from shufflecam.models.catalogue import PoseEntry, cache_dir, pose_entry, require
 from shufflecam.models.fetch import check_sha256, file_sha256
+from shufflecam.pose.estimator import Decoding, HeatmapEstimator
 
 if TYPE_CHECKING:
     from shufflecam.models.shufflenet import PoseNet
-from shufflecam.core.stats import Stats
-from shufflecam.pose.estimator import Decoding, HeatmapEstimator
 
 
 def load_pose_engine(

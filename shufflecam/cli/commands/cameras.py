@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 import click
 
 from shufflecam.cli.console import Terminal
+from shufflecam.sources.probe import Report, _report
 
 if TYPE_CHECKING:
     from shufflecam.sources.v4l2 import Mode
-from shufflecam.sources.probe import Report, _report
 
 
 @click.command(

@@ -13,12 +13,12 @@ from shufflecam.cli.intent import typed
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import Missing
 from shufflecam.core.words import counted
+from shufflecam.evaluate.entries import _numbers
+from shufflecam.jobs.convert import ENDINGS, _recorded, _sink, _trc_sink
 
 if TYPE_CHECKING:
     from shufflecam.records.image_ids import ImageIds
     from shufflecam.records.reader import SavedRecord
-from shufflecam.evaluate.entries import _numbers
-from shufflecam.jobs.convert import ENDINGS, _recorded, _sink, _trc_sink
 
 
 @click.command(

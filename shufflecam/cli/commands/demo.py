@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +14,6 @@ from shufflecam.cli.options.shared import model_options
 from shufflecam.core.errors import OutputError, SourceError
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import counted
-
-if TYPE_CHECKING:
-    pass
 from shufflecam.jobs.demo import CLIP_FPS, CLIP_SECONDS, PHOTOS, make_clip
 
 

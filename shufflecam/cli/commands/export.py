@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.words import counted
-
-if TYPE_CHECKING:
-    pass
 from shufflecam.jobs.export import (
     MAX_SHIFT,
     SUFFIXES,

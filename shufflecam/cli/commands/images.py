@@ -26,12 +26,12 @@ from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.words import counted
+from shufflecam.jobs.images import _earlier_run
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
     from shufflecam.core.types import FrameResult
     from shufflecam.sources.pictures import ImageSource
-from shufflecam.jobs.images import _earlier_run
 
 
 @click.command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -15,9 +15,6 @@ from shufflecam.cli.options.shared import deinterlace_option, max_pixels_option,
 from shufflecam.cli.options.view import encoding_options
 from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.core.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
 from shufflecam.jobs.redraw import draw_again
 
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -30,9 +30,6 @@ from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
 from shufflecam.jobs.batch.run import BatchOptions
-
-if TYPE_CHECKING:
-    pass
 from shufflecam.jobs.video import VideoJob, run_video
 
 

@@ -25,15 +25,13 @@ from shufflecam.cli.options.types import SizeType
 from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
 from shufflecam.finder.settings import AUTO
+from shufflecam.jobs.live import LiveJob, OpenViewers, run_webcam
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from shufflecam.live.compose import Scene
     from shufflecam.live.viewers import Viewer
-
-    pass
-from shufflecam.jobs.live import LiveJob, OpenViewers, run_webcam
 
 
 @click.command(

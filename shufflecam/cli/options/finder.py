@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
-if TYPE_CHECKING:
-    pass
 from shufflecam.finder.settings import AUTO, LARGE_MODEL, PRESETS, FinderSettings
 
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from shufflecam.cli.help import GroupedCommand
-
-if TYPE_CHECKING:
-    pass
 
 FLAG = "--smooth-offline"
 

@@ -6,11 +6,7 @@ import os
 import re
 import select
 import sys
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any
 
 _SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|O.)")
 """What arrow and function keys send (ECMA-48, and xterm's own)."""

@@ -18,6 +18,7 @@ import numpy as np
 from rich.console import Console
 
 from shufflecam.cli.terminal.blocks import BlocksCanvas, Canvas
+from shufflecam.cli.terminal.keys import TerminalKeys
 from shufflecam.core.addresses import without_secrets
 from shufflecam.core.errors import UsageError
 from shufflecam.core.types import FrameResult, ImageArray
@@ -27,7 +28,6 @@ from shufflecam.live.state import HELP, LiveState
 
 if TYPE_CHECKING:
     from shufflecam.core.types import Pose
-from shufflecam.cli.terminal.keys import TerminalKeys
 
 REDRAW_S = 0.1
 LONGEST_S = 2.0

@@ -15,13 +15,6 @@ from shufflecam.core.errors import (
     UsageError,
 )
 from shufflecam.core.words import are, counted
-
-if TYPE_CHECKING:
-    from shufflecam.finder.settings import FinderSettings
-    from shufflecam.jobs.video import VideoJob
-
-from typing import TYPE_CHECKING
-
 from shufflecam.jobs.batch.plan import (
     CUT_SHORT,
     DONE,

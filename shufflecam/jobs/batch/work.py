@@ -24,11 +24,11 @@ from shufflecam.core.errors import (
 )
 from shufflecam.core.reasons import reason, unexpected
 from shufflecam.core.reporting import Meter, Quiet
+from shufflecam.jobs.batch.plan import CUT_SHORT, DONE, FAILED, STOPPED, Item, Report, part_of
 
 if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
-from shufflecam.jobs.batch.plan import CUT_SHORT, DONE, FAILED, STOPPED, Item, Report, part_of
 
 EVENT_EVERY_S = 0.2
 

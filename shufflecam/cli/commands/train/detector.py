@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from shufflecam.cli.console import Terminal, duration
 from shufflecam.cli.options.train import check_export, run_options
 from shufflecam.core.words import counted
-from shufflecam.train.pictures import pictures_below
-
-if TYPE_CHECKING:
-    pass
 from shufflecam.train.person.start import _export, _measure, _tensors, _views
+from shufflecam.train.pictures import pictures_below
 
 
 @click.command(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -13,9 +12,6 @@ from shufflecam.core.errors import OutputError
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import counted
 from shufflecam.train.pictures import pictures_below
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command(

@@ -14,11 +14,11 @@ from shufflecam.cli.help import NamedCommands
 from shufflecam.cli.options.train import check_export, run_options
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
+from shufflecam.train.pose.start import _detector, _export, _measure, _tensors
 
 if TYPE_CHECKING:
     from shufflecam.models.catalogue import PoseEntry
     from shufflecam.train.pose.recipe import Recipe
-from shufflecam.train.pose.start import _detector, _export, _measure, _tensors
 
 ELSEWHERE = {
     "label": "shufflecam.cli.commands.train.label",
