@@ -21,7 +21,7 @@ from shufflecam.core.skeleton import MIDDLE, Skeleton
 from shufflecam.core.types import FloatArray, ImageArray, Pose
 from shufflecam.drawing.faces import hide_faces
 from shufflecam.drawing.look import PALETTES, RGB, STYLES, Look
-from shufflecam.drawing.text import _FONT, _text_scale, _text_weight
+from shufflecam.drawing.text import FONT, text_scale, text_weight
 
 Doubles = npt.NDArray[np.float64]
 
@@ -256,9 +256,9 @@ def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float, pixel_aspect: float
     if visible[:, 0].max() < 0 or visible[:, 0].min() > width or visible[:, 1].max() < 0:
         return
     text = str(pose.track_id)
-    scale = _text_scale(square_size((width, height), pixel_aspect))
-    weight = _text_weight(scale)
-    (text_width, text_height), _ = cv2.getTextSize(text, _FONT, scale, weight)
+    scale = text_scale(square_size((width, height), pixel_aspect))
+    weight = text_weight(scale)
+    (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, weight)
     pad = max(2, text_height // 3)
     label_width, label_height = text_width + 2 * pad, text_height + 2 * pad
     across = max(1, round(label_width / pixel_aspect))
@@ -270,10 +270,10 @@ def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float, pixel_aspect: float
     np.multiply(patch, 0.35, out=patch, casting="unsafe")
     if pixel_aspect == 1.0:
         at = (left + pad, upper + pad + text_height)
-        cv2.putText(canvas, text, at, _FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
+        cv2.putText(canvas, text, at, FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
         return
     letters = np.zeros((label_height, label_width), np.uint8)
-    cv2.putText(letters, text, (pad, pad + text_height), _FONT, scale, 255, weight, cv2.LINE_AA)
+    cv2.putText(letters, text, (pad, pad + text_height), FONT, scale, 255, weight, cv2.LINE_AA)
     narrow = cv2.resize(letters, (across, label_height), interpolation=cv2.INTER_AREA)
     np.maximum(patch, narrow[: patch.shape[0], : patch.shape[1], None], out=patch)
 

@@ -220,7 +220,7 @@ def _key(value: Any) -> str:
     return str(int(value) if whole else value).strip()
 
 
-def _numbers(annotations: Path) -> dict[str, int]:
+def image_ids_of(annotations: Path) -> dict[str, int]:
     """File name -> image_id of a COCO annotation file."""
     from shufflecam.core.files import read_json
     from shufflecam.evaluate.entries import read_pictures

@@ -1,4 +1,4 @@
-"""The demo's clip, made from photos."""
+"""The demo: a clip made from photos, and the whole video job on it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shufflecam.core.errors import SourceError
+from shufflecam.core.errors import OutputError, SourceError
+from shufflecam.core.reasons import reason
+from shufflecam.jobs.photos import photo_path
 
 if TYPE_CHECKING:
+    from shufflecam.core.reporting import Reporter
     from shufflecam.core.types import ImageArray
+    from shufflecam.finder.settings import FinderSettings
+    from shufflecam.pipeline.run import Outcome
 
 
 PHOTOS = ("zidane.jpg", "bus.jpg")
@@ -31,6 +36,41 @@ MOVES = (
     ((0.42, 0.50, 0.80), (0.58, 0.50, 0.72)),
     ((0.50, 0.60, 1.00), (0.50, 0.53, 0.94)),
 )
+
+
+def run_demo(folder: Path, settings: FinderSettings, talk: Reporter) -> tuple[Outcome, Path]:
+    """Make a clip from photos and run the whole video job on it.
+
+    Args:
+        folder: where clip, video and record go; made if need be, and those of an earlier demo are replaced.
+        settings: the networks.
+        talk: told what goes on.
+
+    Returns:
+        What the run came to, and the video.
+
+    Raises:
+        SourceError: the photos are not there.
+        OutputError: the folder cannot be made.
+        Whatever `jobs.video.run_video` raises.
+    """
+    from shufflecam.jobs.video import VideoJob, run_video
+
+    photos = [photo_path(name) for name in PHOTOS]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(
+            f"Cannot make the folder {folder}: {reason(error)}; choose another with --out."
+        ) from error
+    clip, video, record = folder / "input.mp4", folder / "skeletons.mp4", folder / "poses.jsonl"
+    for old in (clip, video, record):
+        old.unlink(missing_ok=True)
+    talk.say(
+        f"making {clip}: {CLIP_SECONDS} s at {CLIP_FPS} fps, a camera moving over {' and '.join(PHOTOS)}"
+    )
+    make_clip(photos, clip)
+    return run_video(VideoJob(source=str(clip), out=video, json_target=str(record)), settings, talk), video
 
 
 def make_clip(photos: list[Path], path: Path) -> None:

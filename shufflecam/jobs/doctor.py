@@ -48,7 +48,7 @@ class Check:
     """Whether the main jobs fail without it."""
 
 
-def _safely(examine: Callable[[], Iterator[Check]]) -> Iterator[Check]:
+def findings_of(examine: Callable[[], Iterator[Check]]) -> Iterator[Check]:
     """An examination that itself falls over is a finding, not the end of the report."""
     try:
         yield from examine()

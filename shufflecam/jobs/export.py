@@ -11,9 +11,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shufflecam.core.errors import OutputError, UsageError
+from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.reasons import reason
-from shufflecam.jobs.photos import PEOPLE, _photo
+from shufflecam.jobs.photos import PEOPLE, read_photo
 
 if TYPE_CHECKING:
     import numpy as np
@@ -32,6 +32,56 @@ NEEDS = {"onnx": ("onnx", "onnxruntime"), "openvino": ("openvino",), "torchscrip
 
 MAX_SHIFT = 0.5
 """Pixels of the picture that a keypoint may move; more, and the file is not kept."""
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What came of an export."""
+
+    bytes: int
+    """Of all its files."""
+    joints: int
+    """Keypoints of real people that were compared."""
+    shift: float
+    """By how many pixels of the picture one of them moves at most."""
+
+
+def export_network(
+    runtime: str, file: Path, model: str, weights: Path | None = None, *, overwrite: bool = False
+) -> Exported:
+    """Write a pose network for another runtime, and prove it on real people before it is kept.
+
+    Args:
+        runtime: "onnx", "openvino" or "torchscript".
+        file: with that runtime's ending.
+        model: a pose model of the catalogue; with `weights` it names only the architecture.
+        weights: a checkpoint instead of the catalogue's.
+        overwrite: whether a file that is there may be replaced.
+
+    Raises:
+        UsageError, OutputError, WeightsError: before anything is written.
+        ShufflecamError: a keypoint moves by more than `MAX_SHIFT`; nothing is kept.
+    """
+    import copy
+
+    from shufflecam.models.catalogue import pose_entry
+    from shufflecam.models.prune import narrow
+
+    entry = pose_entry(model)
+    _check_usage(runtime, file)
+    _check_output(runtime, file, overwrite)
+    net, sha256 = _load(entry, weights)
+    with _folder_beside(file) as folder:
+        draft = Path(folder) / file.name
+        _write(runtime, narrow(copy.deepcopy(net)), entry, _describe(entry, sha256), draft)
+        shift, joints = measure_shift(_open(runtime, draft), net, entry)
+        if not shift <= MAX_SHIFT:
+            raise ShufflecamError(
+                f"{file} was not written: with {runtime} a keypoint moves by {shift:.2f} pixels where "
+                f"{MAX_SHIFT} are allowed; report this, or try another version of {runtime}"
+            )
+        _keep(runtime, draft, file)
+    return Exported(sum(path.stat().st_size for path in _files(runtime, file)), joints, shift)
 
 
 def _check_usage(runtime: str, file: Path) -> None:
@@ -181,7 +231,7 @@ def _keypoints(engine: Engine, entry: PoseEntry) -> np.ndarray:
     estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size)
     poses: list[Pose] = []
     for name, boxes in PEOPLE.items():
-        photo = _photo(name)
+        photo = read_photo(name)
         width = photo.shape[1]
         straight = np.array(boxes, np.float32)
         mirrored = np.stack(

@@ -3,19 +3,169 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shufflecam.core.errors import UsageError
+from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.words import counted
+from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
+    from shufflecam.core.protocols import Sink
+    from shufflecam.core.reporting import Reporter
+    from shufflecam.core.types import FrameResult
+    from shufflecam.detect.given import GivenBoxes
+    from shufflecam.drawing.look import Look
+    from shufflecam.finder.settings import FinderSettings
+    from shufflecam.pipeline.run import Outcome
+    from shufflecam.pipeline.stop import StopRequest
     from shufflecam.records.json import EarlierLines
     from shufflecam.sources.paths import PicturePath
+    from shufflecam.sources.pictures import ImageSource
 
 
-def _earlier_run(
-    out: Path | None, json_target: str | None, record_format: str
-) -> tuple[EarlierLines | None, Callable[[PicturePath], bool]]:
+@dataclass(frozen=True)
+class ImagesJob:
+    """What one run of `images` reads and writes."""
+
+    paths: tuple[str, ...]
+    """Files, folders, patterns, or "-" for a list on standard input."""
+    out: Path | None = None
+    json_target: str | None = None
+    record_format: str = "shufflecam"
+    angles: bool = False
+    look: Look | None = None
+    """None: the default."""
+    recursive: bool = False
+    skip_existing: bool = False
+    overwrite: bool = False
+    max_pixels: int = MAX_PIXELS
+    note_broken: bool = True
+    """Whether each picture that cannot be read is noted as it comes; else the end names the first of them."""
+
+
+@dataclass(frozen=True)
+class PicturesDone:
+    """What came of it."""
+
+    outcome: Outcome
+    written: tuple[Path | str | None, ...]
+    """Where results went."""
+
+
+def process_images(job: ImagesJob, settings: FinderSettings, talk: Reporter) -> PicturesDone | None:
+    """Find everybody in pictures. None where an earlier run has done all of them.
+
+    Raises:
+        UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
+    """
+    from shufflecam.pipeline.stop import stop_on_signals
+    from shufflecam.records.open import check_record_usage
+    from shufflecam.sources.pictures import open_images
+
+    check_record_usage(job.json_target, job.record_format, job.angles)
+    given = settings.given_boxes()
+    earlier, is_done = _earlier_run(job) if job.skip_existing and not job.overwrite else (None, None)
+    with stop_on_signals() as stop, ExitStack() as stack:
+        source = open_images(
+            job.paths,
+            job.recursive,
+            on_broken=(lambda broken: talk.note(broken.reason)) if job.note_broken else None,
+            max_pixels=job.max_pixels,
+            leave_out=is_done,
+        )
+        stack.callback(source.close)
+        if not source.pictures:
+            return None
+        _say_left_out(source, talk)
+        done = _run(job, settings, given, source, earlier, stop, stack, talk)
+    for remark in source.remarks():
+        talk.note(remark)
+    return done
+
+
+def _run(
+    job: ImagesJob,
+    settings: FinderSettings,
+    given: GivenBoxes | None,
+    source: ImageSource,
+    earlier: EarlierLines | None,
+    stop: StopRequest,
+    stack: ExitStack,
+    talk: Reporter,
+) -> PicturesDone:
+    """From an open source to closed outputs."""
+    from shufflecam.core.files import refuse_same_file
+    from shufflecam.core.stats import Stats
+    from shufflecam.drawing.drawer import drawer
+    from shufflecam.jobs.boxes import note_unmatched
+    from shufflecam.jobs.outputs import claimed, record_header, written_files
+    from shufflecam.media.pictures import PictureSink, check_pictures, output_name
+    from shufflecam.pipeline.pipeline import Pipeline
+    from shufflecam.pipeline.run import run_pipeline
+    from shufflecam.records.image_ids import number_pictures
+    from shufflecam.records.open import open_record
+
+    inputs = [(picture.name, Path(picture.path)) for picture in source.pictures]
+    for _, path in inputs:
+        refuse_same_file(job.json_target, str(path), "--json")
+    drawn = [] if job.out is None else [job.out / output_name(name) for name, _ in inputs]
+    stack.enter_context(claimed(job.json_target, *drawn))
+    if job.out is not None:
+        check_pictures(job.out, inputs, job.overwrite or job.skip_existing)
+    image_ids = number_pictures([name for name, _ in inputs]) if job.record_format == "coco" else None
+    record = open_record(job.json_target, job.record_format, job.overwrite, earlier, image_ids)
+    stats = Stats()
+    finder = settings.load(given, talk, stats)
+    stop.writing = True
+    sinks: list[Sink] = []
+    # The record comes first: it takes the poses before drawing changes the picture.
+    if record is not None:
+        if image_ids is not None and (said := image_ids.said()):
+            talk.note(said)
+        record.begin(record_header(source.info, finder, angles=job.angles))
+        sinks.append(record)
+    if job.out is not None:
+        sinks.append(PictureSink(job.out, drawer(finder.skeleton, job.look)))
+
+    def unmatched() -> Missing:
+        if not source.ended:
+            return NOTHING_MISSING
+        besides = [broken.file for broken in source.broken]
+        besides += [picture.name for picture in source.done_before]
+        return note_unmatched(given, talk, besides)
+
+    with talk.progress("pictures", source.info.frames, each="picture") as meter:
+
+        def on_result(result: FrameResult) -> None:
+            meter.advance(counted(len(result.poses), "person"))
+
+        outcome = run_pipeline(
+            Pipeline(source, finder.find, stats),
+            sinks,
+            stop,
+            on_result=on_result,
+            missing=lambda: source.missing + unmatched(),
+        )
+    return PicturesDone(outcome, (job.out, *written_files(record, job.json_target)))
+
+
+def _say_left_out(source: ImageSource, talk: Reporter) -> None:
+    """At the beginning, when there is still time to do something about it."""
+    from shufflecam.sources.paths import unsupported_in
+
+    sentence = unsupported_in(source.left_out)
+    if sentence is not None:
+        talk.note(sentence)
+    for item in source.left_out:
+        if item.reason:
+            talk.note(item.reason)
+
+
+def _earlier_run(job: ImagesJob) -> tuple[EarlierLines | None, Callable[[PicturePath], bool]]:
     """What an earlier run left, and whether it left all of a picture's outputs.
 
     A picture is written under another name first, so what is there is whole.
@@ -27,9 +177,9 @@ def _earlier_run(
     from shufflecam.media.pictures import output_name
     from shufflecam.records.json import read_earlier_lines
 
-    earlier = None
+    earlier, out, json_target = None, job.out, job.json_target
     if json_target is not None:
-        if record_format != "shufflecam" or not json_target.endswith(".jsonl"):
+        if job.record_format != "shufflecam" or not json_target.endswith(".jsonl"):
             raise UsageError("--skip-existing goes on with a record in lines; give --json FILE.jsonl.")
         earlier = read_earlier_lines(Path(json_target))
 

@@ -33,7 +33,7 @@ def photo_path(name: str) -> Path:
     raise SourceError(f"the photo {name} of the ultralytics package is missing; install ultralytics again")
 
 
-def _photo(name: str) -> ImageArray:
+def read_photo(name: str) -> ImageArray:
     """(H, W, 3) uint8 BGR."""
     import cv2
 

@@ -35,7 +35,7 @@ def display_problem() -> str | None:
         if os.environ.get("WAYLAND_DISPLAY"):
             return "Wayland without XWayland: DISPLAY is not set; start XWayland, or use --headless"
         return "no display: DISPLAY is not set"
-    with _held_display() as problem:
+    with held_display() as problem:
         return problem
 
 
@@ -56,7 +56,7 @@ def _parse_display(name: str) -> _Display | None:
 
 
 @contextlib.contextmanager
-def _held_display() -> Iterator[str | None]:
+def held_display() -> Iterator[str | None]:
     """Stay connected to the X server meanwhile; gives why that cannot be, or None (also where there is no X).
 
     A bare X server starts anew when its last client leaves, and turns away whoever comes meanwhile. So

@@ -20,7 +20,7 @@ from shufflecam.live.compose import Scene, compose
 from shufflecam.live.hud import LiveFigures
 from shufflecam.live.saving import Recorder, save_snapshot
 from shufflecam.live.state import LiveState, press, see
-from shufflecam.live.viewers import _NO_PICTURE, Viewer
+from shufflecam.live.viewers import NO_PICTURE, Viewer
 from shufflecam.records.schema import Record
 
 MESSAGE_S = 3.0
@@ -136,7 +136,7 @@ class LiveSession:
         figures = self._figures.at(self._last, self._savings.recorder.recorded_s)
         self._tell_trouble(figures.trouble)
         if picture is None or self._frozen is None:
-            picture = _NO_PICTURE
+            picture = NO_PICTURE
         else:
             picture = as_shown(picture, self._frozen.frame.pixel_aspect)
         for face in self._faces:

@@ -81,5 +81,5 @@ class WindowViewer:
         self._window.close()
 
 
-_NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
+NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
 """For faces that want none."""

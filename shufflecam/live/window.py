@@ -14,7 +14,7 @@ import cv2
 
 from shufflecam.core.errors import OutputError
 from shufflecam.core.types import ImageArray
-from shufflecam.live.display import _held_display, display_problem
+from shufflecam.live.display import display_problem, held_display
 
 ESCAPE = 27
 _LARGEST_FIRST_SIZE = (1280, 960)  # a 4K picture must not open larger than the screen
@@ -93,7 +93,7 @@ class LiveWindow:
     def _open(self, image: ImageArray) -> None:
         height, width = image.shape[:2]
         scale = min(1.0, _LARGEST_FIRST_SIZE[0] / width, _LARGEST_FIRST_SIZE[1] / height)
-        with _held_display() as problem:
+        with held_display() as problem:
             if problem is not None:
                 raise OutputError(f"The window cannot be opened: {problem}; use --headless.")
             cv2.namedWindow(self._title, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO | cv2.WINDOW_GUI_NORMAL)

@@ -56,7 +56,7 @@ class Report:
         }
 
 
-def _report(camera: Camera, measure: bool) -> Report:
+def report_on(camera: Camera, measure: bool) -> Report:
     modes: tuple[Mode, ...] = ()
     if sys.platform.startswith("linux"):
         from shufflecam.sources.v4l2 import list_modes

@@ -85,13 +85,13 @@ def test_the_file_computes_the_same_and_says_what_it_is(
 def test_a_file_whose_keypoints_move_is_not_kept(
     pose_weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = export._open
+    opened = job._open
 
     def shifted(runtime: str, file: Path) -> _FileEngine:
         engine = opened(runtime, file)
         return _FileEngine(runtime, lambda x: np.roll(engine.run(x), 1, axis=3))
 
-    monkeypatch.setattr(export, "_open", shifted)
+    monkeypatch.setattr(job, "_open", shifted)
     file = tmp_path / "pose.pt"
     with pytest.raises(ShufflecamError, match=r"was not written.*keypoint moves by"):
         run("torchscript", file, "--model", "coco-256x192", "--weights", pose_weights)

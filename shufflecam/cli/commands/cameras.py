@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shufflecam.cli.console import Terminal
-from shufflecam.sources.probe import Report, _report
+from shufflecam.sources.probe import Report, report_on
 
 if TYPE_CHECKING:
     from shufflecam.sources.v4l2 import Mode
@@ -44,7 +44,7 @@ def command(measure: bool, as_json: bool, debug: bool) -> None:
     talk = Terminal()
     if not sys.platform.startswith("linux"):
         talk.note("listing cameras is untested on this system; their order may be another one")
-    reports = [_report(camera, measure) for camera in list_cameras()]
+    reports = [report_on(camera, measure) for camera in list_cameras()]
     if as_json:
         click.echo(json.dumps([report.as_dict() for report in reports], indent=1))
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,14 +11,11 @@ import click
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import typed
 from shufflecam.core.errors import UsageError
-from shufflecam.core.missing import Missing
 from shufflecam.core.words import counted
-from shufflecam.evaluate.entries import _numbers
-from shufflecam.jobs.convert import ENDINGS, _recorded, _sink, _trc_sink
+from shufflecam.jobs.convert import ENDINGS
 
 if TYPE_CHECKING:
-    from shufflecam.records.image_ids import ImageIds
-    from shufflecam.records.reader import SavedRecord
+    pass
 
 
 @click.command(
@@ -96,58 +93,26 @@ def command(
 
     A record that a killed program left is read up to its last whole line.
     """
-    from shufflecam.core.files import refuse_same_file
-    from shufflecam.jobs.outputs import frames_as_ids, note_stored_pixels, written_to
-    from shufflecam.records.choice import KeypointChoice
-    from shufflecam.records.open import said_of_angles
-    from shufflecam.records.reader import read_record
+    from shufflecam.evaluate.entries import image_ids_of
+    from shufflecam.jobs.convert import ConvertJob, convert
+    from shufflecam.jobs.outputs import frames_as_ids, written_to
 
     talk = Terminal(quiet)
     out = _one_target(poses, target, out)
-    kind = kind or _kind_by_ending(poses, out)
-    endings = ENDINGS[kind]
-    if out is None and kind not in ("shufflecam", "coco", "csv"):
-        raise UsageError(f"--format {kind} cannot go to standard output; add --out.")
-    if endings and out is not None and out.suffix.lower() not in endings:
-        raise UsageError(f"--out {out}: --format {kind} writes a file that ends in {' or '.join(endings)}.")
-    if angles and kind not in ("shufflecam", "csv", "parquet"):
-        raise UsageError("--angles goes into shufflecam, csv and parquet; take one of these, or leave it.")
-    if image_ids is not None and kind != "coco":
-        raise UsageError("--image-ids numbers the pictures of --format coco; leave it out.")
-    if video is not None and kind != "labelme":
-        raise UsageError("--video gives the pictures for --format labelme; leave it out.")
-    if pixels_per_metre is not None and kind != "trc":
-        raise UsageError("--pixels-per-metre is the scale of --format trc; leave it out.")
-    refuse_same_file(out, str(poses), "--out")
-    saved = read_record(poses)
-    note_stored_pixels(kind in ("csv", "parquet"), saved.pixel_aspect, talk)
-    with ExitStack() as stack:
-        source = None if video is None else stack.enter_context(_recorded(video, saved))
-        ids = _image_ids(saved, image_ids) if kind == "coco" else None
-        if ids is not None and (said := ids.said()):
-            talk.note(said)
-        if kind == "trc" and out is not None:
-            sink = _trc_sink(saved, out, pixels_per_metre, overwrite=overwrite)
-        else:
-            sink = _sink(kind, out, pictures=video is not None, image_ids=ids, overwrite=overwrite)
-        choice = KeypointChoice.of(saved, kind, smoothed)
-        angles = angles or bool(saved.header.get("angles"))
-        sink.begin(saved.header | choice.said | said_of_angles(angles, choice.drawn))
-        frames = people = 0
-        try:
-            for result in saved.results(on_cut=talk.note) if source is None else source:
-                sink.write(choice.of_result(result))
-                frames, people = frames + 1, people + len(result.poses)
-        finally:
-            footer = saved.footer() or {}
-            dropped = footer.get("dropped")
-            sink.close(
-                complete=footer.get("complete") is True,
-                dropped=dropped if isinstance(dropped, int) else 0,
-                missing=Missing.from_counts(footer.get("missing")),
-            )
-    written = written_to(*getattr(sink, "paths", [out])) + (frames_as_ids(kind) if ids is None else "")
-    talk.say(f"{counted(frames, 'frame')}, {counted(people, 'pose')}, {choice.words}{written}")
+    job = ConvertJob(
+        poses,
+        kind or _kind_by_ending(poses, out),
+        out,
+        angles=angles,
+        smoothed=smoothed,
+        numbers=None if image_ids is None else partial(image_ids_of, image_ids),
+        video=video,
+        pixels_per_metre=pixels_per_metre,
+        overwrite=overwrite,
+    )
+    done = convert(job, talk)
+    written = written_to(*done.paths) + ("" if done.numbered else frames_as_ids(job.kind))
+    talk.say(f"{counted(done.frames, 'frame')}, {counted(done.people, 'pose')}, {done.words}{written}")
 
 
 def _one_target(poses: Path, target: Path | None, out: Path | None) -> Path | None:
@@ -184,14 +149,3 @@ def _kind_by_ending(poses: Path, out: Path | None) -> str:
         raise UsageError(f"{out}: no format ends in {out.suffix}; end it in {known}, or add --format.")
     first = typed("convert", name, str(out), "--format", fitting[0])
     raise UsageError(f"{out} can be {' or '.join(fitting)}; say which with --format: `{first}`")
-
-
-def _image_ids(saved: SavedRecord, annotations: Path | None) -> ImageIds | None:
-    """The ids of the record's pictures; None for a video, whose frames are numbered."""
-    from shufflecam.records.image_ids import number_pictures
-
-    annotated = {} if annotations is None else _numbers(annotations)
-    names = [str(entry["file"]) for entry in saved.frames() if entry.get("file") is not None]
-    if annotations is not None and not names:
-        raise UsageError(f"--image-ids numbers pictures, and {saved.path} holds none; leave it out.")
-    return number_pictures(names, annotated) if names else None

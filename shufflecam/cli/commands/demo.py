@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +10,7 @@ import click
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.options.shared import model_options
-from shufflecam.core.errors import OutputError, SourceError
-from shufflecam.core.reasons import reason
 from shufflecam.core.words import counted
-from shufflecam.jobs.demo import CLIP_FPS, CLIP_SECONDS, PHOTOS, make_clip
 
 
 @click.command(
@@ -41,37 +37,13 @@ Example:
 def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
     """Make a ten-second clip from two photos and run the whole video job on it."""
     from shufflecam.cli.options.finder import pop_settings
-    from shufflecam.jobs.video import VideoJob, run_video
+    from shufflecam.jobs.demo import run_demo
 
     talk = Terminal(quiet)
-    finder_options = pop_settings({**options, "track": True, "smooth": True})
-    photos = [_photo(name) for name in PHOTOS]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            f"Cannot make the folder {folder}: {reason(error)}; choose another with --out."
-        ) from error
-    clip, video, record = folder / "input.mp4", folder / "skeletons.mp4", folder / "poses.jsonl"
-    for old in (clip, video, record):
-        old.unlink(missing_ok=True)
+    settings = pop_settings({**options, "track": True, "smooth": True})
+    outcome, video = run_demo(folder, settings, talk)
     talk.say(
-        f"making {clip}: {CLIP_SECONDS} s at {CLIP_FPS} fps, a camera moving over {' and '.join(PHOTOS)}"
-    )
-    make_clip(photos, clip)
-    job = VideoJob(source=str(clip), out=video, json_target=str(record))
-    outcome = run_video(job, finder_options, talk)
-    talk.say(
-        f"\nDone. Look at {video}; the keypoints of its {counted(outcome.frames, 'frame')} are in {record}.\n"
+        f"\nDone. Look at {video}; the keypoints of its {counted(outcome.frames, 'frame')} are in "
+        f"{folder / 'poses.jsonl'}.\n"
         f"Next: shufflecam webcam, or shufflecam video YOUR.mp4 --out SKELETONS.mp4"
     )
-
-
-def _photo(name: str) -> Path:
-    """The path of one of the photos that the installed ultralytics package ships; does not import it."""
-    spec = find_spec("ultralytics")
-    for place in (spec.submodule_search_locations or []) if spec else []:
-        path = Path(place) / "assets" / name
-        if path.is_file():
-            return path
-    raise SourceError(f"The demo's photo {name} is not in the ultralytics package; reinstall it with pip.")

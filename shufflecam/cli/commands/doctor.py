@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from shufflecam.jobs.doctor import EXAMINATIONS, _safely
+from shufflecam.jobs.doctor import EXAMINATIONS, findings_of
 
 
 @click.command()
@@ -20,7 +20,7 @@ def command(debug: bool) -> int:
     from rich.markup import escape
     from rich.table import Table
 
-    checks = [check for examine in EXAMINATIONS for check in _safely(examine)]
+    checks = [check for examine in EXAMINATIONS for check in findings_of(examine)]
     table = Table(box=None, pad_edge=False)
     for heading in ("what", "state", "found", "to do"):
         table.add_column(heading, overflow="fold")

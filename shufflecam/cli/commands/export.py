@@ -7,22 +7,8 @@ from pathlib import Path
 import click
 
 from shufflecam.cli.console import Terminal
-from shufflecam.core.errors import ShufflecamError
 from shufflecam.core.words import counted
-from shufflecam.jobs.export import (
-    MAX_SHIFT,
-    SUFFIXES,
-    _check_output,
-    _check_usage,
-    _describe,
-    _files,
-    _folder_beside,
-    _keep,
-    _load,
-    _open,
-    _write,
-    measure_shift,
-)
+from shufflecam.jobs.export import SUFFIXES, export_network
 
 
 @click.command(
@@ -61,28 +47,9 @@ def command(
     must be, and the keypoints' names, stand in its metadata. It is kept only if no keypoint of the people
     in two photos moves by more than half a pixel.
     """
-    import copy
-
-    from shufflecam.models.catalogue import pose_entry
-    from shufflecam.models.prune import narrow
-
     talk = Terminal(quiet)
-    entry = pose_entry(model)
-    _check_usage(runtime, file)
-    _check_output(runtime, file, overwrite)
-    net, sha256 = _load(entry, weights)
-    with _folder_beside(file) as folder:
-        draft = Path(folder) / file.name
-        _write(runtime, narrow(copy.deepcopy(net)), entry, _describe(entry, sha256), draft)
-        shift, joints = measure_shift(_open(runtime, draft), net, entry)
-        if not shift <= MAX_SHIFT:
-            raise ShufflecamError(
-                f"{file} was not written: with {runtime} a keypoint moves by {shift:.2f} pixels where "
-                f"{MAX_SHIFT} are allowed; report this, or try another version of {runtime}"
-            )
-        _keep(runtime, draft, file)
-    size = sum(path.stat().st_size for path in _files(runtime, file)) / 1e6
+    exported = export_network(runtime, file, model, weights, overwrite=overwrite)
     talk.say(
-        f"{file}: {size:.1f} MB; {counted(joints, 'keypoint')} of real people "
-        f"move by {shift:.4f} pixels at most"
+        f"{file}: {exported.bytes / 1e6:.1f} MB; {counted(exported.joints, 'keypoint')} of real people "
+        f"move by {exported.shift:.4f} pixels at most"
     )

@@ -8,9 +8,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.options import completing
-from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
-from shufflecam.jobs.plot import ANGLES, JOINTS
 
 
 @click.command(
@@ -100,61 +98,24 @@ def command(
     --angle in degrees. With neither, the wrists and the knees. A video that not every browser plays is
     encoded anew for --html, as PAGE-video.mp4 beside the page.
     """
-    from shufflecam.core.files import check_writable, refuse_same_file
     from shufflecam.jobs.outputs import written_to
-    from shufflecam.jobs.plot_video import check_clip, encode_clip, find_video
-    from shufflecam.plot.charts import check_plot_name, draw_plot
-    from shufflecam.plot.series import collect
-    from shufflecam.records.choice import KeypointChoice, has_smoothed
-    from shufflecam.records.coverage import coverage, untracked
-    from shufflecam.records.reader import read_record
+    from shufflecam.jobs.plot import PlotJob, plot_record
+    from shufflecam.records.coverage import coverage
 
     talk = Terminal(quiet)
-    if out is None and html is None:
-        raise UsageError("Nothing is asked to be written; add --out FILE.png, or --html FILE.html, or both.")
-    if out is not None:
-        check_plot_name(out)
-    if html is not None and html.suffix.lower() not in (".html", ".htm"):
-        raise UsageError(f"--html {html}: a page ends in .html.")
-    for option, path in (("--out", out), ("--html", html)):
-        refuse_same_file(path, str(poses), option)
-    saved = read_record(poses)
-    for path in (out, html):
-        if path is not None:
-            check_writable(path, overwrite)
-    found = None if html is None else find_video(saved, video, talk)
-    if not joints and not angles:
-        known = saved.skeleton.keypoints
-        joints, angles = tuple(name for name in JOINTS if name in known), ANGLES
-    choice = KeypointChoice.of(saved, "plot", has_smoothed(saved) if smoothed is None else smoothed)
-    raw = not choice.drawn
-    series = collect(saved, joints, angles, person, kpt_thr=kpt_thr, raw=raw, on_cut=talk.note)
-    who = "" if series.person is None else f", person {series.person}"
-    # The name alone: a page is passed on, and the folders are nobody's business.
-    title = f"{Path(str(saved.header['source'].get('path'))).name}{who}"
-    clip = anew = None
-    if found is not None and html is not None and len(series.times):
-        clip = check_clip(found, saved, (float(series.times[0]), float(series.times[-1])))
-        if clip.why_not is not None:
-            anew = html.with_name(f"{html.stem}-video.mp4")
-            refuse_same_file(anew, str(found), "--html: the video for")
-            check_writable(anew, overwrite)
-    if out is not None:
-        draw_plot(series, out, title)
-    if html is not None:
-        from shufflecam.plot.page import write_page
-
-        if clip is not None and anew is not None:
-            clip = encode_clip(clip, saved, anew, talk, overwrite=overwrite)
-        shown, start_s = (None, 0.0) if clip is None else (clip.path, clip.start_s)
-        link = anew is not None
-        note = write_page(
-            saved, series, html, title, shown, start_s=start_s, link=link, kpt_thr=kpt_thr, raw=raw
-        )
-        if note:
-            talk.note(note)
-    if warning := untracked(series.summary):
-        talk.note(warning)
-    talk.say(coverage(series.summary, series.person))
-    frames = counted(len(series.times), "frame")
-    talk.say(f"{frames}{who}, {choice.words}{written_to(out, html, anew)}")
+    job = PlotJob(
+        poses,
+        out,
+        html,
+        joints,
+        angles,
+        person=person,
+        video=video,
+        kpt_thr=kpt_thr,
+        smoothed=smoothed,
+        overwrite=overwrite,
+    )
+    done = plot_record(job, talk)
+    talk.say(coverage(done.series.summary, done.series.person))
+    frames = counted(len(done.series.times), "frame")
+    talk.say(f"{frames}{done.who}, {done.words}{written_to(*done.paths)}")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from shufflecam.train.person.run import DetectorRun
 
 
-def _views(
+def prepared_views(
     pictures: list[Path],
     folder: Path,
     teacher: str,
@@ -54,7 +54,7 @@ def _views(
     return made
 
 
-def _measure(val: str) -> Callable[[nn.Module], float]:
+def measure_ap50(val: str) -> Callable[[nn.Module], float]:
     """A function from a network to its AP50. Reads the annotations at once: mistakes should show early."""
     from shufflecam.evaluate.annotations import read_coco
     from shufflecam.evaluate.detector import MAX_PEOPLE, predict, score
@@ -73,7 +73,7 @@ def _measure(val: str) -> Callable[[nn.Module], float]:
     return measure
 
 
-def _tensors(path: Path | None) -> Any:
+def start_tensors(path: Path | None) -> Any:
     if path is None:
         return None
     from shufflecam.models.load import Tensors, read_checkpoint
@@ -84,7 +84,9 @@ def _tensors(path: Path | None) -> Any:
     return content.tensors
 
 
-def _export(run: DetectorRun, folders: tuple[Path, ...], teacher: str, result: str, target: Path) -> str:
+def export_weights(
+    run: DetectorRun, folders: tuple[Path, ...], teacher: str, result: str, target: Path
+) -> str:
     from dataclasses import asdict
 
     from shufflecam.train.checkpoint import export_half

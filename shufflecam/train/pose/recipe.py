@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 from shufflecam.core.errors import UsageError
-from shufflecam.train.loop import _plain
+from shufflecam.train.loop import plain_value
 from shufflecam.train.pose.augment import Augmentation
 
 Loss = Literal["mse", "ce", "ce-mse"]
@@ -101,4 +101,4 @@ class Recipe:
     def as_dict(self) -> dict[str, Any]:
         """Plain values, tuples as lists, for checkpoints and histories."""
         values = asdict(self)
-        return {key: _plain(value) for key, value in values.items()}
+        return {key: plain_value(value) for key, value in values.items()}

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from shufflecam.train.pose.run import Run
 
 
-def _measure(spec: Any, entry: PoseEntry, recipe: Recipe) -> Callable[[PoseNet], float]:
+def measure_ap(spec: Any, entry: PoseEntry, recipe: Recipe) -> Callable[[PoseNet], float]:
     """A function from a network to its AP. Reads the annotations at once: mistakes should show early."""
     from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
     from shufflecam.evaluate.coco import predict, score
@@ -34,7 +34,7 @@ def _measure(spec: Any, entry: PoseEntry, recipe: Recipe) -> Callable[[PoseNet],
     return measure
 
 
-def _tensors(path: Path | None) -> Any:
+def start_tensors(path: Path | None) -> Any:
     if path is None:
         return None
     from shufflecam.models.load import pose_tensors
@@ -42,7 +42,7 @@ def _tensors(path: Path | None) -> Any:
     return pose_tensors(path).tensors
 
 
-def _detector(path: Path | None) -> Any:
+def start_detector(path: Path | None) -> Any:
     if path is None:
         return None
     from shufflecam.models.yolo import load_network
@@ -50,7 +50,7 @@ def _detector(path: Path | None) -> Any:
     return load_network(path).module
 
 
-def _export(
+def export_weights(
     run: Run, entry: PoseEntry, recipe: Recipe, sets: tuple[str, ...], result: str, target: Path
 ) -> str:
     from shufflecam.train.pose.export import export

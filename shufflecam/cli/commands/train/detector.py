@@ -10,7 +10,7 @@ import click
 from shufflecam.cli.console import Terminal, duration
 from shufflecam.cli.options.train import check_export, run_options
 from shufflecam.core.words import counted
-from shufflecam.train.person.start import _export, _measure, _tensors, _views
+from shufflecam.train.person.start import export_weights, measure_ap50, prepared_views, start_tensors
 from shufflecam.train.pictures import pictures_below
 
 
@@ -88,13 +88,13 @@ def command(
     check_export(target)
     recipe = DetectorRecipe(**settings)
     pictures = pictures_below(*folders)
-    measure = _measure(val) if val else None
+    measure = measure_ap50(val) if val else None
     with stop_on_signals() as stop:
         stop.writing = True
-        data = _views(
+        data = prepared_views(
             pictures, folder, teacher, views, size, cut, recipe.seed, resolve_device(device), talk, stop
         )
-        run = DetectorRun(folder, data, recipe, device=resolve_device(device), start=_tensors(init))
+        run = DetectorRun(folder, data, recipe, device=resolve_device(device), start=start_tensors(init))
         talk.say(
             f"{counted(len(data), 'view')}, {counted(run.steps, 'step')} of {recipe.batch}; "
             f"at step {run.step}"
@@ -110,4 +110,4 @@ def command(
     result = f"AP50 {figures[-1]:.4f} of people from 96x96 px on {val}" if figures else "not measured"
     talk.say(f"done after {duration(run.seconds)}: {result}; the run is in {folder}")
     if target is not None:
-        talk.say(f"{target}: SHA-256 {_export(run, folders, teacher, result, target)}")
+        talk.say(f"{target}: SHA-256 {export_weights(run, folders, teacher, result, target)}")

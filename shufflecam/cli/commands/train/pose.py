@@ -14,7 +14,7 @@ from shufflecam.cli.help import NamedCommands
 from shufflecam.cli.options.train import check_export, run_options
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
-from shufflecam.train.pose.start import _detector, _export, _measure, _tensors
+from shufflecam.train.pose.start import export_weights, measure_ap, start_detector, start_tensors
 
 if TYPE_CHECKING:
     from shufflecam.models.catalogue import PoseEntry
@@ -199,7 +199,7 @@ def pose(
     check_export(target)
     if val is not None and entry.skeleton.name != "coco17":
         raise UsageError("--val measures COCO's AP; leave it out for another skeleton.")
-    measure = _measure(SetSpec.parse(val), entry, recipe) if val else None
+    measure = measure_ap(SetSpec.parse(val), entry, recipe) if val else None
     people = read_people(specs, entry.skeleton)
     with stop_on_signals() as stop:
         from shufflecam.train.pose.run import Run
@@ -211,8 +211,8 @@ def pose(
             recipe,
             device=resolve_device(device),
             workers=workers,
-            start=_tensors(init),
-            detector=_detector(distill_from),
+            start=start_tensors(init),
+            detector=start_detector(distill_from),
         )
         stop.writing = True
         talk.say(
@@ -230,7 +230,7 @@ def pose(
     result = f"AP {aps[-1]:.4f} on {val} with its boxes and flip test" if aps else "not measured"
     talk.say(f"done after {duration(run.seconds)}: {result}; the run is in {folder}")
     if target is not None:
-        talk.say(f"{target}: SHA-256 {_export(run, entry, recipe, sets, result, target)}")
+        talk.say(f"{target}: SHA-256 {export_weights(run, entry, recipe, sets, result, target)}")
 
 
 def _recipe(entry: PoseEntry, distilled: bool, settings: dict[str, Any]) -> Recipe:
