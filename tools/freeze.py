@@ -210,7 +210,9 @@ def make_inputs(folder: Path) -> None:
                 picture = np.ascontiguousarray(
                     whole[60 + number : 460 + number, 2 * number : 300 + 2 * number]
                 )
-                frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+                # OpenCV's conversion: FFmpeg's rounds by where in memory a picture lies.
+                yuv = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+                frame = av.VideoFrame.from_ndarray(yuv, format="yuv420p")
                 frame.pts = number
                 out.mux(video.encode(frame))
             tone = np.sin(np.arange(48000 * count // 24) * 0.05).astype(np.float32)[None]

@@ -63,7 +63,8 @@ class BurstWatch:
         while arrived_s - self._arrivals[0][0] > BURST_WINDOW_S:
             self._arrivals.popleft()
         arrivals = list(self._arrivals)
-        if len(arrivals) < 4 * BURSTS:
+        # Only the second picture behind a pause can make one burst more.
+        if len(arrivals) < 4 * BURSTS or arrivals[-3][0] - arrivals[-4][0] <= BURST_GAP_S:
             return False
         pairs = list(itertools.pairwise(arrivals))
         usual_s = statistics.median(then - now for (_, now), (_, then) in pairs)

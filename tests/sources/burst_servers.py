@@ -8,19 +8,20 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 
+from tests.helpers.serving import Quiet, serving_http
+
 FPS = 30
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Nothing."""
+class _Files(Quiet, SimpleHTTPRequestHandler):
+    """A folder's files."""
 
 
 @contextmanager
@@ -46,20 +47,16 @@ def serve_hls(folder: Path, segment_s: float) -> Iterator[str]:
                     out.mux(packet)
 
     writer = threading.Thread(target=record, daemon=True)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder)))
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     writer.start()
     deadline = time.monotonic() + 60
     while not playlist.exists() or playlist.read_text().count("#EXTINF") < 3:
         assert time.monotonic() < deadline, "no playlist"
         time.sleep(0.02)
     try:
-        yield f"http://127.0.0.1:{server.server_port}/live.m3u8"
+        with serving_http(functools.partial(_Files, directory=str(folder))) as place:
+            yield f"http://{place}/live.m3u8"
     finally:
         stopped.set()
-        server.shutdown()
-        server.server_close()
         writer.join(30)
 
 
@@ -67,7 +64,7 @@ def serve_hls(folder: Path, segment_s: float) -> Iterator[str]:
 def serve_bursts(burst_s: float, seconds: float) -> Iterator[str]:
     """The address of a transport stream without end or length, sent `burst_s` at a time."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)
             self.send_header("Content-Type", "video/mp2t")
@@ -81,17 +78,8 @@ def serve_bursts(burst_s: float, seconds: float) -> Iterator[str]:
                 except OSError:
                     return
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/live.ts"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving_http(Handler) as place:
+        yield f"http://{place}/live.ts"
 
 
 def _encoded(out: Any, key_every_s: float) -> Iterator[list[Any]]:

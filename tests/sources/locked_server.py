@@ -6,12 +6,12 @@ import base64
 import contextlib
 import itertools
 import socketserver
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
+from tests.helpers.serving import Quiet, serving_http, serving_tcp
 from tests.sources.mjpeg_server import part
 
 
@@ -20,7 +20,7 @@ def serve_locked(user: str, password: str, refusal: int = 401) -> Iterator[str]:
     """HOST:PORT of an HTTP camera that answers `refusal` to everybody else."""
     wanted = "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.headers.get("Authorization") != wanted:
                 self.send_response(refusal)
@@ -37,17 +37,8 @@ def serve_locked(user: str, password: str, refusal: int = 401) -> Iterator[str]:
                     self.wfile.write(part(number % 256, (96, 64)))
                     time.sleep(0.02)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
+    with serving_http(Handler) as place:
+        yield place
 
 
 @contextmanager
@@ -65,12 +56,5 @@ def serve_locked_rtsp(status: str = "401 Unauthorized") -> Iterator[str]:
                         ask = 'WWW-Authenticate: Basic realm="camera"\r\n' if "401" in status else ""
                         self.wfile.write(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{ask}\r\n".encode())
 
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
+    with serving_tcp(Handler) as place:
+        yield place

@@ -6,11 +6,12 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import cv2
 
 from tests.helpers.clips import number_picture
+from tests.helpers.serving import Quiet, serving_http
 
 
 class Camera:
@@ -31,7 +32,7 @@ def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64), port: 
     """Serve `/video` (pictures), `/page` (HTML) and 404 for the rest, on a free port or on `port`."""
     camera = Camera(good, then, size)
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             if self.path.startswith("/page"):
                 self.send_response(200)
@@ -68,20 +69,13 @@ def serve(good: int, then: str = "end", size: tuple[int, int] = (96, 64), port: 
             self.wfile.write(part(number, camera.size))
             self.wfile.flush()
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    camera.url = f"http://127.0.0.1:{server.server_port}/video"
-    try:
-        yield camera
-    finally:
-        camera.resume.set()
-        camera.hang_up.set()
-        server.shutdown()
-        server.server_close()
+    with serving_http(Handler, port) as place:
+        camera.url = f"http://{place}/video"
+        try:
+            yield camera
+        finally:
+            camera.resume.set()
+            camera.hang_up.set()
 
 
 def part(number: int, size: tuple[int, int]) -> bytes:

@@ -16,6 +16,7 @@ from functools import cache
 import av
 
 from tests.helpers.clips import number_picture
+from tests.helpers.serving import serving_tcp
 
 SIZE = (96, 64)
 RATE = 50
@@ -85,18 +86,12 @@ def serve_rtsp(length_s: float | None = None) -> Iterator[Camera]:
                     sequence += 1
                 number += 1
 
-    class Server(socketserver.ThreadingTCPServer):
-        daemon_threads = True
-        allow_reuse_address = True
-
-    with Server(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        camera.url = f"rtsp://127.0.0.1:{server.server_address[1]}/live"
+    with serving_tcp(Handler) as place:
+        camera.url = f"rtsp://{place}/live"
         try:
             yield camera
         finally:
             camera.hang_up.set()
-            server.shutdown()
 
 
 def _description(length_s: float | None) -> str:
