@@ -146,6 +146,8 @@ def read_tiff(name: str, max_pixels: int) -> DeepPicture | None:
                 values = np.moveaxis(values, 0, -1)
             values = values.reshape(height, width, -1)
         except (ValueError, NotImplementedError, ImportError, RuntimeError):
+            # So tifffile says that a compression (LZW, JPEG 2000, ...) needs a codec that is not installed;
+            # damage ends here as well. What neither OpenCV nor Pillow can read then is refused.
             found = _unpacked_by_opencv(name, page)
             if found is None:
                 return None
