@@ -13,7 +13,7 @@ from shufflecam.core.words import counted
 class Missing:
     """Counts by kind, all 0 where nothing is missing; false then. Two of them add up.
 
-    A source tells it as its property `missing`; `cli.run.run_pipeline` hands it to every sink's `close`,
+    A source tells it as its property `missing`; `pipeline.run.run_pipeline` hands it to every sink's `close`,
     and records have it in their footer. Whatever is missing makes a record incomplete.
     """
 

@@ -160,7 +160,7 @@ def fold_batch_norms(module: nn.Module) -> None:
     """Fold each batch norm into the convolution right before it, in place; the module must be in eval mode.
 
     Right before means: the next item of an `nn.Sequential`, or the children `conv` and `bn` of one
-    module, which both `pose.network` and ultralytics call one after the other.
+    module, which both `models.shufflenet` and ultralytics call one after the other.
     """
     for parent in module.modules():
         for (name, conv), (next_name, norm) in pairwise(list(parent.named_children())):

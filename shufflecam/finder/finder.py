@@ -1,4 +1,4 @@
-"""Frame -> FrameResult: detector, estimator, tracker and smoother joined. `assemble.py` opens them.
+"""Frame -> FrameResult: detector, estimator, tracker and smoother joined. `finder.open` opens them.
 
 Detector and estimator see the frame's picture and speak of its pixels, and so does the result. In between,
 who is where, and who that is, is reckoned in square pixels (`core.pixels`): there distances mean something.

@@ -112,7 +112,7 @@ def read_tensors(path: Path) -> Tensors:
 
 
 def pose_tensors(path: Path) -> Tensors:
-    """As `read_tensors`, by the names of `pose.network.PoseNet` (0.x and 1.x layouts)."""
+    """As `read_tensors`, by the names of `models.shufflenet.PoseNet` (0.x and 1.x layouts)."""
     read = read_tensors(path)
     renamed: dict[str, Tensor] = {}
     for name, tensor in read.tensors.items():

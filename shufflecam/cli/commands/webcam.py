@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
-from shufflecam.cli.intent import FOLDER, arguments, kind_of, record_format, typed
+from shufflecam.cli.intent import FOLDER, arguments, is_given, kind_of, record_format, typed
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     deinterlace_option,
@@ -156,7 +155,7 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
         options["det_every"] = AUTO
     finder_options = pop_settings(options)
     _check_together(options, talk)
-    options["save_to_is_given"] = _is_given("save_to")
+    options["save_to_is_given"] = is_given("save_to")
     job = LiveJob(look=take_look(options), **options)
     run_webcam(job, finder_options, talk, terminal_viewers(job, talk))
 
@@ -165,7 +164,7 @@ def _check_together(options: dict[str, Any], talk: Terminal) -> None:
     """Raise UsageError for options that cannot go together."""
     if options["loop"] and options["replay"] is None:
         raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
-    if options["camera"] is not None and (options["replay"] is not None or _is_given("source")):
+    if options["camera"] is not None and (options["replay"] is not None or is_given("source")):
         raise UsageError("--camera NAME, SOURCE and --replay exclude each other; give one of them.")
     if options["host"] is not None and (options["serve"] is None or talk.quiet):
         raise UsageError("--host goes with --serve, and not with --quiet: its address has to be printed.")
@@ -208,9 +207,3 @@ def _take_file(options: dict[str, Any], talk: Terminal) -> None:
     if options["replay"] is None and options["camera"] is None and (kind == "video" or os.path.isfile(name)):
         talk.note(f"{name} is a file: played as a camera, as with --replay {shlex.quote(name)}")
         options["source"], options["replay"] = "0", Path(name)
-
-
-def _is_given(name: str) -> bool:
-    """Whether the user gave this argument, not its default."""
-    context = click.get_current_context(silent=True)
-    return context is not None and context.get_parameter_source(name) is ParameterSource.COMMANDLINE

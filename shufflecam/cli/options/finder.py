@@ -1,12 +1,10 @@
-"""What a command's options on people and keypoints come to, presets included; and the finder they ask for."""
+"""What a command's options on people and keypoints come to, presets included."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import click
-from click.core import ParameterSource
-
+from shufflecam.cli.intent import is_given
 from shufflecam.finder.settings import AUTO, LARGE_MODEL, PRESETS, FinderSettings
 
 
@@ -27,12 +25,6 @@ def pop_settings(options: dict[str, Any]) -> FinderSettings:
 def _apply_preset(options: dict[str, Any]) -> None:
     """Take `preset` out of a command's options and set what it sets, but nothing that the user gave."""
     preset = options.pop("preset", "balanced")
-    context = click.get_current_context(silent=True)
-
-    def is_given(name: str) -> bool:
-        source = None if context is None else context.get_parameter_source(name)
-        return source not in (None, ParameterSource.DEFAULT)
-
     for name, value in PRESETS[preset].items():
         if name in options and not is_given(name):
             options[name] = value
