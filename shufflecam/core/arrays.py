@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol, TypeAlias
 import numpy as np
 
 from shufflecam.core.errors import UsageError
+from shufflecam.core.levels import Said, to_8_bit
 from shufflecam.core.types import ImageArray
 
 
@@ -26,9 +27,6 @@ ImageInput: TypeAlias = "np.ndarray[Any, Any] | ArrayLikeImage | None"
 """What `as_bgr` takes. None belongs to it because `cv2.imread` returns it for a file that it cannot read."""
 
 ColorOrder = Literal["bgr", "rgb"]
-
-DEPTHS = (8, 10, 12, 14, 16)
-"""Bits that cameras and microscopes use of 16."""
 
 ROUNDING = 1e-2
 """How far floats may leave 0..1: sharpening and resizing overshoot a little."""
@@ -121,14 +119,12 @@ def _eight_bits(image: np.ndarray[Any, Any]) -> ImageArray:
             raise UsageError(
                 f"{what} goes from {low:.6g} to {high:.6g}, floats have to be 0..1; divide by its white."
             )
-        scaled: ImageArray = np.rint(image.astype(np.float32, copy=False).clip(0, 1) * 255).astype(np.uint8)
-        return scaled
-    if image.dtype == np.uint16:
-        bits = next(bits for bits in DEPTHS if int(high) < 1 << bits)
-        return np.rint(image * np.float32(255 / ((1 << bits) - 1))).astype(np.uint8)
-    if low < 0 or high > 255:
-        raise UsageError(f"{what} goes from {low} to {high}, integers have to be 0..255 or uint16.")
-    return image.astype(np.uint8)
+    elif image.dtype != np.uint16:
+        if low < 0 or high > 255:
+            raise UsageError(f"{what} goes from {low} to {high}, integers have to be 0..255 or uint16.")
+        return image.astype(np.uint8)
+    # As of files: by the bits that are used, where nothing says what is white.
+    return to_8_bit(image, Said(white=1.0 if image.dtype.kind == "f" else None))[0]
 
 
 def _on_white(pixels: ImageArray) -> ImageArray:

@@ -7,7 +7,6 @@ encoded anew, beside the page.
 
 from __future__ import annotations
 
-import os
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError, UsageError
+from shufflecam.core.reasons import reason
 from shufflecam.core.reporting import Reporter
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _why_not_played(video: Path) -> str | None:
     """What a browser may not play about a file, or play out of step; None where nothing is doubtful."""
     import av
 
-    from shufflecam.sources.reader import video_stream
+    from shufflecam.sources.reader import COVERS, video_stream
 
     try:
         with av.open(str(video)) as container:
@@ -204,9 +204,9 @@ def _why_not_played(video: Path) -> str | None:
             codec, profile = str(context.codec.canonical_name), str(context.profile or "").lower()
             pixels = str(context.pix_fmt)
             sounds = [str(one.codec_context.codec.canonical_name) for one in container.streams.audio]
-            many = len([one for one in container.streams.video if not one.disposition & _COVER]) > 1
+            many = len([one for one in container.streams.video if not int(one.disposition) & COVERS]) > 1
     except (OSError, av.error.FFmpegError) as error:
-        raise SourceError(f"Cannot read {video}: {os.strerror(error.errno or 5)}.") from error
+        raise SourceError(f"Cannot read {video}: {reason(error)}.") from error
     kind = "mp4" if "mp4" in names else "webm" if "webm" in names and video.suffix == ".webm" else None
     if kind is None:
         return f"a file of the kind {names[0]}"
@@ -221,9 +221,6 @@ def _why_not_played(video: Path) -> str | None:
     if not ZERO_S[0] <= start_s <= ZERO_S[1]:
         return f"a file whose times begin at {start_s:.2f} s"
     return None
-
-
-_COVER = 0x0400  # AV_DISPOSITION_ATTACHED_PIC
 
 
 def _is_plain(profile: str) -> bool:

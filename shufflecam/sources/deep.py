@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 
 from shufflecam.core.errors import SourceError
+from shufflecam.core.levels import Said, Values
 from shufflecam.core.types import ImageArray
-from shufflecam.sources.levels import Said, Values
 from shufflecam.sources.limits import too_large
 from shufflecam.sources.png import significant_bits, without_metadata
 from shufflecam.sources.quiet import silence_tifffile, silent_opencv

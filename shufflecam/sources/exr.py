@@ -14,8 +14,8 @@ from typing import BinaryIO
 import av
 
 from shufflecam.core.errors import SourceError
+from shufflecam.core.levels import Said
 from shufflecam.sources.deep import DeepPicture
-from shufflecam.sources.levels import Said
 from shufflecam.sources.limits import too_large
 
 _NOT_PLAIN = 0x200 | 0x800 | 0x1000

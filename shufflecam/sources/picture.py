@@ -3,7 +3,7 @@
 Pillow reads: unlike OpenCV 5.0 it applies EXIF to every format that carries it, keeps transparency,
 knows Lab and CMYK, and refuses a truncated file instead of greying out what is missing; with pillow-heif it
 knows HEIC. It has 8 bits only of what is coloured: deeper pictures are read as numbers (`sources.deep`) and
-scaled by `sources.levels`.
+scaled by `core.levels`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from shufflecam.core.errors import SourceError
+from shufflecam.core.levels import Said, to_8_bit
 from shufflecam.core.reasons import reason
 from shufflecam.core.types import ImageArray
 from shufflecam.sources import deep
@@ -35,7 +36,6 @@ from shufflecam.sources.kinds import (
     is_tiff,
     why_unsupported,
 )
-from shufflecam.sources.levels import Said, to_8_bit
 from shufflecam.sources.limits import MAX_PIXELS, too_large
 from shufflecam.sources.png import header_of, without_metadata
 from shufflecam.sources.quiet import silence_libtiff

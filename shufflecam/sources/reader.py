@@ -36,7 +36,8 @@ log = logging.getLogger(__name__)
 _PLAYLISTS = {"concat", "hls", "dash", "sdp", "rtsp", "tty", "webvtt", "srt", "ass", "subviewer", "lrc"}
 """Demuxers that open further files, or make pictures out of text: none of them is a video file."""
 
-_COVERS = int(av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
+COVERS = int(av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
+"""Marks of streams that are no video: a picture that stands for the file."""
 
 _MOST_SOUND = 20_000
 """Sound packets kept for a writer that lags (about seven minutes of AAC); older ones go first."""
@@ -391,7 +392,7 @@ def video_stream(container: Any, name: str) -> Any:
     Raises:
         SourceError: there is none, or none that can be decoded.
     """
-    real = [s for s in container.streams.video if not int(s.disposition) & _COVERS]
+    real = [s for s in container.streams.video if not int(s.disposition) & COVERS]
     if not real:
         inside = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
         raise SourceError(f"{name} has no video in it (only {inside}); give a file with pictures.")

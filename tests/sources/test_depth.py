@@ -14,7 +14,7 @@ import tifffile
 from PIL import Image
 
 from shufflecam.core.errors import SourceError
-from shufflecam.sources.levels import Said, to_8_bit
+from shufflecam.core.levels import Said, to_8_bit
 from shufflecam.sources.picture import PictureNote, read_picture
 from tests.helpers.clips import corners, number_picture
 from tests.sources.pngs import chunk, png16
