@@ -85,7 +85,8 @@ class Ending:
             if short is not None:
                 return max(1, self._by_time(self._told_end()))
             # Cut among the last B-frames, the last picture is there and others are not; or an index is gone.
-            cut = self._missing_bytes and self._formats & TRUE_DURATION and not self._sought
+            tells = self._formats & TRUE_DURATION and self._container.duration  # a cut may take it away
+            cut = self._missing_bytes and tells and not self._sought
             return max(0, self._by_time(self._told_end())) if cut else 0
         by_index = len(self._stream.index_entries) - self._read
         if short is None or "avi" not in self._formats:
