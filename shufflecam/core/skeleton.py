@@ -39,6 +39,10 @@ class Skeleton:
             order[left], order[right] = right, left
         return tuple(order)
 
+    def is_limb(self, a: int, b: int) -> bool:
+        """Whether the link between two keypoints is part of an arm or a leg."""
+        return any(self.keypoints[i].split("_")[-1] in ("elbow", "knee") for i in (a, b))
+
     def side(self, *indices: int) -> str:
         """`left`, `right` or `middle`: the side that all the keypoints at `indices` are on."""
         sides = {self.keypoints[i].split("_")[0] for i in indices}

@@ -134,6 +134,15 @@ class Pose:
     keypoints_smoothed: FloatArray | None = None
     """(K, 2) as `keypoints`, after smoothing: what is drawn. None without smoothing."""
 
+    scores_smoothed: FloatArray | None = None
+    """(K,) as `scores`, after smoothing: with hysteresis, and low where a joint is not to be believed yet.
+    None without smoothing."""
+
+    @property
+    def drawn_scores(self) -> FloatArray:
+        """(K,): the smoothed ones where there are any, else the raw ones."""
+        return self.scores if self.scores_smoothed is None else self.scores_smoothed
+
     @property
     def drawn_keypoints(self) -> FloatArray:
         """(K, 2): the smoothed ones where there are any, else the raw ones."""

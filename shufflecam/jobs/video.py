@@ -230,7 +230,7 @@ def found_beforehand(
     from shufflecam.pipeline.run import run_pipeline
     from shufflecam.tracking.two_pass import OfflineSmoother
 
-    smoother = OfflineSmoother(len(finder.skeleton.keypoints))
+    smoother = OfflineSmoother(finder.skeleton)
     try:
         source = open_source()
         with talk.progress("first of two readings", source.info.frames) as meter:

@@ -127,7 +127,7 @@ def _poses(
             poses.append([])
             continue
         points = to_square(pose.keypoints if raw else pose.drawn_keypoints, result.frame.pixel_aspect)
-        sure = np.nan_to_num(pose.scores) >= kpt_thr
+        sure = np.nan_to_num(pose.scores if raw else pose.drawn_scores) >= kpt_thr
         kept = np.where(sure[:, None] & np.isfinite(points), points, np.nan).ravel().tolist()
         poses.append([None if math.isnan(value) else round(value) for value in kept])
     return poses

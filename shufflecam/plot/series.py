@@ -112,7 +112,8 @@ def collect(
 
 def _sure(pose: Pose, kpt_thr: float, raw: bool) -> FloatArray:
     points = pose.keypoints if raw else pose.drawn_keypoints
-    return np.where((np.nan_to_num(pose.scores) >= kpt_thr)[:, None], points, np.nan).astype(np.float32)
+    scores = pose.scores if raw else pose.drawn_scores
+    return np.where((np.nan_to_num(scores) >= kpt_thr)[:, None], points, np.nan).astype(np.float32)
 
 
 def _person(found: RecordSummary, wanted: int | None, saved: SavedRecord) -> int | None:

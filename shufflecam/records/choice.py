@@ -53,7 +53,9 @@ class KeypointChoice:
         if self.drawn:
             poses = tuple(replace(pose, keypoints=pose.drawn_keypoints) for pose in result.poses)
         else:
-            poses = tuple(replace(pose, keypoints_smoothed=None) for pose in result.poses)
+            poses = tuple(
+                replace(pose, keypoints_smoothed=None, scores_smoothed=None) for pose in result.poses
+            )
         return replace(result, poses=poses)
 
 

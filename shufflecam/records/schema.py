@@ -174,7 +174,7 @@ def person(pose: Pose, joints: Sequence[str] | None = None, pixel_aspect: float 
         "keypoints": _triples(pose.keypoints, pose.scores),
     }
     if pose.keypoints_smoothed is not None:
-        record["keypoints_smoothed"] = _triples(pose.keypoints_smoothed, pose.scores)
+        record["keypoints_smoothed"] = _triples(pose.keypoints_smoothed, pose.drawn_scores)
     if joints is not None:
         places = [(math.nan, math.nan) if t is None else (t[0], t[1]) for t in drawn_triples(record)]
         angles = joint_angles(np.array(places, np.float32).reshape(-1, 2), joints, pixel_aspect)
@@ -203,13 +203,11 @@ def to_poses(record: Mapping[str, Any]) -> tuple[Pose, ...]:
 def to_pose(record: Mapping[str, Any]) -> Pose:
     """One person's record -> `Pose`. Raises what Python raises where a part is missing or malformed."""
     keypoints, scores = _from_triples(record["keypoints"])
-    smoothed = None
+    smoothed = scores_smoothed = None
     if record.get("keypoints_smoothed") is not None:
-        smoothed, scores_again = _from_triples(record["keypoints_smoothed"])
+        smoothed, scores_smoothed = _from_triples(record["keypoints_smoothed"])
         if len(smoothed) != len(keypoints):
             raise ValueError(f"{len(keypoints)} keypoints, but {len(smoothed)} smoothed ones")
-        # A joint that only the smoothed ones have keeps its score there.
-        scores = np.where(np.isnan(keypoints).any(axis=1), scores_again, scores).astype(np.float32)
     box = np.array([_float(value) for value in record["box"]], np.float32)
     if box.shape != (4,):
         raise ValueError(f"a box of {len(box)} numbers")
@@ -222,6 +220,7 @@ def to_pose(record: Mapping[str, Any]) -> Pose:
         score=_float(record.get("score")),
         track_id=None if track_id is None else int(track_id),
         keypoints_smoothed=smoothed,
+        scores_smoothed=scores_smoothed,
     )
 
 

@@ -17,9 +17,15 @@ from typing import TypeVar
 
 import numpy as np
 
+from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Pose
 
 G = TypeVar("G", float, np.ndarray)
+
+Limbs = tuple[np.ndarray, np.ndarray]
+"""(L,) and (L,) indices of the two ends of L links."""
+
+_SHARES = np.linspace(0.9, 0.0, 10, dtype=np.float32)[:, None]
 
 # Chosen by simulation at 30 and 60 fps (tests/test_smooth.py holds the goals): noise of 2 px on a person of
 # 640 px comes out as 0.7 px; a joint that moves one person size a second lags 0.7 frames at 30 fps.
@@ -36,6 +42,39 @@ SPEED_CUTOFF_HZ = 3.0
 SURE_SCORE = 0.5
 """From this keypoint score on a joint is smoothed as above; a joint at rest with less is smoothed more."""
 
+BACKLASH = 0.1
+"""How far a keypoint's score may fall before the steadied one follows: what is shown from .3 on goes at .2,
+and so at every other threshold."""
+
+TRUSTED = 0.2
+"""A measurement that scores less does not move a joint that was trusted a frame ago."""
+
+LEAP_SIZES = 0.2
+"""A joint that goes further than this share of the person's size from one frame to the next, beyond what the
+person as a whole went..."""
+
+LEAP_SIZES_PER_S = 7.0
+"""...and faster than this, has leapt: no joint of anybody is as fast, sprinters' feet included (about 5), but
+a network that takes the left arm for the right one is."""
+
+LEAP_RATIO = 2.0
+"""A joint that goes as far as `LEAP_SIZES` and makes an arm or a leg as many times longer or shorter has
+leapt at any speed..."""
+
+LIMB_RATIO = 1.8
+"""...and where it goes less far, it goes only so far in one frame as the limb changes by this: what makes a
+foreshortened forearm flutter is noise."""
+
+LEAP_FRAMES = 3
+"""So many frames a joint has to be at its new place before it is believed: the first is bridged, in the
+others it is not sure."""
+
+DOUBT_FRAMES = 2
+"""A joint that left its place for longer than one frame is not sure for as many: less would blink."""
+
+ONE_FRAME_S = 0.15
+"""Where frames are further apart, a joint that comes or goes for a single one may really have done so."""
+
 RESTART_S = 0.5
 """A person unseen for longer starts anew: what was before says nothing about now."""
 
@@ -50,6 +89,10 @@ class _State:
     raw: FloatArray  # (K, 2) the last measured positions
     position: FloatArray  # (K, 2) filtered; NaN where there is no past
     velocity: FloatArray  # (K, 2) pixels per second, filtered
+    scores: FloatArray  # (K,) as measured, 0 for missing
+    steady: FloatArray  # (K,) steadied
+    leapt: np.ndarray  # (K,) frames since a joint left the place where it is believed to be
+    doubt: np.ndarray  # (K,) frames for which a joint is not sure yet
     size: float  # person size in pixels, filtered
     seen: float  # seconds
 
@@ -62,7 +105,18 @@ class OneEuroSmoother:
         min_cutoff_hz: float = MIN_CUTOFF_HZ,
         cutoff_per_speed: float = CUTOFF_PER_SPEED,
         speed_cutoff_hz: float = SPEED_CUTOFF_HZ,
+        *,
+        skeleton: Skeleton | None = None,
     ) -> None:
+        """Take the constants.
+
+        Args:
+            min_cutoff_hz: of the filter at rest.
+            cutoff_per_speed: Hz for each person size a second.
+            speed_cutoff_hz: of the speed's own filter.
+            skeleton: whose arms and legs are watched for leaps; None: only single joints are.
+        """
+        self._limbs = _limbs(skeleton)
         self._min_cutoff_hz = min_cutoff_hz
         self._cutoff_per_speed = cutoff_per_speed
         self._speed_cutoff_hz = speed_cutoff_hz
@@ -84,29 +138,121 @@ class OneEuroSmoother:
             return pose
         state = self._states.get(pose.track_id)
         if state is None or not 0.0 <= now - state.seen <= RESTART_S:
-            state = self._states[pose.track_id] = _State(
-                pose.keypoints, pose.keypoints, np.zeros_like(pose.keypoints), _person_size(pose), now
-            )
+            state = self._states[pose.track_id] = _begin(pose, now)
         elif now > state.seen:
             self._step(state, pose, now - state.seen)
             state.seen = now
-        return replace(pose, keypoints_smoothed=state.position.copy())
+        return replace(pose, keypoints_smoothed=state.position.copy(), scores_smoothed=state.steady.copy())
 
     def _step(self, state: _State, pose: Pose, step_s: float) -> None:
-        known = np.asarray(np.isfinite(pose.keypoints - state.position).all(axis=1))
-        fresh = ~known[:, None]
+        scores = _known_scores(pose)
         state.size += _gain(self._speed_cutoff_hz, step_s) * (_person_size(pose) - state.size)
-        measured = np.where(fresh, 0, (pose.keypoints - state.raw) / step_s)
+        keypoints = _without_glitches(state, pose.keypoints, scores, step_s, self._limbs)
+        known = np.isfinite(keypoints - state.position).all(axis=1) & (state.leapt < LEAP_FRAMES)
+        fresh = ~known[:, None]
+        measured = np.where(fresh, 0, (keypoints - state.raw) / step_s)
         velocity = state.velocity + _gain(self._speed_cutoff_hz, step_s) * (measured - state.velocity)
         state.velocity = np.where(fresh, 0, velocity).astype(np.float32)
         speed = np.linalg.norm(state.velocity, axis=1) / state.size
         # A joint that the network is not sure of trembles more. Its motion counts in full: a fast wrist is
         # blurred and scores low, and must not lag for that.
-        sure = np.clip(np.nan_to_num(pose.scores) / SURE_SCORE, 0.25, 1.0)
+        sure = np.clip(scores / SURE_SCORE, 0.25, 1.0)
         gain = _gain(self._min_cutoff_hz * sure + self._cutoff_per_speed * speed, step_s)[:, None]
-        position = state.position + gain * (pose.keypoints - state.position)
-        state.position = np.where(fresh, pose.keypoints, position).astype(np.float32)
-        state.raw = pose.keypoints
+        position = state.position + gain * (keypoints - state.position)
+        position = np.where(fresh, keypoints, position).astype(np.float32)
+        state.position = _calmed(state.position, position, self._limbs, state.size)
+        state.steady = _steadied(state, scores, step_s)
+        state.raw, state.scores = keypoints, scores
+
+
+def _begin(pose: Pose, now: float) -> _State:
+    scores = _known_scores(pose)
+    still, none = np.zeros_like(pose.keypoints), np.zeros(len(scores), np.int64)
+    return _State(
+        pose.keypoints, pose.keypoints, still, scores, scores.copy(), none, none, _person_size(pose), now
+    )
+
+
+def _known_scores(pose: Pose) -> FloatArray:
+    """(K,) scores, 0 where the joint is missing."""
+    there = np.isfinite(pose.keypoints).all(axis=1)
+    return np.where(there, np.nan_to_num(pose.scores), 0.0).astype(np.float32)
+
+
+def _without_glitches(
+    state: _State, keypoints: FloatArray, scores: FloatArray, step_s: float, limbs: Limbs
+) -> FloatArray:
+    """(K, 2) measurements with those replaced by the last one that are not to be believed yet.
+
+    These are joints that were trusted a frame ago and now are not, for one frame; and joints that leapt,
+    until they have been at their new place for `LEAP_FRAMES` frames.
+    """
+    moved = keypoints - state.raw
+    both = np.isfinite(moved[:, 0]) & (scores > TRUSTED) & (state.scores > TRUSTED)
+    person = np.median(moved[both], axis=0) if both.sum() >= 4 else np.zeros(2, np.float32)
+    gone = np.linalg.norm(np.where(both[:, None], moved - person, 0), axis=1) / state.size
+    leaps = gone > max(LEAP_SIZES, LEAP_SIZES_PER_S * step_s)
+    a, b = limbs
+    if len(a):
+        ratio = _ratio(_lengths(state.raw, limbs), _lengths(keypoints, limbs))
+        torn = both[a] & both[b] & (ratio > LEAP_RATIO)
+        mover = np.where(gone[a] > gone[b], a, b)[torn]
+        leaps[mover] |= gone[mover] > LEAP_SIZES
+    state.leapt = np.where(leaps, state.leapt + 1, 0)
+    believed = state.leapt >= LEAP_FRAMES
+    faded = (
+        (step_s <= ONE_FRAME_S)
+        & (scores <= TRUSTED)
+        & (state.scores > TRUSTED)
+        & np.isfinite(state.raw[:, 0])
+    )
+    held = (leaps & ~believed) | faded
+    return np.where(held[:, None], state.raw + person, keypoints).astype(np.float32)
+
+
+def _calmed(before: FloatArray, after: FloatArray, limbs: Limbs, size: float) -> FloatArray:
+    """(K, 2) where the joints go when no limb may change by more than `LIMB_RATIO` for a small step."""
+    a, b = limbs
+    if not len(a):
+        return after
+    then, now = _lengths(before, limbs), _lengths(after, limbs)
+    steps = np.linalg.norm(after - before, axis=1)
+    for limb in np.flatnonzero(_ratio(then, now) > LIMB_RATIO):
+        mover, other = (a[limb], b[limb]) if steps[a[limb]] > steps[b[limb]] else (b[limb], a[limb])
+        if steps[mover] > LEAP_SIZES * size:
+            continue
+        way = before[mover] + _SHARES * (after[mover] - before[mover])
+        fits = _ratio(then[limb], np.linalg.norm(way - after[other], axis=1)) <= LIMB_RATIO
+        after[mover] = way[int(fits.argmax())] if fits.any() else way[-1]
+    return after
+
+
+def _lengths(keypoints: FloatArray, limbs: Limbs) -> FloatArray:
+    """(L,) pixels; NaN where an end is missing."""
+    return np.asarray(np.linalg.norm(keypoints[limbs[0]] - keypoints[limbs[1]], axis=1), np.float32)
+
+
+def _ratio(a: FloatArray, b: FloatArray) -> FloatArray:
+    """The longer through the shorter; NaN where either is; half a pixel counts as the shortest length."""
+    return np.asarray(np.maximum(np.maximum(a, b), 0.5) / np.maximum(np.minimum(a, b), 0.5), np.float32)
+
+
+def _limbs(skeleton: Skeleton | None) -> Limbs:
+    """The two ends of the links of arms and legs."""
+    links = [] if skeleton is None else skeleton.edges
+    ends = [(a, b) for a, b in links if skeleton is not None and skeleton.is_limb(a, b)]
+    return np.array([a for a, _ in ends], np.int64), np.array([b for _, b in ends], np.int64)
+
+
+def _steadied(state: _State, scores: FloatArray, step_s: float) -> FloatArray:
+    """(K,) scores with hysteresis: they rise and fall with those of two frames, and fall `BACKLASH` late."""
+    low, high = scores, scores
+    if step_s <= ONE_FRAME_S:
+        low, high = np.minimum(scores, state.scores), np.maximum(scores, state.scores)
+    steady = np.clip(state.steady, low, high + BACKLASH)
+    # Neither the old place nor the new one is sure while a joint is on its way, nor right after it came back.
+    state.doubt = np.where(state.leapt == LEAP_FRAMES - 1, DOUBT_FRAMES, np.maximum(state.doubt - 1, 0))
+    return np.where(state.doubt > 0, np.minimum(steady, TRUSTED), steady).astype(np.float32)
 
 
 def _gain(cutoff_hz: G, step_s: float) -> G:

@@ -20,6 +20,7 @@ from shufflecam.core.errors import OutputError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import poses_to_square, poses_to_stored
 from shufflecam.core.reasons import in_their_words
+from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
 from shufflecam.tracking.smoother import OneEuroSmoother
 
@@ -30,15 +31,17 @@ NOBODY = -1
 class OfflineSmoother:
     """First a sink for every result, in order; after `turn_round` it gives them back smoothed, in order."""
 
-    def __init__(self, keypoints: int) -> None:
+    def __init__(self, skeleton: Skeleton) -> None:
         """Open the temporary files.
 
         Args:
-            keypoints: K of the skeleton.
+            skeleton: what the K keypoints are.
 
         Raises:
             OutputError: there is no room for them.
         """
+        keypoints = len(skeleton.keypoints)
+        self._skeleton = skeleton
         self._row = np.dtype(
             [
                 ("id", np.int64),
@@ -49,7 +52,7 @@ class OfflineSmoother:
                 ("scores", np.float32, keypoints),
             ]
         )
-        self._after = np.dtype((np.float32, (keypoints, 2)))
+        self._after = np.dtype((np.float32, (keypoints, 3)))
         try:
             # Both live as long as this object; `delete` closes them.
             self._found = tempfile.TemporaryFile(prefix="shufflecam-")  # noqa: SIM115
@@ -58,7 +61,7 @@ class OfflineSmoother:
             raise _no_room(error) from error
         self._times: list[float] = []
         self._ends: list[int] = [0]  # of each frame's rows, counted from the first one's beginning
-        self._forwards = OneEuroSmoother()
+        self._forwards = OneEuroSmoother(skeleton=skeleton)
         self._next = 0
 
     def __len__(self) -> int:
@@ -85,7 +88,7 @@ class OfflineSmoother:
 
     def turn_round(self) -> None:
         """Everything was written: go back from the last frame to the first. Raises OutputError."""
-        backwards = OneEuroSmoother()
+        backwards = OneEuroSmoother(skeleton=self._skeleton)
         try:
             self._backwards.truncate(self._ends[-1] * self._after.itemsize)
             for number in reversed(range(len(self))):
@@ -111,7 +114,11 @@ class OfflineSmoother:
         poses = [
             pose
             if pose.keypoints_smoothed is None
-            else replace(pose, keypoints_smoothed=(pose.keypoints_smoothed + other) / 2)
+            else replace(
+                pose,
+                keypoints_smoothed=(pose.keypoints_smoothed + other[:, :2]) / 2,
+                scores_smoothed=(pose.drawn_scores + other[:, 2]) / 2,
+            )
             for pose, other in zip(forwards, backwards, strict=True)
         ]
         return FrameResult(frame, tuple(poses_to_stored(poses, frame.pixel_aspect)))
@@ -139,7 +146,8 @@ class OfflineSmoother:
 
 
 def _smoothed(pose: Pose) -> FloatArray:
-    return pose.keypoints if pose.keypoints_smoothed is None else pose.keypoints_smoothed
+    """(K, 3) x, y, score."""
+    return np.concatenate([pose.drawn_keypoints, pose.drawn_scores[:, None]], axis=1)
 
 
 def _no_room(error: OSError) -> OutputError:

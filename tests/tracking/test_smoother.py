@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from dataclasses import replace
 
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shufflecam.core.protocols import Smoother
+from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Pose
 from shufflecam.tracking.smoother import FORGET_S, OneEuroSmoother
 from tests.helpers.people import figure, pose_of
@@ -123,20 +125,103 @@ def test_without_an_id_nothing_is_smoothed() -> None:
     assert OneEuroSmoother().update([pose], 0.0)[0] is pose
 
 
-def test_a_missing_joint_is_missing_and_starts_anew() -> None:
+def test_a_missing_joint_is_bridged_for_one_frame_then_missing_and_starts_anew() -> None:
     smoother = OneEuroSmoother()
     smoother.update([person(0.0)], 0.0)
     gap = person(10.0)
     gap.keypoints[WRIST] = np.nan
-    out = smoother.update([gap], 1 / 30)[0].keypoints_smoothed
+    bridged = smoother.update([gap], 1 / 30)[0]
+    assert np.isnan(bridged.keypoints[WRIST]).all()  # the raw ones say what the network saw
+    assert np.isfinite(bridged.drawn_keypoints).all()
+    out = smoother.update([gap], 2 / 30)[0].keypoints_smoothed
     assert out is not None
     assert np.isnan(out[WRIST]).all()
     assert np.isfinite(np.delete(out, WRIST, axis=0)).all()
     # It comes back far away: there at once, without a slide from where it was.
-    back = smoother.update([person(200.0)], 2 / 30)[0]
+    back = smoother.update([person(200.0)], 3 / 30)[0]
     assert back.keypoints_smoothed is not None
     np.testing.assert_array_equal(back.keypoints_smoothed[WRIST], back.keypoints[WRIST])
     assert not np.array_equal(back.keypoints_smoothed[10], back.keypoints[10])
+
+
+def scored(*scores: float) -> list[float]:
+    """What the wrist's score is after smoothing, of a person who stands still at 30 fps."""
+    smoother, steadied = OneEuroSmoother(skeleton=COCO_17), []
+    for number, score in enumerate(scores):
+        pose = person(0.0)
+        pose.scores[WRIST] = score
+        steadied.append(float(smoother.update([pose], number / 30)[0].drawn_scores[WRIST]))
+    return steadied
+
+
+def test_a_joint_comes_at_a_threshold_and_goes_a_tenth_below_it() -> None:
+    shown = [score >= 0.3 for score in scored(0.1, 0.31, 0.31, 0.25, 0.22, 0.24, 0.15, 0.15, 0.25, 0.25)]
+    assert shown == [False, False, True, True, True, True, True, False, False, False]
+
+
+def test_a_joint_that_comes_or_goes_for_one_frame_does_not_blink() -> None:
+    assert [score >= 0.3 for score in scored(0.6, 0.6, 0.05, 0.6, 0.6)] == [True] * 5
+    assert [score >= 0.3 for score in scored(0.1, 0.1, 0.9, 0.1, 0.1)] == [False] * 5
+
+
+def test_the_raw_scores_stay_as_they_are() -> None:
+    smoother = OneEuroSmoother()
+    smoother.update([person(0.0)], 0.0)
+    dim = person(0.0)
+    dim.scores[WRIST] = 0.05
+    assert smoother.update([dim], 1 / 30)[0].scores[WRIST] == np.float32(0.05)
+
+
+def leapt(*offsets: float) -> list[tuple[float, bool]]:
+    """How far the wrist is drawn from where it began, and whether it is sure; the person stands still."""
+    smoother, drawn = OneEuroSmoother(skeleton=COCO_17), []
+    for number, offset in enumerate(offsets):
+        pose = person(0.0)
+        begin = float(pose.keypoints[WRIST, 0])
+        pose.keypoints[WRIST, 0] += offset
+        out = smoother.update([pose], number / 30)[0]
+        drawn.append((float(out.drawn_keypoints[WRIST, 0]) - begin, bool(out.drawn_scores[WRIST] >= 0.3)))
+    return drawn
+
+
+def test_a_joint_that_leaps_and_is_back_is_bridged() -> None:
+
+    assert all(abs(x) < 1 and sure for x, sure in leapt(0, 0, 0.6 * SIZE, 0, 0))
+
+
+def test_a_joint_that_leaps_and_stays_is_not_sure_on_its_way() -> None:
+    far = 0.6 * SIZE
+    drawn = leapt(0, 0, far, far, far, far, far)
+    assert [sure for _, sure in drawn] == [True, True, True, False, False, True, True]
+    assert [round(x / far) for x, sure in drawn if sure] == [0, 0, 0, 1, 1]
+
+
+def test_the_fastest_of_people_do_not_leap() -> None:
+    step = 5.0 / 30 * SIZE  # five person sizes a second, a sprinter's foot
+    drawn = leapt(*(number * step for number in range(8)))
+    assert all(sure for _, sure in drawn)
+    assert drawn[-1][0] > 6 * step
+
+
+def test_a_camera_that_is_jerked_makes_nothing_leap() -> None:
+    smoother = OneEuroSmoother(skeleton=COCO_17)
+    for number, shift in enumerate((0.0, 0.0, 0.8, 0.8, 0.8)):
+        pose = person(shift * SIZE)
+        out = smoother.update([pose], number / 30)[0]
+        assert (out.drawn_scores == pose.scores).all(), number
+
+
+def test_no_limb_doubles_for_a_small_step_of_one_joint() -> None:
+    smoother = OneEuroSmoother(skeleton=COCO_17)
+    elbow, wrist = (COCO_17.keypoints.index(f"left_{name}") for name in ("elbow", "wrist"))
+    lengths = []
+    for number, offset in enumerate((10.0, 30.0, 8.0, 32.0, 9.0, 31.0)):
+        pose = person(0.0)
+        pose.keypoints[wrist] = pose.keypoints[elbow] + (offset, 0)
+        out = smoother.update([pose], number / 5)[0].drawn_keypoints
+        lengths.append(float(np.linalg.norm(out[wrist] - out[elbow])))
+    for before, after in itertools.pairwise(lengths):
+        assert max(before, after) <= 2 * min(before, after), lengths
 
 
 def test_real_time_steps_count() -> None:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from shufflecam.core.protocols import Sink
+from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.tracking.two_pass import OfflineSmoother
 from tests.tracking.test_smoother import PERSON, WRIST, lag_in_frames, person, smoothed_path
@@ -16,7 +17,7 @@ PICTURE = np.zeros((2, 2, 3), np.uint8)
 def run(frames: list[list[Pose]], times: list[float] | None = None) -> list[FrameResult]:
     """All frames through both readings."""
     times = [i / 30 for i in range(len(frames))] if times is None else times
-    smoother = OfflineSmoother(17)
+    smoother = OfflineSmoother(COCO_17)
     assert isinstance(smoother, Sink)
     for number, (poses, time) in enumerate(zip(frames, times, strict=True)):
         smoother.write(FrameResult(Frame(PICTURE, number, time), tuple(poses)))
@@ -81,7 +82,7 @@ def test_everything_else_comes_back_as_it_was() -> None:
 
 
 def test_nobody_at_all_and_more_frames_than_before() -> None:
-    smoother = OfflineSmoother(17)
+    smoother = OfflineSmoother(COCO_17)
     smoother.write(FrameResult(Frame(PICTURE, 0, 0.0)))
     smoother.turn_round()
     assert smoother.find(Frame(PICTURE, 0, 0.0)).poses == ()
@@ -96,7 +97,7 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
         def write(self, data: bytes) -> None:
             raise OSError(28, "No space left on device")
 
-    smoother = OfflineSmoother(17)
+    smoother = OfflineSmoother(COCO_17)
     monkeypatch.setattr(smoother, "_found", Full())
     with pytest.raises(OutputError, match=r"cannot keep its keypoints in .* \(No space left on device\)"):
         smoother.write(FrameResult(Frame(PICTURE, 0, 0.0), (person(),)))

@@ -12,6 +12,7 @@ import click
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
+    from shufflecam.records.quality import RecordQuality
     from shufflecam.records.reader import SavedRecord
     from shufflecam.records.summary import RecordSummary
 
@@ -22,22 +23,33 @@ if TYPE_CHECKING:
 Examples:
   shufflecam inspect poses.jsonl
   shufflecam inspect poses.json --json | jq .people
+  shufflecam inspect poses.jsonl --quality
 """,
 )
 @click.argument("poses", metavar="POSES", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="One object on standard output instead of a table.")
+@click.option(
+    "--quality",
+    is_flag=True,
+    help="How far the skeletons are to be trusted: people drawn twice, limbs that leap, joints that blink.",
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(poses: Path, as_json: bool, debug: bool) -> None:
+def command(poses: Path, as_json: bool, quality: bool, debug: bool) -> None:
     """Who is in a record (POSES, .json or .jsonl), for how long, how sure, and what is missing."""
+    from shufflecam.records.quality import measure
     from shufflecam.records.reader import read_record
     from shufflecam.records.summary import summarize
 
     saved = read_record(poses)
     found = summarize(saved)
+    measured = measure(saved) if quality else None
     if as_json:
-        click.echo(json.dumps(_plain(saved, found), allow_nan=False))
+        more = {} if measured is None else {"quality": measured.figures()}
+        click.echo(json.dumps(_plain(saved, found) | more, allow_nan=False))
     else:
         _print(saved, found)
+        if measured is not None:
+            _print_quality(measured)
 
 
 def _plain(saved: SavedRecord, found: RecordSummary) -> dict[str, Any]:
@@ -115,3 +127,41 @@ def _print(saved: SavedRecord, found: RecordSummary) -> None:
         console.print(f"sure: keypoints of {SURE} and more; score: the mean over all keypoints", style="dim")
     else:
         console.print("nobody was found in any frame")
+
+
+def _print_quality(measured: RecordQuality) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from shufflecam.records.quality import FEW
+
+    console = Console(highlight=False, soft_wrap=True)
+    table = Table("quality", "here", "good", "of")
+    shown = measured.figures()
+    for name, words, unit in _MEASURES:
+        value = shown[name]
+        good = FEW.get(name)
+        style = "" if good is None or value is None or value < good else "yellow"
+        said = "-" if value is None else f"[{style}]{value:g}[/]{unit}" if style else f"{value:g}{unit}"
+        table.add_row(words, said, "" if good is None else f"< {good:g}{unit}", _of(measured, name))
+    console.print(table)
+    console.print("of what is drawn; see docs/record.md, Quality", style="dim", markup=False)
+
+
+_MEASURES = (
+    ("doubled", "people drawn twice", " %"),
+    ("leaps", "limbs that leap", " in 1,000"),
+    ("blinks", "joints that blink", " in 1,000"),
+    ("tremble", "joints to and fro", " % of size"),
+    ("brief_ids", "there for under 1 s", ""),
+)
+"""Name in `RecordQuality.figures`, what it is, unit."""
+
+
+def _of(measured: RecordQuality, name: str) -> str:
+    return {
+        "doubled": counted(measured.frames, "frame"),
+        "leaps": counted(measured.limbs, "limb"),
+        "blinks": counted(measured.joints, "joint"),
+        "brief_ids": counted(len(measured.seconds), "id"),
+    }.get(name, "")
