@@ -20,8 +20,8 @@ from shufflecam.core.pixels import square_size
 from shufflecam.core.skeleton import MIDDLE, Skeleton
 from shufflecam.core.types import FloatArray, ImageArray, Pose
 from shufflecam.drawing.faces import hide_faces
+from shufflecam.drawing.labels import Labels
 from shufflecam.drawing.look import PALETTES, RGB, STYLES, Look
-from shufflecam.drawing.text import FONT, text_scale, text_weight
 
 Doubles = npt.NDArray[np.float64]
 
@@ -53,8 +53,9 @@ def draw(
     *,
     in_place: bool = False,
     pixel_aspect: float = 1.0,
+    labels: Labels | None = None,
 ) -> ImageArray:
-    """Draw people into a picture.
+    """Draw people into a picture. Who has fewer joints to show than `look.fewest_joints` is not drawn.
 
     Args:
         image: (H, W, 3) uint8 BGR.
@@ -65,6 +66,8 @@ def draw(
             otherwise `image` stays as it is and a copy is returned.
         pixel_aspect: width / height of one pixel when the picture is shown: then dots are round and lines
             as thick in every direction.
+        labels: remembers where ids were in the frame before, so that they stand still; None: a single
+            picture.
 
     Returns:
         (H, W, 3) uint8 BGR.
@@ -80,15 +83,21 @@ def draw(
     if look.thickness is not None:
         unit = look.thickness / STYLES[look.style].line
     brush = _Brush(canvas, skeleton, look, unit, pixel_aspect)
-    for pose in poses:
+    shown = [pose for pose in poses if shown_joints(pose, look.kpt_thr).sum() >= look.fewest_joints]
+    for pose in shown:
         if look.boxes:
             brush.box(pose.box_xyxy)
         brush.pose(pose)
     # All labels last: one person's arm must not hide another's number.
     if look.ids:
-        for pose in poses:
-            _draw_id(canvas, pose, look.kpt_thr, pixel_aspect)
+        (labels or Labels()).draw(canvas, shown, skeleton, look.kpt_thr, pixel_aspect)
     return canvas
+
+
+def shown_joints(pose: Pose, kpt_thr: float) -> npt.NDArray[np.bool_]:
+    """(K,): which joints are there and score enough to be drawn."""
+    there = np.isfinite(pose.drawn_keypoints).all(axis=1)
+    return np.asarray(there & (np.nan_to_num(pose.drawn_scores) >= kpt_thr))
 
 
 def edge_side(skeleton: Skeleton, a: int, b: int) -> str:
@@ -130,7 +139,7 @@ class _Brush:
     def pose(self, pose: Pose) -> None:
         """One person: first the links, then the joints upon them."""
         points = np.asarray(pose.drawn_keypoints, np.float64)
-        visible = np.isfinite(points).all(axis=1) & (np.nan_to_num(pose.scores) >= self._look.kpt_thr)
+        visible = shown_joints(pose, self._look.kpt_thr)
         names = self._skeleton.keypoints
         edges = self._skeleton.edges
         if self._has_neck and "thorax" not in names:
@@ -243,41 +252,3 @@ def _hue(turn: float, brightness: float) -> RGB:
     """A pure colour, BGR: red, yellow, green, ... as `turn` goes from 0 to 1."""
     red, green, blue = colorsys.hsv_to_rgb(turn, 1.0, brightness)
     return round(blue * 255), round(green * 255), round(red * 255)
-
-
-def _draw_id(canvas: ImageArray, pose: Pose, kpt_thr: float, pixel_aspect: float) -> None:
-    if pose.track_id is None:
-        return
-    points = np.asarray(pose.drawn_keypoints, np.float64)
-    visible = points[np.isfinite(points).all(axis=1) & (np.nan_to_num(pose.scores) >= kpt_thr)]
-    if not len(visible):
-        return
-    height, width = canvas.shape[:2]
-    if visible[:, 0].max() < 0 or visible[:, 0].min() > width or visible[:, 1].max() < 0:
-        return
-    text = str(pose.track_id)
-    scale = text_scale(square_size((width, height), pixel_aspect))
-    weight = text_weight(scale)
-    (text_width, text_height), _ = cv2.getTextSize(text, FONT, scale, weight)
-    pad = max(2, text_height // 3)
-    label_width, label_height = text_width + 2 * pad, text_height + 2 * pad
-    across = max(1, round(label_width / pixel_aspect))
-    top = visible[visible[:, 1].argmin()]
-    # Above the highest joint by a head's room, and wholly within the picture.
-    left = _within(top[0] - across / 2, width - across)
-    upper = _within(top[1] - 3.2 * text_height - pad, height - label_height)
-    patch = canvas[upper : upper + label_height, left : left + across]
-    np.multiply(patch, 0.35, out=patch, casting="unsafe")
-    if pixel_aspect == 1.0:
-        at = (left + pad, upper + pad + text_height)
-        cv2.putText(canvas, text, at, FONT, scale, (255, 255, 255), weight, cv2.LINE_AA)
-        return
-    letters = np.zeros((label_height, label_width), np.uint8)
-    cv2.putText(letters, text, (pad, pad + text_height), FONT, scale, 255, weight, cv2.LINE_AA)
-    narrow = cv2.resize(letters, (across, label_height), interpolation=cv2.INTER_AREA)
-    np.maximum(patch, narrow[: patch.shape[0], : patch.shape[1], None], out=patch)
-
-
-def _within(value: float, most: float) -> int:
-    """`value` as a whole number in 0..most (0 where `most` is negative)."""
-    return int(max(0.0, min(value, most)))

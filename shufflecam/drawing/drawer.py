@@ -16,10 +16,12 @@ def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResul
     """A function that draws a result's people into its frame's picture, in place: each is drawn once."""
     from shufflecam.drawing.draw import draw
     from shufflecam.drawing.faces import FaceMemory, hide_faces
+    from shufflecam.drawing.labels import Labels
     from shufflecam.drawing.look import Look
 
     look = look or Look()
     memory = FaceMemory() if look.blur_faces else None
+    steady = Labels()
 
     def draw_result(result: FrameResult) -> ImageArray:
         if memory is not None and result.frame.file is None:  # pictures have no common clock
@@ -27,7 +29,10 @@ def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResul
             aspect = result.frame.pixel_aspect
             hide_faces(result.frame.image, lost, skeleton, look.upright, aspect)
         aspect = result.frame.pixel_aspect
-        return draw(result.frame.image, result.poses, skeleton, look, in_place=True, pixel_aspect=aspect)
+        # Pictures of a folder have nothing to do with each other.
+        labels = steady if result.frame.file is None else None
+        image, poses = result.frame.image, result.poses
+        return draw(image, poses, skeleton, look, in_place=True, pixel_aspect=aspect, labels=labels)
 
     return draw_result
 

@@ -56,6 +56,8 @@ class Look:
     """Of the styles that colour by side: shufflecam and mmpose."""
     kpt_thr: float = 0.3
     """Joints below this score are not drawn, nor the links that end in them."""
+    fewest_joints: int = 4
+    """Who has fewer to show is not drawn: a nose and an ear are no person, a dog or a poster has as much."""
     joints: bool = True
     edges: bool = True
     ids: bool = True

@@ -18,6 +18,7 @@ from shufflecam.drawing.text import draw_hud
 from tests.helpers.people import figure, pose_of
 
 PLAIN = Look(ids=False)
+FEW = Look(ids=False, fewest_joints=1)
 
 
 def picture(width: int = 320, height: int = 240, value: int = 128) -> np.ndarray:
@@ -101,7 +102,7 @@ def test_only_what_is_above_the_threshold_is_drawn() -> None:
     scores = np.full(17, 0.29, np.float32)
     assert not changed(picture(), draw(picture(), [replace(pose, scores=scores)], COCO_17)).any()
     scores[9] = 0.3
-    touched = changed(picture(), draw(picture(), [replace(pose, scores=scores)], COCO_17, PLAIN))
+    touched = changed(picture(), draw(picture(), [replace(pose, scores=scores)], COCO_17, FEW))
     rows, columns = np.nonzero(touched)
     # The joint alone: its link to the elbow has only one end.
     assert np.abs(columns - pose.keypoints[9, 0]).max() < 8
@@ -112,7 +113,7 @@ def test_a_link_is_drawn_between_its_joints_and_nowhere_else() -> None:
     pose = one()[0]
     scores = np.zeros(17, np.float32)
     scores[[13, 15]] = 0.9  # left knee and ankle
-    drawn = draw(picture(), [replace(pose, scores=scores)], COCO_17, PLAIN)
+    drawn = draw(picture(), [replace(pose, scores=scores)], COCO_17, FEW)
     middle = (pose.keypoints[13] + pose.keypoints[15]) / 2
     blue, green, red = near(drawn, middle).tolist()  # a thin line: its pixels are partly background
     assert green > 200
@@ -181,7 +182,7 @@ def test_an_arm_that_ends_far_outside_points_the_right_way() -> None:
     pose.keypoints[9] = (160 + 1e7, 120 + 1e7)  # 45 degrees down to the right
     scores = np.zeros(17, np.float32)
     scores[[7, 9]] = 0.9
-    drawn = draw(picture(), [replace(pose, scores=scores)], COCO_17, PLAIN)
+    drawn = draw(picture(), [replace(pose, scores=scores)], COCO_17, FEW)
     for step in (20, 60, 100):
         assert tuple(drawn[120 + step, 160 + step]) == (0, 255, 0)
 
@@ -275,12 +276,14 @@ def test_openpose_has_a_neck() -> None:
     pose = one()[0]
     scores = np.zeros(17, np.float32)
     scores[[0, 5, 6]] = 0.9  # nose and shoulders
-    drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, Look(style="openpose", ids=False))
+    look = Look(style="openpose", ids=False, fewest_joints=1)
+    drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, look)
     neck = pose.keypoints[[5, 6]].mean(axis=0)
     between = (neck + pose.keypoints[0]) / 2
     assert near(drawn, between).any(), "the nose hangs on the neck"
     scores[5] = 0
-    drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, Look(style="openpose", ids=False))
+    look = Look(style="openpose", ids=False, fewest_joints=1)
+    drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, look)
     assert not near(drawn, between).any()
 
 
@@ -289,7 +292,7 @@ def test_the_line_width_that_is_given_is_the_lines_width(style: str) -> None:
     pose = one()[0]
     scores = np.zeros(17, np.float32)
     scores[[13, 15]] = 0.9  # left knee and ankle, one below the other
-    look = Look(style=style, thickness=12, joints=False, ids=False)
+    look = Look(style=style, thickness=12, joints=False, ids=False, fewest_joints=1)
     drawn = draw(picture(value=0), [replace(pose, scores=scores)], COCO_17, look)
     row = drawn[round(float(pose.keypoints[[13, 15], 1].mean()))]
     assert abs(int((row.max(axis=1) > 100).sum()) - 12) <= 2
@@ -317,7 +320,11 @@ def test_dots_are_round_and_lines_even_when_they_are_shown(aspect: float) -> Non
     nose_only = np.array([0.9] + [0.0] * 16, np.float32)
     pose = replace(pose_of(np.full((17, 2), 100.0) / [aspect, 1]), scores=nose_only)
     drawn = draw(
-        picture(round(200 / aspect), 200, 0), [pose], COCO_17, Look(thickness=16), pixel_aspect=aspect
+        picture(round(200 / aspect), 200, 0),
+        [pose],
+        COCO_17,
+        Look(thickness=16, fewest_joints=1),
+        pixel_aspect=aspect,
     )
     rows, columns = (drawn.max(axis=2) > 100).nonzero()
     across, down = (np.ptp(columns) + 1) * aspect, np.ptp(rows) + 1
@@ -328,3 +335,17 @@ def test_dots_are_round_and_lines_even_when_they_are_shown(aspect: float) -> Non
 def test_strokes_far_outside_do_no_harm() -> None:
     pose = pose_of(np.array([[(-1) ** i * 10.0**9, i * 10.0**8] for i in range(17)]))
     draw(picture(), [pose], COCO_17, Look(boxes=True), pixel_aspect=0.2)
+
+
+def test_who_has_too_few_joints_to_show_is_not_drawn() -> None:
+    pose = one()[0]
+    for count in (3, 4):
+        scores = np.where(np.arange(17) < count, 0.9, 0.1).astype(np.float32)
+        drawn = draw(picture(), [replace(pose, scores=scores)], COCO_17, Look(boxes=True))
+        assert changed(picture(), drawn).any() == (count == 4)
+
+
+def test_what_is_shown_goes_by_the_smoothed_scores() -> None:
+    pose = one()[0]
+    hidden = replace(pose, keypoints_smoothed=pose.keypoints, scores_smoothed=np.zeros(17, np.float32))
+    assert not changed(picture(), draw(picture(), [hidden], COCO_17)).any()
