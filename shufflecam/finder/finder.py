@@ -31,8 +31,12 @@ from shufflecam.core.stats import stage
 from shufflecam.core.types import Detections, Frame, FrameResult, Pose
 from shufflecam.finder.follower import Follower
 from shufflecam.finder.hysteresis import Hysteresis
-from shufflecam.finder.scene import SceneWatch
+from shufflecam.finder.scene import Change, SceneWatch
 from shufflecam.finder.schedule import DetectionSchedule
+from shufflecam.pose.estimator import within_picture
+from shufflecam.pose.nms import duplicates
+from shufflecam.tracking.appearance import appearance
+from shufflecam.tracking.tracker import PoseTracker
 
 if TYPE_CHECKING:
     from shufflecam.core.stats import Stats
@@ -76,6 +80,7 @@ class PoseFinder:
         cadence: DetectionSchedule | None = None,
         background: BackgroundDetector | None = None,
         admission: Hysteresis | None = None,
+        searches: bool = True,
         max_people: int = 20,
         stats: Stats | None = None,
         clock: Callable[[], float] = perf_counter,
@@ -92,6 +97,8 @@ class PoseFinder:
             cadence: how often the detector runs; None: on every frame.
             background: runs `detector` beside the poses of later frames; None: every frame waits for it.
             admission: who of the detector's findings counts; None: all of them.
+            searches: whether the detector may be wrong about who is there; boxes that were given are not, and
+                two of them are two people however alike their poses.
             max_people: followed at most.
             stats: where stage times and the detector's runs are counted.
             clock: seconds, for an automatic cadence.
@@ -104,6 +111,7 @@ class PoseFinder:
         self._cadence = DetectionSchedule(1) if cadence is None else cadence
         self._background = background
         self._admission = admission
+        self._searches = searches
         self._valid_from_s = -math.inf
         self._searched_s = -math.inf
         self._follower = Follower(estimator.skeleton, max_people)
@@ -205,9 +213,13 @@ class PoseFinder:
         if every > 1 or self._background is not None:
             poses, extra_s = self._check(frame, poses, searched, every)
             detect_s = extra_s if detect_s is None else detect_s
+        elif self._searches:
+            twice = set(duplicates(poses, self.skeleton.sigmas))
+            poses = [pose for i, pose in enumerate(poses) if i not in twice]
+        poses = [within_picture(pose, _size(frame)) for pose in poses]
         with stage(self._stats, "track"):
             if self._tracker is not None:
-                poses = self._tracker.update(poses, frame.timestamp_s)
+                poses = self._tracked(frame, poses)
             if self._smoother is not None:
                 poses = self._smoother.update(poses, frame.timestamp_s)
         waited_s = 0.0 if self._background is not None else detect_s or 0.0
@@ -244,13 +256,15 @@ class PoseFinder:
         """A cut ends all tracks: who stands in the same place in the next scene is somebody else."""
         if self._cadence.every == 1 and not self._cadence.automatic and self._tracker is None:
             return
-        if self._watch.look(frame.image).cut:
-            self._follower.clear()
-            if self._admission is not None:
-                self._admission.forget()
-            self._since_detection = None
-            if self._tracker is not None:
-                self._tracker.reset()
+        change = self._watch.look(frame.image, frame.timestamp_s)
+        if not change.cut:
+            return
+        self._follower.clear()
+        self._since_detection = None
+        if self._admission is not None:
+            self._admission.bring_back() if change.back else self._admission.set_aside()
+        if self._tracker is not None:
+            _tell(self._tracker, change)
 
     def _boxes(self, frame: Frame, every: int) -> tuple[bool, Detections, float | None]:
         """Whether the detector looked at this frame, everybody's boxes, and the seconds of a search."""
@@ -330,6 +344,15 @@ class PoseFinder:
         poses = self._estimator.estimate(frame.image, boxes_to_stored(detections, aspect), aspect)
         return poses_to_square(poses, aspect)
 
+    def _tracked(self, frame: Frame, poses: list[Pose]) -> list[Pose]:
+        """Everybody with an id; our own tracker also sees what they wear. Poses in square pixels."""
+        if not isinstance(self._tracker, PoseTracker):
+            assert self._tracker is not None
+            return self._tracker.update(poses, frame.timestamp_s)
+        stored = poses_to_stored(poses, frame.pixel_aspect)
+        looks = [appearance(frame.image, pose, self.skeleton) for pose in stored]
+        return self._tracker.update(poses, frame.timestamp_s, looks)
+
     def _check(
         self, frame: Frame, poses: list[Pose], searched: bool, every: int
     ) -> tuple[list[Pose], float | None]:
@@ -348,6 +371,16 @@ class PoseFinder:
             poses = self._follower.take(self._poses(frame, detections), frame.timestamp_s)
             searched = True
         return (self._follower.forget_lost(poses) if searched else poses), detect_s
+
+
+def _tell(tracker: Tracker, change: Change) -> None:
+    """Tell a tracker of a cut; one that knows nothing of pictures that cut back forgets everybody."""
+    if not isinstance(tracker, PoseTracker):
+        tracker.reset()
+    elif change.back:
+        tracker.bring_back()
+    else:
+        tracker.set_aside()
 
 
 def _times(time: float | Sequence[float] | None, count: int) -> Sequence[float | None]:

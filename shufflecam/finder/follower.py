@@ -17,9 +17,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from shufflecam.core.geometry import box_area, box_iou, clip_boxes, oks
+from shufflecam.core.geometry import box_area, box_iou, clip_boxes
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import Detections, FloatArray, Pose
+from shufflecam.pose.nms import completeness, duplicates
 
 TRUSTED = 0.2
 """Keypoints above this carry a box (they also count in the instance score)."""
@@ -43,9 +44,6 @@ COAST_S = 0.2
 
 SAME_BOX = 0.3
 """IoU from which a detector's box and a followed one are the same person."""
-
-SAME_POSE = 0.75
-"""OKS from which two poses are of one person: two boxes have slid onto one of two people who crossed."""
 
 MISSED_MOST = 1
 """Detections that may miss somebody whose keypoints are well: detectors blink."""
@@ -251,26 +249,18 @@ class Follower:
         person.history.append(_Sight(now, here, joints, pose.scores))
 
     def _slid(self, poses: Sequence[Pose]) -> set[int]:
-        """Who is another person's double. People whom the detector told apart in this frame never are."""
-        slid: set[int] = set()
-        if not any(person.followed for person in self._people) or len(poses) < 2:
-            return slid
-        joints = np.stack([np.where((p.scores > TRUSTED)[:, None], p.keypoints, np.nan) for p in poses])
-        area = box_area(np.stack([pose.box_xyxy for pose in poses]))
-        for i in range(len(poses)):
-            for j in range(i):
-                if i in slid or j in slid or not (self._people[i].followed or self._people[j].followed):
-                    continue
-                same = oks(joints[i], joints[j : j + 1], float(min(area[i], area[j])), self._skeleton.sigmas)
-                if same[0] > SAME_POSE:
-                    slid.add(min(i, j, key=lambda n: self._claim(n, poses[n])))
-        return slid
+        """Who is another person's double: the detector gave two boxes of one, or one of two slid."""
+        return set(duplicates(poses, self._skeleton.sigmas, rank=self._claims(poses)))
 
-    def _claim(self, row: int, pose: Pose) -> tuple[bool, float]:
+    def _claims(self, poses: Sequence[Pose]) -> list[float]:
         """The larger, the likelier that this is the person whose joints they are."""
-        person = self._people[row]
-        before = 0.0 if person.found is None else float(np.nan_to_num(person.found.scores).mean())
-        return not person.followed, float(np.nan_to_num(pose.scores).mean()) / max(before, 0.1)
+        claims = []
+        for person, pose in zip(self._people, poses, strict=True):
+            before = 0.0 if person.found is None else float(np.nan_to_num(person.found.scores).mean())
+            share = float(np.nan_to_num(pose.scores).mean()) / max(before, 0.1)
+            # A box of this frame's detection says more than any share; of two such, the fuller pose.
+            claims.append(share if person.followed else 1e3 + completeness(pose))
+        return claims
 
 
 def _is_lost(found: _Sight, scores: FloatArray) -> bool:

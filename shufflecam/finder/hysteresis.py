@@ -31,6 +31,9 @@ CROWDED_SHARE = 1.5
 MEMORY_S = 0.5
 """How long a box that came in holds the door."""
 
+ASIDE_S = 0.7
+"""As `MEMORY_S`, of the boxes of before a cut: the picture may cut back within `scene.BACK_S`."""
+
 
 class Hysteresis:
     """Lets boxes in. One a video, frames in order."""
@@ -44,6 +47,7 @@ class Hysteresis:
         """
         self._new_score = new_score
         self._recent: deque[tuple[float, FloatArray]] = deque()
+        self._aside: deque[tuple[float, FloatArray]] = deque()
 
     def admit(self, found: Detections, known_xyxy: FloatArray, now: float) -> Detections:
         """Those of `found` who are sure enough, in their order.
@@ -53,6 +57,8 @@ class Hysteresis:
             known_xyxy: (N, 4) pixels, boxes of the people who are being followed.
             now: the frame's time in seconds; boxes of the last half second count as known too.
         """
+        while self._aside and not 0.0 <= now - self._aside[0][0] <= ASIDE_S:
+            self._aside.popleft()
         while self._recent and not 0.0 <= now - self._recent[0][0] <= MEMORY_S:
             self._recent.popleft()
         known = np.concatenate([known_xyxy.reshape(-1, 4), *(boxes for _, boxes in self._recent)])
@@ -63,9 +69,14 @@ class Hysteresis:
             self._recent.append((now, admitted.boxes_xyxy))
         return admitted
 
-    def forget(self) -> None:
-        """Nobody was there before, as after a scene cut."""
-        self._recent.clear()
+    def set_aside(self) -> None:
+        """The scene was cut: the boxes of before do not count, unless the picture cuts back."""
+        self._aside = self._aside or self._recent
+        self._recent = deque()
+
+    def bring_back(self) -> None:
+        """The scene of before the last cut is back; its boxes count for as long as they would have."""
+        self._recent, self._aside = self._aside, deque()
 
 
 def known_score(new_score: float) -> float:

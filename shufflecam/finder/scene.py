@@ -33,6 +33,13 @@ CUT_OVER_USUAL = 3.0
 USUAL_GAIN = 0.2
 
 
+BACK_S = 0.6
+"""A scene that is back after no longer was not left: a flash, a black frame, an insert of half a second."""
+
+BACK_CORRELATION = 0.6
+"""It is back when the picture correlates so well with the last one of before: more than two pictures of
+different scenes do, less than people who went on moving for half a second cost."""
+
 MOVED_GREY = 18.0
 """A cell whose mean changed by more shows something else than at the last detection."""
 
@@ -61,6 +68,8 @@ class Change:
 
     cut: bool
     """Another scene: nothing that was known holds."""
+    back: bool = False
+    """The scene of before the last cut again, within `BACK_S`: what was known then holds."""
 
 
 class SceneWatch:
@@ -70,13 +79,36 @@ class SceneWatch:
         self._last: FloatArray | None = None
         self._marked: FloatArray | None = None
         self._occupied: np.ndarray | None = None
+        self._left: FloatArray | None = None
+        self._left_s = 0.0
+        self._last_s = 0.0
         self._usual = 0.0
         self._cell = 1
 
-    def look(self, image: ImageArray) -> Change:
-        """Take the next frame in."""
+    def look(self, image: ImageArray, time_s: float = 0.0) -> Change:
+        """Take the next frame in.
+
+        Args:
+            image: (H, W, 3) uint8 BGR.
+            time_s: the frame's time in seconds.
+        """
         now, self._cell = thumbnail(image)
         before, self._last = self._last, now
+        before_s, self._last_s = self._last_s, time_s
+        if self._left is not None and not 0.0 <= time_s - self._left_s <= BACK_S:
+            self._left = None
+        change = self._compare(before, now)
+        if not change.cut:
+            return change
+        left = self._left
+        if left is not None and left.shape == now.shape and _correlation(left, now) > BACK_CORRELATION:
+            self._left = None
+            return Change(cut=True, back=True)
+        if left is None:
+            self._left, self._left_s = before, before_s
+        return change
+
+    def _compare(self, before: FloatArray | None, now: FloatArray) -> Change:
         if before is None:
             return Change(cut=False)
         if before.shape != now.shape:

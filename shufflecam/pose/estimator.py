@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -21,12 +22,39 @@ Decoding = Literal["plain", "dark"]
 SCORE_FLOOR = 0.2
 """Keypoints below this do not count towards a person's score (the reference's vis_thr)."""
 
+EDGE_SHARE = 0.01
+"""How far over the edge, of the person's size, a joint is still in the picture: half a heatmap pixel is
+.01."""
+
 
 def instance_score(box_score: float, keypoint_scores: FloatArray) -> float:
     """Box score (NaN counts as 1) x mean of the keypoint scores above 0.2; 0 where none is."""
     sure = keypoint_scores[keypoint_scores > SCORE_FLOOR]
     box = 1.0 if np.isnan(box_score) else float(box_score)
     return box * float(sure.mean()) if len(sure) else 0.0
+
+
+def within_picture(pose: Pose, size: tuple[float, float]) -> Pose:
+    """The pose without the joints that lie beyond the picture's edge: there the network guesses.
+
+    Args:
+        pose: in pixels of a picture.
+        size: its (width, height).
+
+    Returns:
+        The same pose where all are within; else one with NaN and score 0 for those that are not, and with
+        the score of the others. A hundredth of the person's size over the edge counts as within:
+        heatmaps are coarse.
+    """
+    margin = EDGE_SHARE * math.sqrt(max(0.0, float(np.prod(pose.box_xyxy[2:] - pose.box_xyxy[:2]))))
+    limit = np.array(size, np.float32) - 0.5 + margin
+    beyond = np.asarray(((pose.keypoints < -0.5 - margin) | (pose.keypoints > limit)).any(axis=1))
+    if not beyond.any():
+        return pose
+    scores = np.where(beyond, 0.0, pose.scores).astype(np.float32)
+    keypoints = np.where(beyond[:, None], np.nan, pose.keypoints).astype(np.float32)
+    score = instance_score(pose.box_score, scores)
+    return replace(pose, keypoints=keypoints, scores=scores, score=score)
 
 
 @dataclass(frozen=True)

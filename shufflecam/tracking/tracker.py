@@ -13,6 +13,7 @@ Legend: T tracks, N poses of the new frame, K keypoints; square pixels and secon
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from shufflecam.core.geometry import box_area, box_iou, oks
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Pose
+from shufflecam.tracking.appearance import BINS, learn, resemblance
 
 REMEMBER_S = 2.0
 """How long somebody may be out of sight and keep the id."""
@@ -36,7 +38,23 @@ _VELOCITY_TIME_S = (
     0.15  # time constant of the velocity estimate: noise at 30 fps is averaged over five frames
 )
 _COAST_TIME_S = 1.0  # a velocity is believed for about this long; people do not go straight on for ever
+_UNLIKE = 0.75  # appearances less alike are of two people: of one person 99.5 % were .89 and more alike
+_ALIKE = 0.95  # from here on clothes say nothing against
+_CLOTHES_WEIGHT = 2.0  # how much of a similarity each hundredth below `_ALIKE` takes: two hundredths
+_SAME_PLACE_OKS = 0.6  # joints that stayed where they were a frame ago are the same person in any light
+_CLOTHES_GAIN = 0.1  # of what was known of somebody's clothes, a frame changes a tenth
+_CROWDED = 0.4  # a newcomer's box that shares so much of the smaller box with somebody known...
+CONFIRM_S = 0.1
+"""...has to stay for so long before it is a person: detectors make second boxes around people for a frame or
+two."""
+
+ASIDE_S = 0.6
+"""How long those who were there before a cut are kept, in case that the picture cuts back: a flash, a black
+frame, an insert of half a second."""
+
 _REMEMBER_MOST = 256  # people out of sight that are kept at most, whatever a detector makes up
+
+_NOT_SEEN = np.full((2, 3, BINS), np.nan, np.float32)
 
 
 @dataclass(eq=False)
@@ -49,6 +67,8 @@ class _Track:
     velocity: FloatArray  # (2,) pixels per second
     seen: float  # the tracker's clock
     sightings: int = 1
+    looks: FloatArray | None = None  # (2, 3, BINS) clothes, see tracking.appearance
+    unconfirmed_since: float | None = None  # a newcomer in a crowd, who is nobody yet
 
     def moved(self, now: float) -> FloatArray:
         """(2,) pixels from where it was seen to where it should be now."""
@@ -66,6 +86,11 @@ class _Track:
         self.box, self.keypoints = box, keypoints
         self.sightings += 1
 
+    def learn(self, looks: FloatArray | None) -> None:
+        """Take in what the person wears in a new sighting."""
+        if looks is not None:
+            self.looks = looks if self.looks is None else learn(self.looks, looks, _CLOTHES_GAIN)
+
 
 class PoseTracker:
     """Gives poses their ids (core.protocols.Tracker). One tracker a video, frames in order."""
@@ -76,54 +101,91 @@ class PoseTracker:
         self._tracks: list[_Track] = []
         self._next_id = 1
         self._clock = 0.0
+        self._step_s = 0.0
         self._last_timestamp: float | None = None
+        self._aside: list[_Track] = []
+        self._aside_since = 0.0
 
-    def update(self, poses: list[Pose], timestamp_s: float) -> list[Pose]:
+    def update(
+        self, poses: list[Pose], timestamp_s: float, looks: Sequence[FloatArray] | None = None
+    ) -> list[Pose]:
         """The same poses in the same order, each with its `track_id`.
 
-        The ids do not depend on the order of `poses`. Time that stands still or runs back counts as no time.
+        A newcomer on top of somebody known is left out until confirmed (`CONFIRM_S`). The ids do not depend
+        on the order of `poses`. Time that stands still or runs back counts as no time.
+
+        Args:
+            poses: everybody in the frame, in square pixels.
+            timestamp_s: the frame's time in seconds.
+            looks: what each of them wears (`tracking.appearance`); None: it decides nothing.
         """
         self._advance(timestamp_s)
         self._tracks = [track for track in self._tracks if self._clock - track.seen <= self._remember_s]
+        if self._aside and self._clock - self._aside_since > ASIDE_S:
+            self._aside = []
         # Best first, then left to right: new ids in an order that the detector's order does not change.
         order = sorted(range(len(poses)), key=lambda i: _rank(poses[i]))
-        sorted_poses = [poses[i] for i in order]
-        ids = self._assign(sorted_poses)
+        ids = self._assign([poses[i] for i in order], None if looks is None else [looks[i] for i in order])
         self._forget_surplus()
         by_index = dict(zip(order, ids, strict=True))
-        return [replace(pose, track_id=by_index[i]) for i, pose in enumerate(poses)]
+        return [replace(pose, track_id=by_index[i]) for i, pose in enumerate(poses) if by_index[i]]
 
     def reset(self) -> None:
-        """Forget everybody, as after a scene cut. Ids already given are not given again."""
+        """Forget everybody. Ids already given are not given again."""
+        self._tracks, self._aside = [], []
+
+    def set_aside(self) -> None:
+        """The scene was cut: nobody of before is here, but for `ASIDE_S` they may come back."""
+        if not self._aside:
+            self._aside, self._aside_since = self._tracks, self._clock
         self._tracks = []
+
+    def bring_back(self) -> None:
+        """The scene of before the last cut is back with those who were in it; who came since is gone."""
+        self._tracks = self._aside or self._tracks
+        self._aside = []
 
     def _advance(self, timestamp_s: float) -> None:
         if not math.isfinite(timestamp_s):
             return
         if self._last_timestamp is not None:
-            self._clock += max(0.0, timestamp_s - self._last_timestamp)
+            self._step_s = max(0.0, timestamp_s - self._last_timestamp)
+            self._clock += self._step_s
         self._last_timestamp = timestamp_s
 
-    def _assign(self, poses: list[Pose]) -> list[int]:
+    def _assign(self, poses: list[Pose], looks: list[FloatArray] | None) -> list[int]:
+        """Everybody's id; 0 for who is not confirmed yet."""
         boxes = np.array([pose.box_xyxy for pose in poses], np.float32).reshape(-1, 4)
         keypoints = [_trusted(pose) for pose in poses]
-        similarity = self._similarity(boxes, keypoints)
-        ids = [0] * len(poses)
+        similarity = self._similarity(boxes, keypoints, looks)
+        tracks: list[_Track | None] = [None] * len(poses)
         for row, column in assign(similarity):
-            track = self._tracks[row]
-            track.see(boxes[column], keypoints[column], self._clock)
-            ids[column] = track.track_id
-        for column, given in enumerate(ids):
-            if not given:
-                ids[column] = self._next_id
-                still = np.zeros(2, np.float32)
-                self._tracks.append(
-                    _Track(self._next_id, boxes[column], keypoints[column], still, self._clock)
-                )
-                self._next_id += 1
+            tracks[column] = self._tracks[row]
+            self._tracks[row].see(boxes[column], keypoints[column], self._clock)
+            self._tracks[row].learn(None if looks is None else looks[column])
+        known = boxes[[track is not None and track.unconfirmed_since is None for track in tracks]]
+        # Who is not confirmed and not seen was nobody.
+        self._tracks = [t for t in self._tracks if t.unconfirmed_since is None or t.seen == self._clock]
+        ids = []
+        for column, track in enumerate(tracks):
+            if track is None:
+                still, crowded = np.zeros(2, np.float32), _is_crowded(boxes[column], known)
+                track = _Track(0, boxes[column], keypoints[column], still, self._clock)
+                track.looks = None if looks is None else looks[column]
+                track.unconfirmed_since = self._clock if crowded else None
+                self._tracks.append(track)
+            elif track.unconfirmed_since is not None:
+                waited_s = self._clock - track.unconfirmed_since
+                if waited_s >= CONFIRM_S - 1e-6 or not _is_crowded(boxes[column], known):
+                    track.unconfirmed_since = None
+            if track.track_id == 0 and track.unconfirmed_since is None:
+                track.track_id, self._next_id = self._next_id, self._next_id + 1
+            ids.append(track.track_id)
         return ids
 
-    def _similarity(self, boxes: FloatArray, keypoints: list[FloatArray]) -> FloatArray:
+    def _similarity(
+        self, boxes: FloatArray, keypoints: list[FloatArray], looks: list[FloatArray] | None
+    ) -> FloatArray:
         """(T, N) in 0..1; 0 where track and pose cannot be the same person."""
         if not self._tracks or not len(boxes):
             return np.zeros((len(self._tracks), len(boxes)), np.float32)
@@ -143,6 +205,15 @@ class PoseTracker:
         # Without a common joint (a bad pose, NaN all over) the box has to speak for both.
         total = _WEIGHT_IOU * iou + _WEIGHT_OKS * np.where(shared, similar, iou) + _WEIGHT_NEAR * near
         total = total * (1.0 - _LOST_PENALTY * np.minimum(gaps / self._remember_s, 1.0))
+        if looks is not None:
+            same = resemblance(np.stack([_looks_of(t) for t in self._tracks])[:, None], np.stack(looks)[None])
+            in_place = shared & (similar >= _SAME_PLACE_OKS) & (gaps <= 2 * self._step_s)
+            possible &= (
+                ~(same < _UNLIKE) | in_place
+            )  # NaN, where nothing is seen of the clothes, forbids nothing
+            total = total * (
+                1.0 - _CLOTHES_WEIGHT * np.clip(_ALIKE - np.nan_to_num(same, nan=1.0), 0.0, 0.25)
+            )
         return np.where(possible & np.isfinite(total), np.maximum(total, 1e-6), 0.0).astype(np.float32)
 
     def _forget_surplus(self) -> None:
@@ -232,6 +303,18 @@ def _rank(pose: Pose) -> tuple[float, ...]:
     """A sort key that depends on what a pose is, not on where it stood in the list."""
     score = pose.score if math.isfinite(pose.score) else 0.0
     return (-score, *np.nan_to_num(pose.box_xyxy).tolist(), *np.nan_to_num(pose.keypoints).ravel().tolist())
+
+
+def _is_crowded(box: FloatArray, known: FloatArray) -> bool:
+    """Whether a (4,) box shares much of itself, or of one of the (N, 4) known boxes, with that one."""
+    corner1, corner2 = np.maximum(box[:2], known[:, :2]), np.minimum(box[2:], known[:, 2:])
+    shared = np.clip(corner2 - corner1, 0, None).prod(axis=1)
+    smaller = np.maximum(np.minimum(box_area(box[None]), box_area(known)), 1e-6)
+    return bool((shared / smaller >= _CROWDED).any())
+
+
+def _looks_of(track: _Track) -> FloatArray:
+    return _NOT_SEEN if track.looks is None else track.looks
 
 
 def _trusted(pose: Pose) -> FloatArray:

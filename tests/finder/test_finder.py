@@ -283,3 +283,30 @@ def test_who_is_who_and_where_is_as_in_the_picture_that_is_shown(every: int) -> 
             np.testing.assert_allclose(one.box_xyxy, other.box_xyxy, atol=0.01)
             np.testing.assert_allclose(one.keypoints, other.keypoints, atol=0.01)
             np.testing.assert_allclose(one.keypoints_smoothed, other.keypoints_smoothed, atol=0.01)
+
+
+FLASH = {"white": 255, "black": 0}
+
+
+@pytest.mark.parametrize("kind", FLASH)
+@pytest.mark.parametrize("every", [1, N])
+def test_a_flash_costs_nobody_the_id(every: int, kind: str) -> None:
+    scene = Scene(walking, DetectionSchedule(every), admission=Hysteresis(0.4))
+    ids = []
+    for index in range(30):
+        scene.detector.blind = {12, 13}
+        flat = FLASH[kind] if index in (12, 13) else None
+        ids.append([pose.track_id for pose in scene.step(index, flat=flat)])
+    assert [one for one in ids[:12] + ids[14:] if one != [1]] == []
+
+
+def test_an_insert_of_less_than_half_a_second_is_new_people_and_then_the_old_ones() -> None:
+    scene = Scene(lambda index: [figure(300, 330, 240)], DetectionSchedule(1))
+    ids = [scene.step(index, seed=1 + (10 <= index < 22))[0].track_id for index in range(40)]
+    assert ids == [1] * 10 + [2] * 12 + [1] * 18
+
+
+def test_a_scene_that_comes_back_late_is_a_new_one() -> None:
+    scene = Scene(lambda index: [figure(300, 330, 240)], DetectionSchedule(1))
+    ids = [scene.step(index, seed=1 + (10 <= index < 40))[0].track_id for index in range(50)]
+    assert ids == [1] * 10 + [2] * 30 + [3] * 10

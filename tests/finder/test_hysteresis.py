@@ -53,8 +53,18 @@ def test_who_is_followed_by_keypoints_is_known() -> None:
 def test_after_a_cut_everybody_is_new() -> None:
     admission = Hysteresis(0.4)
     admitted(admission, 0.0, (LEFT, 0.5))
-    admission.forget()
+    admission.set_aside()
     assert admitted(admission, 0.1, (LEFT, 0.3)) == []
+
+
+def test_after_a_flash_everybody_is_known_again() -> None:
+    admission = Hysteresis(0.4)
+    admitted(admission, 0.0, (LEFT, 0.5))
+    admission.set_aside()
+    assert admitted(admission, 0.1, (RIGHT, 0.3)) == []
+    admission.set_aside()  # the flash fades in two steps
+    admission.bring_back()
+    assert admitted(admission, 0.2, (LEFT, 0.3), (RIGHT, 0.3)) == [LEFT]
 
 
 def test_scores_stay_with_their_boxes() -> None:

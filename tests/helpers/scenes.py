@@ -114,10 +114,12 @@ class Scene:
             admission=admission,
         )
 
-    def step(self, index: int, seed: int = 0, shift: int = 0) -> list[Pose]:
-        """The poses of frame `index`."""
+    def step(self, index: int, seed: int = 0, shift: int = 0, flat: int | None = None) -> list[Pose]:
+        """The poses of frame `index`; `flat`: the picture is nothing but this grey level."""
         self.estimator.index = index
         image = picture(self.world(index), seed, shift)
+        if flat is not None:
+            image[:] = flat
         return list(self.finder.find(Frame(image, index, index / FPS)).poses)
 
 

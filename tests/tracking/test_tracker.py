@@ -14,6 +14,7 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.protocols import Tracker
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Pose
+from shufflecam.tracking.appearance import BINS
 from shufflecam.tracking.tracker import REMEMBER_S, PoseTracker, assign
 from tests.helpers.people import figure, pose_of
 
@@ -264,3 +265,79 @@ def test_the_best_sum_is_not_the_greedy_one() -> None:
     # Greedy takes 9 first and is left with 1; together 8 + 7 is more.
     assert assign(np.array([[9, 8], [7, 1]], np.float32)) == [(0, 1), (1, 0)]
     assert assign(np.zeros((3, 0), np.float32)) == []
+
+
+RED = np.tile(np.eye(BINS, dtype=np.float32)[2], (2, 3, 1))
+BLUE = np.tile(np.eye(BINS, dtype=np.float32)[5], (2, 3, 1))
+UNSEEN = np.full((2, 3, BINS), np.nan, np.float32)
+
+
+def test_an_id_does_not_jump_to_somebody_in_other_clothes_who_stands_behind() -> None:
+    """The man on the treadmill bends and is not found; the woman behind him is."""
+
+    def run(looks: dict[str, np.ndarray] | None) -> tuple[list[dict], int]:
+        tracker, history = PoseTracker(COCO_17), []
+        for frame in range(40):
+            scene = {"man": figure(300, 420, 300), "woman": figure(330, 400, 280)}
+            if frame < 10:
+                del scene["woman"]
+            elif frame < 25:
+                del scene["man"]
+            given = None if looks is None else [looks[name] for name in scene]
+            tracked = tracker.update([pose_of(joints) for joints in scene.values()], frame / 30, given)
+            history.append({name: p.track_id for name, p in zip(scene, tracked, strict=False)})
+        return history, tracker._next_id - 1
+
+    history, people = run({"man": RED, "woman": BLUE})
+    assert ids_by_name(history) == {"man": {1}, "woman": {2}}
+    assert people == 2
+    # Where nothing is seen of their clothes, places have to do.
+    assert run({"man": UNSEEN, "woman": UNSEEN}) == run(None)
+
+
+def test_in_a_flash_of_light_who_stays_in_place_keeps_the_id() -> None:
+    tracker = PoseTracker(COCO_17)
+    for frame, looks in enumerate([RED, RED, BLUE, RED]):
+        tracked = tracker.update([pose_of(figure(300, 420, 300))], frame / 30, [looks])
+        assert [pose.track_id for pose in tracked] == [1]
+
+
+def test_a_second_box_around_somebody_known_is_nobody_before_it_has_stayed() -> None:
+    tracker, ids = PoseTracker(COCO_17), []
+    for frame in range(12):
+        poses = [pose_of(figure(300, 420, 300))]
+        if frame in (3, 4) or frame >= 6:
+            poses.append(pose_of(figure(340, 420, 280)))
+        ids.append([pose.track_id for pose in tracker.update(poses, frame / 30)])
+    assert ids[:9] == [[1]] * 9  # three frames, a tenth of a second
+    assert ids[9:] == [[1, 2]] * 3
+
+
+def test_somebody_new_who_stands_free_or_comes_with_the_others_counts_at_once() -> None:
+    tracker = PoseTracker(COCO_17)
+    together = [pose_of(figure(300, 420, 300)), pose_of(figure(350, 420, 300))]
+    assert sorted(pose.track_id or 0 for pose in tracker.update(together, 0.0)) == [1, 2]
+    free = [*together, pose_of(figure(700, 420, 300))]
+    assert sorted(pose.track_id or 0 for pose in tracker.update(free, 1 / 30)) == [1, 2, 3]
+
+
+def test_who_was_there_before_a_flash_is_there_after_it() -> None:
+    tracker = PoseTracker(COCO_17)
+    before = [pose_of(figure(300, 420, 300)), pose_of(figure(600, 420, 300))]
+    ids = [pose.track_id for pose in tracker.update(before, 0.0)]
+    tracker.set_aside()
+    assert tracker.update([], 0.1) == []
+    tracker.set_aside()  # it fades in two steps
+    assert tracker.update([], 0.2) == []
+    tracker.bring_back()
+    assert [pose.track_id for pose in tracker.update(before, 0.3)] == ids
+
+
+def test_after_a_cut_that_stays_everybody_is_new() -> None:
+    tracker, person = PoseTracker(COCO_17), [pose_of(figure(300, 420, 300))]
+    tracker.update(person, 0.0)
+    tracker.set_aside()
+    assert [pose.track_id for pose in tracker.update(person, 0.1)] == [2]
+    assert [pose.track_id for pose in tracker.update(person, 1.0)] == [2]
+    tracker.bring_back()  # too late
+    assert [pose.track_id for pose in tracker.update(person, 1.1)] == [2]
