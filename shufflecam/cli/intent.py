@@ -13,12 +13,19 @@ from typing import Literal
 
 import click
 
+from shufflecam.records.formats import FORMATS, OWN, implied_formats, recorded_formats
+
 Kind = Literal["video", "picture", "record", "folder", "camera", "address", ""]
 
 ADDRESS = "ADDRESS"
 """Stands for a stream's address in what is to be typed: it may hold a password."""
 
-RECORD_ENDINGS = (".json", ".jsonl")
+RECORD_ENDINGS = FORMATS[OWN].endings
+"""Of the records that can be read."""
+
+RECORDED_ENDINGS = tuple(dict.fromkeys(ending for entry in recorded_formats() for ending in entry.endings))
+"""Of the files that --json writes, in whatever format."""
+
 FOLDER = "skeletons"
 """What an outputs' folder is called in what is to be typed."""
 
@@ -125,7 +132,7 @@ def json_ate(words: Sequence[str]) -> str | None:
     for place, word in enumerate(words[:-1]):
         value = words[place + 1]
         if word == "--json" and (kind_of(value) in ("video", "picture") or os.path.isfile(value)):
-            if Path(value).suffix.lower() in (*RECORD_ENDINGS, ".csv"):
+            if Path(value).suffix.lower() in RECORDED_ENDINGS:
                 return None
             others = [*words[:place], *words[place + 2 :]]
             return typed(*(others if value in others else [*words[:place], *words[place + 1 :]]), "--json")
@@ -135,6 +142,5 @@ def json_ate(words: Sequence[str]) -> str | None:
 def record_format(target: str | None, format: str, *, given: bool | None = None) -> str:
     """What `--format` comes to: `--json x.csv` means csv where no format was given."""
     given = is_given("record_format") if given is None else given
-    if target is not None and not given and Path(target).suffix.lower() == ".csv":
-        return "csv"
-    return format
+    implied = None if target is None or given else implied_formats().get(Path(target).suffix.lower())
+    return implied.name if implied is not None and implied.recorded else format

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -78,7 +77,7 @@ def run_many(
         from shufflecam.jobs.batch.cluster import load_ray, run_on_ray
 
         load_ray()
-    found = find_files(sources, many.recursive, VIDEO, besides=job.out or job.json_target)
+    found = find_files(sources, many.recursive, VIDEO, besides=job.out or job.record.path)
     run: Runner = run_one_by_one
     if many.cluster is not None:
         run = partial(run_on_ray, address=many.ray_address)
@@ -100,14 +99,13 @@ def show_batch(
     run: Runner = run_one_by_one,
 ) -> None:
     """Work on many videos, and say what came of them; errors as in `run_batch` and `finish`."""
-    records = None if job.json_target is None else Path(job.json_target)
-    items = plan(found, job.out, records, job.record_format, job.codec)
+    items = plan(found, job.out, job.record, job.codec)
     reports = run_batch(items, job, finder_options, partial(_overview, talk), skip=skip, run=run)
     talk.table(summary(reports, items))
     for remark in remarks(reports, reasons=talk.console.is_terminal):
         talk.say(remark)
     done = sum(report.state == DONE for report in reports)
-    places = dict.fromkeys(str(place) for place in (job.out, records) if place is not None)
+    places = dict.fromkeys(str(place) for place in (job.out, job.record.path) if place is not None)
     there = sum(report.state == SKIPPED for report in reports)
     before = f", {there} were there already" if there else ""
     talk.say(f"{done} of {counted(len(items), 'video')} done{before} -> {', '.join(places)}")

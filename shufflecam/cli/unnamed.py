@@ -8,7 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shufflecam.cli.console import Terminal
-from shufflecam.cli.intent import FOLDER, RECORD_ENDINGS, holds, is_given, json_ate, kind_of, retyped, typed
+from shufflecam.cli.intent import (
+    FOLDER,
+    RECORD_ENDINGS,
+    RECORDED_ENDINGS,
+    holds,
+    is_given,
+    json_ate,
+    kind_of,
+    retyped,
+    typed,
+)
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
 
@@ -100,7 +110,7 @@ def _could_be(name: str, kind: str) -> bool:
 
     if glob.has_magic(name):
         return False
-    endings = VIDEO_EXTENSIONS if kind == "video" else (*RECORD_ENDINGS, ".csv")
+    endings = VIDEO_EXTENSIONS if kind == "video" else RECORDED_ENDINGS
     return Path(name).suffix.lower() in endings
 
 
@@ -177,6 +187,6 @@ def refuse_json_value(target: str | None, words: Sequence[str]) -> None:
     moved = json_ate(words) if target is not None else None
     if moved is not None:
         raise UsageError(
-            f"--json {target}: a record ends in .json or .jsonl; put --json last, or write --json - "
-            f"(`{moved}`)"
+            f"--json {target}: a record ends in {' or '.join(RECORD_ENDINGS)}; put --json last, or write "
+            f"--json - (`{moved}`)"
         )

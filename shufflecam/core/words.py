@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 PLURALS = {"person": "people", "box": "boxes", "entry": "entries", "pass": "passes"}
 """Nouns whose plural is not made with an s."""
 
@@ -18,6 +20,12 @@ def counted(number: int, noun: str) -> str:
     before, _, last = noun.rpartition(" ")
     plural = PLURALS.get(last, f"{last}s")
     return f"{number} {before} {plural}" if before else f"{number} {plural}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """`a, b and c`; `last`: what stands before the last of several words."""
+    *others, end = words
+    return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def are(number: int) -> str:

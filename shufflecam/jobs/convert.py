@@ -11,27 +11,17 @@ from typing import TYPE_CHECKING
 from shufflecam.core.errors import UsageError
 from shufflecam.core.files import refuse_same_file
 from shufflecam.core.missing import Missing
-from shufflecam.jobs.outputs import note_stored_pixels
+from shufflecam.core.words import listed
+from shufflecam.jobs.outputs import note_stored_pixels, written_files
+from shufflecam.records.formats import names_where
+from shufflecam.records.open import RecordTarget, read_record
+from shufflecam.records.sink import WriterOptions
 
 if TYPE_CHECKING:
     from shufflecam.core.reporting import Reporter
     from shufflecam.core.types import FrameResult
     from shufflecam.records.image_ids import ImageIds
-    from shufflecam.records.open import RecordSink
     from shufflecam.records.reader import SavedRecord
-
-
-ENDINGS = {
-    "shufflecam": (".json", ".jsonl"),
-    "coco": (".json", ".jsonl"),
-    "csv": (".csv",),
-    "parquet": (".parquet",),
-    "trc": (".trc",),
-    "alphapose": (".json",),
-    "openpose": (),
-    "labelme": (),
-}
-"""Format -> what its file ends in; nothing: it is a folder."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +29,7 @@ class ConvertJob:
     """What one conversion reads and writes."""
 
     poses: Path
-    kind: str
-    """One of `ENDINGS`."""
-    out: Path | None = None
-    """None: standard output, where the format can go there."""
-    angles: bool = False
+    target: RecordTarget
     smoothed: bool | None = None
     """Which keypoints; None: those that the format usually has."""
     numbers: Callable[[], dict[str, int]] | None = None
@@ -64,7 +50,7 @@ class Converted:
     """Poses in all of them."""
     words: str
     """Which keypoints were taken."""
-    paths: tuple[Path | None, ...]
+    paths: tuple[Path | str | None, ...]
     """What was written."""
     numbered: bool
     """coco: whether the ids are of pictures, and not of a video's frames."""
@@ -72,20 +58,16 @@ class Converted:
 
 def check_usage(job: ConvertJob) -> None:
     """Raise UsageError where the conversion cannot be meant."""
-    kind, out, endings = job.kind, job.out, ENDINGS[job.kind]
-    if out is None and kind not in ("shufflecam", "coco", "csv"):
-        raise UsageError(f"--format {kind} cannot go to standard output; add --out.")
-    if endings and out is not None and out.suffix.lower() not in endings:
-        raise UsageError(f"--out {out}: --format {kind} writes a file that ends in {' or '.join(endings)}.")
-    if job.angles and kind not in ("shufflecam", "csv", "parquet"):
-        raise UsageError("--angles goes into shufflecam, csv and parquet; take one of these, or leave it.")
-    if job.numbers is not None and kind != "coco":
-        raise UsageError("--image-ids numbers the pictures of --format coco; leave it out.")
-    if job.video is not None and kind != "labelme":
-        raise UsageError("--video gives the pictures for --format labelme; leave it out.")
-    if job.pixels_per_metre is not None and kind != "trc":
-        raise UsageError("--pixels-per-metre is the scale of --format trc; leave it out.")
-    refuse_same_file(out, str(job.poses), "--out")
+    job.target.check_conversion()
+    for extra, asked, sentence in (
+        ("image_ids", job.numbers, "--image-ids numbers the pictures of"),
+        ("pictures", job.video, "--video gives the pictures for"),
+        ("pixels_per_metre", job.pixels_per_metre, "--pixels-per-metre is the scale of"),
+    ):
+        takers = names_where(lambda entry, extra=extra: extra in entry.takes)  # type: ignore[misc]
+        if asked is not None and job.target.format not in takers:
+            raise UsageError(f"{sentence} --format {listed(takers, 'or')}; leave it out.")
+    refuse_same_file(job.target.path, str(job.poses), "--out")
 
 
 def convert(job: ConvertJob, talk: Reporter) -> Converted:
@@ -95,26 +77,29 @@ def convert(job: ConvertJob, talk: Reporter) -> Converted:
         UsageError, SourceError, OutputError: before anything is written.
     """
     from shufflecam.records.choice import KeypointChoice
-    from shufflecam.records.open import said_of_angles
-    from shufflecam.records.reader import read_record
+    from shufflecam.records.schema import angle_fields
 
     check_usage(job)
-    kind, out = job.kind, job.out
+    kind = job.target.kind
     saved = read_record(job.poses)
-    note_stored_pixels(kind in ("csv", "parquet"), saved.pixel_aspect, talk)
+    note_stored_pixels(kind.is_table, saved.pixel_aspect, talk)
     with ExitStack() as stack:
         source = None if job.video is None else stack.enter_context(_recorded(job.video, saved))
-        ids = _image_ids(saved, job.numbers) if kind == "coco" else None
+        ids = _image_ids(saved, job.numbers) if "image_ids" in kind.takes else None
         if ids is not None and (said := ids.said()):
             talk.note(said)
-        if kind == "trc" and out is not None:
-            sink = _trc_sink(saved, out, job.pixels_per_metre, overwrite=job.overwrite)
-        else:
-            pictures = job.video is not None
-            sink = _sink(kind, out, pictures=pictures, image_ids=ids, overwrite=job.overwrite)
-        choice = KeypointChoice.of(saved, kind, job.smoothed)
-        angles = job.angles or bool(saved.header.get("angles"))
-        sink.begin(saved.header | choice.said | said_of_angles(angles, choice.drawn))
+        sink = job.target.open(
+            WriterOptions(
+                job.overwrite,
+                saved,
+                image_ids=ids,
+                pictures=job.video is not None,
+                pixels_per_metre=job.pixels_per_metre,
+            )
+        )
+        choice = KeypointChoice.of(saved, kind.keypoints, job.smoothed)
+        angles = job.target.angles or bool(saved.header.get("angles"))
+        sink.begin(saved.header | choice.said | angle_fields(angles, choice.drawn))
         frames = people = 0
         try:
             for result in saved.results(on_cut=talk.note) if source is None else source:
@@ -128,7 +113,8 @@ def convert(job: ConvertJob, talk: Reporter) -> Converted:
                 dropped=dropped if isinstance(dropped, int) else 0,
                 missing=Missing.from_counts(footer.get("missing")),
             )
-    return Converted(frames, people, choice.words, tuple(getattr(sink, "paths", [out])), ids is not None)
+    paths = tuple(written_files(sink, job.target.path))
+    return Converted(frames, people, choice.words, paths, ids is not None)
 
 
 def _image_ids(saved: SavedRecord, read_numbers: Callable[[], dict[str, int]] | None) -> ImageIds | None:
@@ -150,44 +136,3 @@ def _recorded(video: str, saved: SavedRecord) -> Iterator[Iterator[FrameResult]]
 
     with closing(open_recorded(video, saved, MAX_PIXELS)) as source:
         yield map(SavedPoses(saved, video).find, source.frames())
-
-
-def _trc_sink(
-    saved: SavedRecord, out: Path, pixels_per_metre: float | None, *, overwrite: bool
-) -> RecordSink:
-    """The writer, its targets checked; its header wants to know how much will come."""
-    from shufflecam.records.summary import summarize
-    from shufflecam.records.trc import TrcSink
-
-    found = summarize(saved)
-    ids = [number for number in found.people if number is not None]
-    seconds = found.last_s - found.first_s
-    return TrcSink(
-        out,
-        frames=found.frames,
-        ids=ids,
-        rate=(found.frames - 1) / seconds if seconds > 0 else None,
-        pixels_per_metre=pixels_per_metre,
-        overwrite=overwrite,
-    )
-
-
-def _sink(
-    kind: str, out: Path | None, *, pictures: bool, image_ids: ImageIds | None, overwrite: bool
-) -> RecordSink:
-    """The writer, its target checked."""
-    if kind == "parquet" and out is not None:
-        from shufflecam.records.parquet import TableSink
-
-        return TableSink(out, overwrite=overwrite)
-    if kind == "alphapose" and out is not None:
-        from shufflecam.records.alphapose import AlphaPoseSink
-
-        return AlphaPoseSink(out, overwrite=overwrite)
-    if kind == "labelme" and out is not None:
-        from shufflecam.records.labelme import LabelMeSink
-
-        return LabelMeSink(out, pictures=pictures, overwrite=overwrite)
-    from shufflecam.records.open import open_record_sink
-
-    return open_record_sink("-" if out is None else str(out), kind, overwrite=overwrite, image_ids=image_ids)

@@ -55,6 +55,7 @@ def run_demo(folder: Path, settings: FinderSettings, talk: Reporter) -> tuple[Ou
         Whatever `jobs.video.run_video` raises.
     """
     from shufflecam.jobs.video import VideoJob, run_video
+    from shufflecam.records.open import RecordTarget
 
     photos = [photo_path(name) for name in PHOTOS]
     try:
@@ -70,7 +71,8 @@ def run_demo(folder: Path, settings: FinderSettings, talk: Reporter) -> tuple[Ou
         f"making {clip}: {CLIP_SECONDS} s at {CLIP_FPS} fps, a camera moving over {' and '.join(PHOTOS)}"
     )
     make_clip(photos, clip)
-    return run_video(VideoJob(source=str(clip), out=video, json_target=str(record)), settings, talk), video
+    job = VideoJob(source=str(clip), out=video, record=RecordTarget(str(record)))
+    return run_video(job, settings, talk), video
 
 
 def make_clip(photos: list[Path], path: Path) -> None:

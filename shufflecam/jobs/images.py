@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.words import counted
+from shufflecam.records.formats import LINES
+from shufflecam.records.open import NO_RECORD, RecordTarget
+from shufflecam.records.sink import WriterOptions
 from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.pipeline.run import Outcome
     from shufflecam.pipeline.stop import StopRequest
-    from shufflecam.records.json import EarlierLines
+    from shufflecam.records.earlier import EarlierLines
     from shufflecam.sources.paths import PicturePath
     from shufflecam.sources.pictures import ImageSource
 
@@ -34,9 +37,7 @@ class ImagesJob:
     paths: tuple[str, ...]
     """Files, folders, patterns, or "-" for a list on standard input."""
     out: Path | None = None
-    json_target: str | None = None
-    record_format: str = "shufflecam"
-    angles: bool = False
+    record: RecordTarget = NO_RECORD
     look: Look | None = None
     """None: the default."""
     recursive: bool = False
@@ -63,10 +64,9 @@ def process_images(job: ImagesJob, settings: FinderSettings, talk: Reporter) -> 
         UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
     """
     from shufflecam.pipeline.stop import stop_on_signals
-    from shufflecam.records.open import check_record_usage
     from shufflecam.sources.pictures import open_images
 
-    check_record_usage(job.json_target, job.record_format, job.angles)
+    job.record.check()
     given = settings.given_boxes()
     earlier, is_done = _earlier_run(job) if job.skip_existing and not job.overwrite else (None, None)
     with stop_on_signals() as stop, ExitStack() as stack:
@@ -107,17 +107,18 @@ def _run(
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
     from shufflecam.records.image_ids import number_pictures
-    from shufflecam.records.open import open_record
 
     inputs = [(picture.name, Path(picture.path)) for picture in source.pictures]
     for _, path in inputs:
-        refuse_same_file(job.json_target, str(path), "--json")
+        refuse_same_file(job.record.path, str(path), "--json")
     drawn = [] if job.out is None else [job.out / output_name(name) for name, _ in inputs]
-    stack.enter_context(claimed(job.json_target, *drawn))
+    stack.enter_context(claimed(job.record.path, *drawn))
     if job.out is not None:
         check_pictures(job.out, inputs, job.overwrite or job.skip_existing)
-    image_ids = number_pictures([name for name, _ in inputs]) if job.record_format == "coco" else None
-    record = open_record(job.json_target, job.record_format, job.overwrite, earlier, image_ids)
+    numbered = "image_ids" in job.record.kind.takes
+    image_ids = number_pictures([name for name, _ in inputs]) if numbered else None
+    options = WriterOptions(job.overwrite, earlier=earlier, image_ids=image_ids)
+    record = job.record.open(options) if job.record.wanted else None
     stats = Stats()
     finder = settings.load(given, talk, stats)
     stop.writing = True
@@ -126,7 +127,7 @@ def _run(
     if record is not None:
         if image_ids is not None and (said := image_ids.said()):
             talk.note(said)
-        record.begin(record_header(source.info, finder, angles=job.angles))
+        record.begin(record_header(source.info, finder, angles=job.record.angles))
         sinks.append(record)
     if job.out is not None:
         sinks.append(PictureSink(job.out, drawer(finder.skeleton, job.look)))
@@ -150,7 +151,7 @@ def _run(
             on_result=on_result,
             missing=lambda: source.missing + unmatched(),
         )
-    return PicturesDone(outcome, (job.out, *written_files(record, job.json_target)))
+    return PicturesDone(outcome, (job.out, *written_files(record, job.record.path)))
 
 
 def _say_left_out(source: ImageSource, talk: Reporter) -> None:
@@ -175,16 +176,16 @@ def _earlier_run(job: ImagesJob) -> tuple[EarlierLines | None, Callable[[Picture
     """
     from shufflecam.core.text import same_form
     from shufflecam.media.pictures import output_name
-    from shufflecam.records.json import read_earlier_lines
+    from shufflecam.records.earlier import read_earlier_lines
 
-    earlier, out, json_target = None, job.out, job.json_target
-    if json_target is not None:
-        if job.record_format != "shufflecam" or not json_target.endswith(".jsonl"):
+    earlier, out, target = None, job.out, job.record.path
+    if target is not None:
+        if "earlier" not in job.record.kind.takes or not target.endswith(LINES):
             raise UsageError("--skip-existing goes on with a record in lines; give --json FILE.jsonl.")
-        earlier = read_earlier_lines(Path(json_target))
+        earlier = read_earlier_lines(Path(target))
 
     def is_done(picture: PicturePath) -> bool:
-        recorded = json_target is None or (earlier is not None and same_form(picture.name) in earlier.files)
+        recorded = target is None or (earlier is not None and same_form(picture.name) in earlier.files)
         return recorded and (out is None or (out / output_name(picture.name)).is_file())
 
     return earlier, is_done

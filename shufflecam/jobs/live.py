@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,8 @@ from shufflecam.core.errors import SourceBrokeOff, UsageError
 from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.finder.settings import FinderSettings
+from shufflecam.records.open import RecordTarget
+from shufflecam.records.sink import WriterOptions
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from shufflecam.live.viewers import Viewer
     from shufflecam.live.web.server import LiveServer
     from shufflecam.pipeline.run import Outcome
-    from shufflecam.records.open import RecordSink
+    from shufflecam.records.sink import RecordSink
     from shufflecam.sources.deinterlace import Mode
     from shufflecam.sources.latest import LatestFrames
 
@@ -60,9 +62,8 @@ class LiveJob:
     duration_s: float | None
     max_frames: int | None
     deinterlace: Mode
-    json_target: str | None
-    record_format: str
-    angles: bool
+    record: RecordTarget
+    """With `serve` its angles are the page's too, and need no file."""
     look: Look
     overwrite: bool
     save_to_is_given: bool = True
@@ -103,17 +104,16 @@ def run_webcam(
     from shufflecam.media.video import VIDEO_EXTENSIONS, check_video_name
     from shufflecam.pipeline.run import raise_if_not_whole
     from shufflecam.pipeline.stop import stop_on_signals
-    from shufflecam.records.open import check_record_usage, open_record
     from shufflecam.sources.damage import said_of
 
     if job.recording is not None:
         check_video_name(job.recording)
     if job.save_to.suffix.lower() in VIDEO_EXTENSIONS and not job.save_to.is_dir():
         raise UsageError(f"--save-to {job.save_to} is a folder's name; for one video: --record {job.save_to}")
-    check_record_usage(job.json_target, job.record_format, job.angles and job.serve is None)
+    (job.record if job.serve is None else replace(job.record, angles=False)).check()
     if job.replay is not None:
         refuse_same_file(job.recording, str(job.replay), "--record")
-        refuse_same_file(job.json_target, str(job.replay), "--json")
+        refuse_same_file(job.record.path, str(job.replay), "--json")
     given = finder_options.given_boxes()
     windowless = job.headless or job.preview
     # Decided before the first window call: without a display that call ends the process.
@@ -128,14 +128,14 @@ def run_webcam(
             note_if_short(source.info.size, job.recording is not None, talk)
             for note in source.info.notes:
                 talk.note(note)
-            stack.enter_context(claimed(job.recording, job.json_target))
-            note_stored_pixels(job.record_format == "csv", source.info.pixel_aspect, talk)
+            stack.enter_context(claimed(job.recording, job.record.path))
+            note_stored_pixels(job.record.kind.is_table, source.info.pixel_aspect, talk)
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             has_keys = job.preview or job.serve is not None or not (job.headless or problem)
             check_save_to(job.save_to, talk, is_given=job.save_to_is_given, has_keys=has_keys)
-            record = open_record(job.json_target, job.record_format, job.overwrite)
-            note_little_room([job.recording, job.json_target], talk)
+            record = job.record.open(WriterOptions(job.overwrite)) if job.record.wanted else None
+            note_little_room([job.recording, job.record.path], talk)
             server = None if job.serve is None else open_server(job.serve, job.host)
             run = _LiveRun(
                 job,
@@ -162,8 +162,8 @@ def run_webcam(
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
     talk.say(
         f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps, {source.given - outcome.frames} dropped, "
-        f"{run.latency()}{finder.how_often()}{written_to(*run.recordings(), job.json_target)}"
-        f"{frames_as_ids(job.record_format)}"
+        f"{run.latency()}{finder.how_often()}{written_to(*run.recordings(), job.record.path)}"
+        f"{frames_as_ids(job.record)}"
     )
     damage = said_of(source.damage)
     if damage and not outcome.interrupted and outcome.broke_off is None and outcome.missing:
@@ -277,7 +277,7 @@ class _LiveRun:
             overwrite=job.overwrite,
         )
         mirrored = {"window_mirrored": True} if job.mirror else {}
-        header = record_header(info, finder, angles=job.angles, **mirrored)
+        header = record_header(info, finder, angles=job.record.angles, **mirrored)
         if self._record is not None:
             self._record.begin(header)
             sinks.append(self._record)

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from shufflecam.core.types import SourceInfo
     from shufflecam.finder.finder import PoseFinder
     from shufflecam.finder.view import ViewFinder
-    from shufflecam.records.open import RecordSink
+    from shufflecam.records.open import RecordTarget
     from shufflecam.records.schema import Record
+    from shufflecam.records.sink import RecordSink
 
 
 def record_header(
@@ -31,7 +32,6 @@ def record_header(
 ) -> Record:
     """The record's first line; `smoothed`: somebody else than the finder smooths."""
     from shufflecam.records import schema as record
-    from shufflecam.records.open import said_of_angles
 
     smoothed = smoothed or finder.smooths
     return record.header(
@@ -41,7 +41,7 @@ def record_header(
         skeleton=finder.skeleton,
         version=__version__,
         smoothed=smoothed,
-        **said_of_angles(angles, smoothed),
+        **record.angle_fields(angles, smoothed),
         **extra,
     )
 
@@ -60,14 +60,14 @@ def claimed(*outputs: Path | str | None) -> Iterator[None]:
         yield
 
 
-def frames_as_ids(record_format: str) -> str:
+def frames_as_ids(record: RecordTarget) -> str:
     """What a summary adds about the ids in COCO results of a video; nothing for other formats."""
-    return "; image_id is the frame's number" if record_format == "coco" else ""
+    return "; image_id is the frame's number" if "image_ids" in record.kind.takes else ""
 
 
-def written_files(record: RecordSink | None, json_target: str | None) -> list[Path | str | None]:
+def written_files(record: RecordSink | None, target: str | None) -> list[Path | str | None]:
     """What the record's writer wrote, for `written_to`: some write more than one file."""
-    return list(getattr(record, "paths", [json_target]))
+    return list(getattr(record, "paths", [target]))
 
 
 def check_save_to(folder: Path, talk: Reporter, *, is_given: bool, has_keys: bool) -> None:

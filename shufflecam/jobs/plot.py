@@ -77,7 +77,7 @@ def plot_record(job: PlotJob, talk: Reporter) -> Plotted:
     from shufflecam.plot.series import collect
     from shufflecam.records.choice import KeypointChoice, has_smoothed
     from shufflecam.records.coverage import untracked
-    from shufflecam.records.reader import read_record
+    from shufflecam.records.open import read_record
 
     check_usage(job)
     saved = read_record(job.poses)
@@ -89,7 +89,7 @@ def plot_record(job: PlotJob, talk: Reporter) -> Plotted:
     if not joints and not angles:
         joints, angles = tuple(name for name in JOINTS if name in saved.skeleton.keypoints), ANGLES
     smoothed = has_smoothed(saved) if job.smoothed is None else job.smoothed
-    choice = KeypointChoice.of(saved, "plot", smoothed)
+    choice = KeypointChoice.of(saved, "raw", smoothed)
     raw = not choice.drawn
     series = collect(saved, joints, angles, job.person, kpt_thr=job.kpt_thr, raw=raw, on_cut=talk.note)
     who = "" if series.person is None else f", person {series.person}"

@@ -55,7 +55,7 @@ def draw_again(
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
     from shufflecam.pipeline.stop import stop_on_signals
-    from shufflecam.records.reader import read_record
+    from shufflecam.records.open import read_record
 
     check_video_name(out, codec)
     check_crf(crf, codec)

@@ -16,6 +16,8 @@ from shufflecam.core.words import counted
 from shufflecam.drawing.look import look_through
 from shufflecam.finder.rotation import AUTO, check_crop, looking_through
 from shufflecam.finder.settings import FinderSettings
+from shufflecam.records.open import NO_RECORD, RecordTarget
+from shufflecam.records.sink import WriterOptions
 from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
@@ -38,9 +40,7 @@ class VideoJob:
     source: str
     """A file, or "-" for an encoded stream on standard input."""
     out: Path | None = None
-    json_target: str | None = None
-    record_format: str = "shufflecam"
-    angles: bool = False
+    record: RecordTarget = NO_RECORD
     start_s: float | None = None
     end_s: float | None = None
     look: Look | None = None
@@ -85,16 +85,15 @@ def check_usage(job: VideoJob, finder_options: FinderSettings) -> GivenBoxes | N
     """Raise UsageError where the job cannot be meant. The detector that reads --boxes, or None."""
     from shufflecam.core.files import refuse_same_file
     from shufflecam.media.video import check_crf, check_video_name
-    from shufflecam.records.open import check_record_usage
 
-    if job.out is None and job.json_target is None:
+    if job.out is None and not job.record.wanted:
         raise UsageError("Nothing is asked to be written; add --out FILE.mp4, or --json FILE.json, or both.")
     if job.out is not None:
         check_video_name(job.out, job.codec)
         check_crf(job.crf, job.codec)
         refuse_same_file(job.out, job.source, "--out")
-    check_record_usage(job.json_target, job.record_format, job.angles)
-    refuse_same_file(job.json_target, job.source, "--json")
+    job.record.check()
+    refuse_same_file(job.record.path, job.source, "--json")
     given = finder_options.given_boxes()
     if given is not None and (job.crop is not None or job.rotate != "0"):
         raise UsageError("--boxes are of the whole upright picture; leave --crop and --rotate out.")
@@ -121,7 +120,6 @@ def process_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter)
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
     from shufflecam.pipeline.stop import stop_on_signals
-    from shufflecam.records.open import open_record
     from shufflecam.sources.video import open_video
 
     given = check_usage(job, finder_options)
@@ -144,13 +142,13 @@ def process_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter)
             note_if_short(source.info.size, job.out is not None, talk)
             for note in source.info.notes:
                 talk.note(note)
-            note_stored_pixels(job.record_format == "csv", source.info.pixel_aspect, talk)
+            note_stored_pixels(job.record.kind.is_table, source.info.pixel_aspect, talk)
             hints = source.encoding_hints()
-            stack.enter_context(claimed(job.out, job.json_target))
+            stack.enter_context(claimed(job.out, job.record.path))
             if job.out is not None:
                 check_writable(job.out, job.overwrite)
-            record = open_record(job.json_target, job.record_format, job.overwrite)
-            note_little_room([job.out, job.json_target], talk)
+            record = job.record.open(WriterOptions(job.overwrite)) if job.record.wanted else None
+            note_little_room([job.out, job.record.path], talk)
             stats = Stats()
             whole = finder_options.load(given, talk, stats, rate=hints["rate"])
             finder, seen = looking_through(whole, job.crop, job.rotate, opened, finder_options, stop, talk)
@@ -161,7 +159,7 @@ def process_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter)
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
-                said = {"angles": job.angles, "smoothed": job.smooth_offline, **seen, **job.cut}
+                said = {"angles": job.record.angles, "smoothed": job.smooth_offline, **seen, **job.cut}
                 record.begin(record_header(source.info, finder, **said))
                 sinks.append(record)
             if job.out is not None:
@@ -205,7 +203,7 @@ def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder,
     if outcome.frames == 1:
         found = f"{counted(outcome.people, 'person') if outcome.people else 'nobody'} in it"
     found += finder.how_often()
-    written = written_to(job.out, job.json_target) + frames_as_ids(job.record_format)
+    written = written_to(job.out, job.record.path) + frames_as_ids(job.record)
     talk.say(f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps, {found}{written}")
 
 

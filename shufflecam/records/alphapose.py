@@ -9,6 +9,12 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.records import schema as record
 from shufflecam.records.json import dumps
+from shufflecam.records.sink import WriterOptions
+
+
+def open_writer(target: Path, options: WriterOptions) -> AlphaPoseSink:
+    """The writer, its target checked; see `records.formats`."""
+    return AlphaPoseSink(target, overwrite=options.overwrite)
 
 
 class AlphaPoseSink:

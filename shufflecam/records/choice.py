@@ -7,10 +7,8 @@ from typing import Any
 
 from shufflecam.core.errors import UsageError
 from shufflecam.core.types import FrameResult
+from shufflecam.records.formats import Keypoints
 from shufflecam.records.reader import SavedRecord
-
-AS_DRAWN = ("csv", "parquet", "trc", "shufflecam")
-"""Formats whose writers take the smoothed keypoints where there are any (shufflecam both); others the raw."""
 
 
 @dataclass(frozen=True)
@@ -25,8 +23,13 @@ class KeypointChoice:
     """What the header of what is written says; a record that is only copied stays as it is."""
 
     @classmethod
-    def of(cls, saved: SavedRecord, kind: str, wanted: bool | None) -> KeypointChoice:
+    def of(cls, saved: SavedRecord, usual: Keypoints, wanted: bool | None) -> KeypointChoice:
         """What is meant by --smoothed (True), --raw (False) or neither.
+
+        Args:
+            saved: the record.
+            usual: which keypoints the writer takes (`formats.RecordFormat.keypoints`).
+            wanted: what was asked for.
 
         Raises:
             UsageError: smoothed keypoints are asked for, and the record has none.
@@ -36,10 +39,10 @@ class KeypointChoice:
             raise UsageError(
                 f"{saved.path} has no smoothed keypoints: it was made without --smooth; leave --smoothed out."
             )
-        usual = kind in AS_DRAWN
-        drawn = there and (usual if wanted is None else wanted)
-        copied = kind == "shufflecam" and wanted is None
-        return cls(drawn, drawn == usual or not there, {} if copied else {"smoothed": drawn})
+        by_writer = usual != "raw"
+        drawn = there and (by_writer if wanted is None else wanted)
+        copied = usual == "both" and wanted is None
+        return cls(drawn, drawn == by_writer or not there, {} if copied else {"smoothed": drawn})
 
     @property
     def words(self) -> str:

@@ -9,10 +9,18 @@ from shufflecam.core.files import TextFile, check_writable
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.records import schema as record
+from shufflecam.records.formats import LINES
 from shufflecam.records.image_ids import IdsInTurn, ImageIds
 from shufflecam.records.json import dumps
+from shufflecam.records.sink import WriterOptions
 
 PERSON_CATEGORY = 1
+
+
+def open_writer(target: Path | TextIO, options: WriterOptions) -> CocoSink:
+    """The writer, its target checked; see `records.formats`. An array on standard output, else as it ends."""
+    lines = isinstance(target, Path) and target.suffix.lower() == LINES
+    return CocoSink(target, overwrite=options.overwrite, image_ids=options.image_ids, lines=lines)
 
 
 class CocoSink:

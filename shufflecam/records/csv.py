@@ -13,10 +13,16 @@ from shufflecam.core.files import TextFile, check_writable
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult
 from shufflecam.records import schema as record
+from shufflecam.records.sink import WriterOptions
 
 COLUMNS = ("frame", "time", "id", "keypoint", "x", "y", "score")
 SMOOTHED = "smoothed"
 """The last column, of records with smoothed keypoints: whether these are."""
+
+
+def open_writer(target: Path | TextIO, options: WriterOptions) -> CsvSink:
+    """The writer, its target checked; see `records.formats`."""
+    return CsvSink(target, overwrite=options.overwrite)
 
 
 class CsvSink:

@@ -7,21 +7,29 @@ whose footer says `"complete": false`.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
-from shufflecam.core.errors import OutputError, SourceError
-from shufflecam.core.files import TextFile, check_writable, reason
+from shufflecam.core.errors import OutputError
+from shufflecam.core.files import TextFile, check_writable
 from shufflecam.core.missing import NOTHING_MISSING, Missing
-from shufflecam.core.text import encoding_of, same_form
 from shufflecam.core.types import FrameResult
 from shufflecam.records import schema as record
+from shufflecam.records.earlier import EarlierLines
+from shufflecam.records.formats import LINES
+from shufflecam.records.sink import WriterOptions
 
 
 def dumps(value: Any) -> str:
     """Compact, ASCII only (a file name may hold anything), and never NaN or Infinity."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
+
+
+def open_writer(target: Path | TextIO, options: WriterOptions) -> JsonLinesSink | JsonDocumentSink:
+    """The writer, its target checked; see `records.formats`. Lines on standard output, else as it ends."""
+    if not isinstance(target, Path) or target.suffix.lower() == LINES:
+        return JsonLinesSink(target, overwrite=options.overwrite, earlier=options.earlier)
+    return JsonDocumentSink(target, overwrite=options.overwrite)
 
 
 class JsonLinesSink:
@@ -78,61 +86,6 @@ class JsonLinesSink:
         """Write the footer. Without `begin` there is nothing to close and no file."""
         if self._text is not None:
             self._text.close(dumps(record.footer(self._frames, dropped, complete, missing)) + "\n")
-
-
-@dataclass(frozen=True)
-class EarlierLines:
-    """What an earlier run left in a `.jsonl` record of pictures."""
-
-    header: record.Record
-    files: frozenset[str]
-    """Of the pictures that it has whole lines of, in the composed Unicode form (`core.text.same_form`)."""
-    frames: int
-    end: int
-    """Byte behind the last whole line of a frame."""
-
-
-def read_earlier_lines(path: Path) -> EarlierLines | None:
-    """What is to be gone on with; None where there is no file, or not one whole line in it.
-
-    Raises:
-        SourceError: something else is in it.
-    """
-    if not path.exists():
-        return None
-    header, files, frames, end = None, set(), 0, 0
-    try:
-        with path.open("rb") as lines:
-            for line in lines:
-                try:
-                    entry = json.loads(line)
-                except ValueError:
-                    break  # the program was killed within this line
-                kind = entry.get("type") if isinstance(entry, dict) else None
-                if header is None:
-                    if kind != "header" or entry.get("schema") != record.SCHEMA:
-                        break
-                    header = entry
-                elif kind == "frame" and line.endswith(b"\n"):
-                    files.add(same_form(str(entry.get("file"))))
-                    frames += 1
-                else:
-                    break
-                end += len(line)
-    except OSError as error:
-        raise SourceError(f"Cannot read {path}: {reason(error)}.") from error
-    if header is None:
-        if path.stat().st_size == 0:
-            return None
-        with path.open("rb") as lines:
-            encoding, _ = encoding_of(lines.read(64))
-        if encoding != "utf-8":
-            raise SourceError(
-                f"{path} is text in {encoding.upper()}, which cannot be gone on with; save it as UTF-8, or "
-                "give another --json."
-            )
-        raise SourceError(f"{path} is no record of shufflecam's that could be gone on with; remove it first.")
-    return EarlierLines(header, frozenset(files), frames, end)
 
 
 class JsonDocumentSink:

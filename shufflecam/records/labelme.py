@@ -12,9 +12,15 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import FrameResult, ImageArray, Pose
 from shufflecam.records import schema as record
 from shufflecam.records.json import dumps
+from shufflecam.records.sink import WriterOptions
 
 VERSION = "5.5.0"
 """Of labelme's format; its readers warn about others, and read them."""
+
+
+def open_writer(target: Path, options: WriterOptions) -> LabelMeSink:
+    """The writer, its target checked; see `records.formats`."""
+    return LabelMeSink(target, pictures=options.pictures, overwrite=options.overwrite)
 
 
 class LabelMeSink:

@@ -1,150 +1,169 @@
-"""Which writer a `--json` value and a `--format` mean, and whether they can be meant at all."""
+"""From what the user wrote to the thing: the record that a run or a conversion writes, and one that is read.
+
+Free of everything heavy, as options need it; readers and writers are imported when something is opened.
+"""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from shufflecam.core.errors import UsageError
-from shufflecam.core.missing import NOTHING_MISSING, Missing
-from shufflecam.core.types import FrameResult
-from shufflecam.records.coco import CocoSink
-from shufflecam.records.csv import CsvSink
-from shufflecam.records.image_ids import ImageIds
-from shufflecam.records.json import EarlierLines, JsonDocumentSink, JsonLinesSink
-from shufflecam.records.openpose import OpenPoseSink
-from shufflecam.records.schema import Record
+from shufflecam.core.words import listed
+from shufflecam.records.formats import (
+    FORMATS,
+    OWN,
+    RecordFormat,
+    convertible_formats,
+    names_where,
+    recorded_formats,
+)
+from shufflecam.records.sink import WriterOptions
 
-FORMATS = ("shufflecam", "coco", "openpose", "csv")
+if TYPE_CHECKING:
+    from shufflecam.records.reader import SavedRecord
+    from shufflecam.records.sink import RecordSink
+
 STDOUT = "-"
 
 
-class RecordSink(Protocol):
-    """A `core.protocols.Sink` for records: it also takes the header, before the first result.
+@dataclass(frozen=True)
+class RecordTarget:
+    """Where a record goes, and as what."""
 
-    Making one checks its target and leaves no trace there; `begin` opens it. So outputs are checked
-    before weights are looked at, and weights that are wrong leave no empty file behind.
-    """
+    path: str | None = None
+    """A file, a folder for formats of several files, or "-" for standard output; None: there is no record."""
+    format: str = OWN
+    """One of `formats.FORMATS`."""
+    angles: bool = False
+    """Whether joint angles are added to each person."""
 
-    def begin(self, header: Record) -> None:
-        """Open the target and write what comes first. Once, before the first `write`."""
-        ...
+    @property
+    def wanted(self) -> bool:
+        """Whether a record is written at all."""
+        return self.path is not None
 
-    def write(self, result: FrameResult) -> None:
-        """Take one result; it is in the hands of the system when this returns."""
-        ...
+    @property
+    def on_stdout(self) -> bool:
+        """Whether it goes to standard output."""
+        return self.path == STDOUT
 
-    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Finish. Does nothing when `begin` was never called."""
-        ...
+    @property
+    def kind(self) -> RecordFormat:
+        """The format's entry. Raises UsageError where there is none of that name."""
+        if self.format not in FORMATS:
+            raise _no_such_format(self.format, convertible_formats())
+        return FORMATS[self.format]
+
+    def check(self) -> None:
+        """Raise UsageError where `--json`, `--format` and `--angles` of a run are invalid; opens nothing."""
+        if self.angles:
+            self._check_angles()
+        if self.wanted:
+            self._check_place()
+        elif self.format != OWN:
+            raise UsageError(f"--format {self.format} says what --json writes; add --json FILE.")
+
+    def check_folder(self) -> None:
+        """As `check`, for a run of several videos: the path is a folder for a record of each."""
+        if self.path is not None:
+            target = Path(self.path)
+            endings = {ending for entry in recorded_formats() for ending in entry.endings}
+            if self.on_stdout or target.is_file() or target.suffix in endings:
+                raise UsageError(
+                    f"--json {self.path}: several videos have a record each; give --json a folder."
+                )
+        elif self.format != OWN:
+            raise UsageError(f"--format {self.format} says what --json writes; add --json DIR.")
+        if self.angles:
+            self._check_angles()
+
+    def check_conversion(self) -> None:
+        """As `check`, for the `--out` of a conversion."""
+        kind = self.kind
+        if self.on_stdout and not kind.streamed:
+            raise UsageError(f"--format {self.format} cannot go to standard output; add --out.")
+        if kind.endings and not self.on_stdout and Path(str(self.path)).suffix.lower() not in kind.endings:
+            endings = " or ".join(kind.endings)
+            raise UsageError(
+                f"--out {self.path}: --format {self.format} writes a file that ends in {endings}."
+            )
+        if self.angles and not kind.angles:
+            those = listed(names_where(lambda entry: entry.angles))
+            raise UsageError(f"--angles goes into {those}; take one of these, or leave it.")
+
+    def open(self, options: WriterOptions | None = None, *, stdout: TextIO | None = None) -> RecordSink:
+        """The writer, its target checked but not opened yet: its `begin` takes the header.
+
+        Args:
+            options: what else the format is written with.
+            stdout: the stream that `-` means; None is `sys.stdout`.
+
+        Raises:
+            UsageError: as `check`, or the format needs a package that is not installed.
+            OutputError: the target exists, or cannot be written.
+        """
+        kind = self.kind
+        if self.path is None:
+            raise ValueError("no record is to be written")
+        if kind.recorded:
+            self._check_place()
+        where: Path | TextIO = (stdout or sys.stdout) if self.on_stdout else Path(self.path)
+        if not isinstance(where, Path):
+            where.write("")  # a closed one raises now, before the work
+        return kind.open_writer(where, options or WriterOptions())
+
+    def _check_angles(self) -> None:
+        if self.format not in (angular := names_where(lambda entry: entry.recorded and entry.angles)):
+            raise UsageError(
+                f"--format {self.format} has no place for --angles; use {listed(angular, 'or')}."
+            )
+        if not self.wanted:
+            raise UsageError("--angles adds to what --json writes; add --json FILE.")
+
+    def _check_place(self) -> None:
+        if self.format not in (entry.name for entry in recorded_formats()):
+            raise _no_such_format(self.format, recorded_formats())
+        kind, path = self.kind, Path(str(self.path))
+        if kind.is_folder:
+            if self.on_stdout:
+                raise UsageError(
+                    f"{kind.title}'s format is a folder of files; give --json a folder, not standard output."
+                )
+            if not path.is_dir() and (path.suffix or path.is_file()):
+                raise UsageError(
+                    f"--json {self.path}: --format {self.format} needs a folder; put --json last, and name "
+                    "one."
+                )
+            return
+        if self.on_stdout:
+            if not kind.streamed:
+                raise UsageError(f"--format {self.format} cannot go to standard output; give --json FILE.")
+        elif path.suffix.lower() not in kind.endings:
+            raise UsageError(
+                f"--json {self.path}: a record ends in {' or '.join(kind.endings)}; put --json last, or "
+                "write --json -"
+            )
 
 
-def check_record_target(target: str, format: str = "shufflecam") -> None:
-    """Whether `--json target --format format` can be meant. Writes nothing.
+NO_RECORD = RecordTarget()
+"""What a run has that writes none."""
+
+
+def _no_such_format(name: str, formats: list[RecordFormat]) -> UsageError:
+    known = ", ".join(entry.name for entry in formats)
+    return UsageError(f"There is no format {name!r}; choose one of {known}.")
+
+
+def read_record(path: Path) -> SavedRecord:
+    """A saved record, JSON Lines or one document, whose header was read.
 
     Raises:
-        UsageError: an unknown format, or a target whose ending does not fit it.
+        SourceError: it cannot be read, or is not a shufflecam record.
     """
-    if format not in FORMATS:
-        raise UsageError(f"There is no format {format!r}; choose one of {', '.join(FORMATS)}.")
-    if format == "openpose":
-        if target == STDOUT:
-            raise UsageError(
-                "OpenPose's format is a folder of files; give --json a folder, not standard output."
-            )
-        path = Path(target)
-        if not path.is_dir() and (path.suffix or path.is_file()):
-            raise UsageError(
-                f"--json {target}: --format openpose needs a folder; put --json last, and name one."
-            )
-        return
-    endings = (".csv",) if format == "csv" else (".json", ".jsonl")
-    if target != STDOUT and Path(target).suffix.lower() not in endings:
-        raise UsageError(
-            f"--json {target}: a record ends in {' or '.join(endings)}; put --json last, or write --json -"
-        )
+    from shufflecam.records.entries import read_header
+    from shufflecam.records.reader import SavedRecord
 
-
-def open_record_sink(
-    target: str,
-    format: str = "shufflecam",
-    *,
-    overwrite: bool = False,
-    image_ids: ImageIds | None = None,
-    stdout: TextIO | None = None,
-    earlier: EarlierLines | None = None,
-) -> RecordSink:
-    """The writer for `--json target --format format`, its target checked but not yet opened.
-
-    Args:
-        target: a file, a folder for `openpose`, or `-` for standard output (the other formats).
-        format: one of `FORMATS`.
-        overwrite: whether what exists already may be replaced.
-        image_ids: for `coco`: the pictures' ids, see `image_ids.number_pictures`; None: as they come.
-        stdout: the stream that `-` means; None is `sys.stdout`.
-        earlier: what a `.jsonl` of ours holds that is to be gone on with.
-
-    Raises:
-        UsageError: as `check_record_target`.
-        OutputError: the target exists, or cannot be written.
-    """
-    check_record_target(target, format)
-    where: Path | TextIO = (stdout or sys.stdout) if target == STDOUT else Path(target)
-    if not isinstance(where, Path):
-        where.write("")  # a closed one says so now, before the work
-    if format == "openpose":
-        return OpenPoseSink(Path(target), overwrite=overwrite)
-    if format == "csv":
-        return CsvSink(where, overwrite=overwrite)
-    lines = Path(target).suffix.lower() == ".jsonl"
-    if format == "coco":
-        return CocoSink(where, overwrite=overwrite, image_ids=image_ids, lines=lines)
-    if target == STDOUT or lines:
-        return JsonLinesSink(where, overwrite=overwrite, earlier=earlier)
-    return JsonDocumentSink(where, overwrite=overwrite)
-
-
-def said_of_angles(angles: bool, smoothed: bool) -> dict[str, Any]:
-    """What the record's header says where `--angles` is given; writers then add them to each person."""
-    from shufflecam.core.angles import ANGLES
-
-    of = "keypoints_smoothed" if smoothed else "keypoints"
-    return {"angles": list(ANGLES), "angles_of": of} if angles else {}
-
-
-def check_angles(json_target: str | None, record_format: str) -> None:
-    """Raise UsageError where `--angles` has nowhere to go."""
-    if record_format not in ("shufflecam", "csv"):
-        raise UsageError(f"--format {record_format} has no place for --angles; use shufflecam or csv.")
-    if json_target is None:
-        raise UsageError("--angles adds to what --json writes; add --json FILE.")
-
-
-def check_record_usage(json_target: str | None, record_format: str, angles: bool = False) -> None:
-    """Whether what is asked of the record can be meant; before anything is opened. Raises UsageError."""
-    from shufflecam.records.open import check_record_target
-
-    if angles:
-        check_angles(json_target, record_format)
-    if json_target is not None:
-        check_record_target(json_target, record_format)
-    elif record_format != "shufflecam":
-        raise UsageError(f"--format {record_format} says what --json writes; add --json FILE.")
-
-
-def open_record(
-    json_target: str | None,
-    record_format: str,
-    overwrite: bool,
-    earlier: EarlierLines | None = None,
-    image_ids: ImageIds | None = None,
-) -> RecordSink | None:
-    """The record's writer, its target checked, nothing written yet; None without `--json`."""
-    from shufflecam.records.open import open_record_sink
-
-    if json_target is None:
-        return None
-    return open_record_sink(
-        json_target, record_format, overwrite=overwrite, earlier=earlier, image_ids=image_ids
-    )
+    return SavedRecord.from_header(path, read_header(path))

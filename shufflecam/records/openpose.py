@@ -14,6 +14,7 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.types import Frame, FrameResult
 from shufflecam.records import schema as record
 from shufflecam.records.json import dumps
+from shufflecam.records.sink import WriterOptions
 
 VERSION = 1.3
 """Of OpenPose's own output format."""
@@ -28,6 +29,11 @@ _EMPTY_PARTS = (
     "hand_left_keypoints_3d",
     "hand_right_keypoints_3d",
 )
+
+
+def open_writer(target: Path, options: WriterOptions) -> OpenPoseSink:
+    """The writer, its target checked; see `records.formats`."""
+    return OpenPoseSink(target, overwrite=options.overwrite)
 
 
 class OpenPoseSink:

@@ -15,9 +15,15 @@ from shufflecam.core.reasons import reason
 from shufflecam.core.types import FrameResult
 from shufflecam.records import schema as record
 from shufflecam.records.csv import COLUMNS, SMOOTHED
+from shufflecam.records.sink import WriterOptions
 
 BATCH_ROWS = 17 * 500
 """Rows in memory before they are written."""
+
+
+def open_writer(target: Path, options: WriterOptions) -> TableSink:
+    """The writer, its target checked; see `records.formats`."""
+    return TableSink(target, overwrite=options.overwrite)
 
 
 class TableSink:

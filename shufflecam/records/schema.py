@@ -1,9 +1,9 @@
-"""FrameResult -> plain dict and back: the record, schema `shufflecam/1`.
+"""FrameResult -> plain dict: the record, schema `shufflecam/1`.
 
 Everything here is plain Python (dict, list, str, int, float, bool, None), so that any writer can
 take it. Missing is NaN in a `Pose` and None in a record; an infinity is missing too, JSON has none.
 
-`frame` and `to_poses` are each other's inverse: what was read back is written again unchanged.
+`frame` and `decode.to_poses` are each other's inverse: what was read back is written again unchanged.
 """
 
 from __future__ import annotations
@@ -15,10 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from shufflecam.core.angles import joint_angles
-from shufflecam.core.errors import SourceError
+from shufflecam.core.angles import ANGLES, joint_angles
 from shufflecam.core.missing import NOTHING_MISSING, Missing
-from shufflecam.core.skeleton import SKELETONS, Skeleton
+from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, FrameResult, Pose, SourceInfo
 
 SCHEMA = "shufflecam/1"
@@ -29,9 +28,6 @@ PIXEL_DECIMALS = 3
 SCORE_DECIMALS = 5
 TIME_DECIMALS = 6
 ANGLE_DECIMALS = 2
-
-# Of a joint that a foreign skeleton names and no annotation describes: the middle of COCO's own.
-_UNKNOWN_SIGMA = 0.079
 
 Record = dict[str, Any]
 
@@ -148,6 +144,12 @@ def angle_joints(header: Mapping[str, Any]) -> list[str] | None:
     return header["skeleton"]["keypoints"] if header.get("angles") else None
 
 
+def angle_fields(angles: bool, smoothed: bool) -> Record:
+    """The header's fields that promise joint angles; writers then add them to each person. Else none."""
+    of = "keypoints_smoothed" if smoothed else "keypoints"
+    return {"angles": list(ANGLES), "angles_of": of} if angles else {}
+
+
 def picture_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
     """(width, height) of the frames as a header of `header`'s says it; None where each says its own."""
     source = header["source"]
@@ -180,73 +182,6 @@ def person(pose: Pose, joints: Sequence[str] | None = None, pixel_aspect: float 
         angles = joint_angles(np.array(places, np.float32).reshape(-1, 2), joints, pixel_aspect)
         record["angles"] = {name: _number(value, ANGLE_DECIMALS) for name, value in angles.items()}
     return record
-
-
-def to_poses(record: Mapping[str, Any]) -> tuple[Pose, ...]:
-    """The people of a frame's record.
-
-    A joint that is null there gets NaN coordinates and score 0.
-
-    Raises:
-        SourceError: the record does not hold what the schema says.
-    """
-    try:
-        return tuple(to_pose(one) for one in record["people"])
-    except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
-        where = record.get("frame") if isinstance(record, Mapping) else None
-        raise SourceError(
-            f"The record of frame {where!r} does not follow {SCHEMA} ({type(error).__name__}: {error}); "
-            "was it written by shufflecam?"
-        ) from error
-
-
-def to_pose(record: Mapping[str, Any]) -> Pose:
-    """One person's record -> `Pose`. Raises what Python raises where a part is missing or malformed."""
-    keypoints, scores = _from_triples(record["keypoints"])
-    smoothed = scores_smoothed = None
-    if record.get("keypoints_smoothed") is not None:
-        smoothed, scores_smoothed = _from_triples(record["keypoints_smoothed"])
-        if len(smoothed) != len(keypoints):
-            raise ValueError(f"{len(keypoints)} keypoints, but {len(smoothed)} smoothed ones")
-    box = np.array([_float(value) for value in record["box"]], np.float32)
-    if box.shape != (4,):
-        raise ValueError(f"a box of {len(box)} numbers")
-    track_id = record.get("id")
-    return Pose(
-        box_xyxy=box,
-        box_score=_float(record.get("box_score")),
-        keypoints=keypoints,
-        scores=scores,
-        score=_float(record.get("score")),
-        track_id=None if track_id is None else int(track_id),
-        keypoints_smoothed=smoothed,
-        scores_smoothed=scores_smoothed,
-    )
-
-
-def to_skeleton(record: Mapping[str, Any]) -> Skeleton:
-    """The skeleton that a header names: one of ours, or one made from what the header says.
-
-    Raises:
-        SourceError: the header does not describe a skeleton.
-    """
-    try:
-        entry = record["skeleton"]
-        names = tuple(str(name) for name in entry["keypoints"])
-        edges = tuple((int(a), int(b)) for a, b in entry["edges"])
-        outside = [edge for edge in edges if not all(0 <= joint < len(names) for joint in edge)]
-        if outside:
-            raise ValueError(f"edge {outside[0]} of {len(names)} keypoints")
-        known = SKELETONS.get(entry.get("name"))
-        if known is not None and known.keypoints == names and known.edges == edges:
-            return known
-        sigmas = (_UNKNOWN_SIGMA,) * len(names)
-        return Skeleton(str(entry.get("name", "unnamed")), names, edges, sigmas, upper_body=())
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise SourceError(
-            f"The record's header does not describe a skeleton ({type(error).__name__}: {error}); "
-            "was it written by shufflecam?"
-        ) from error
 
 
 def plain(value: Any) -> Any:
@@ -286,18 +221,3 @@ def _triples(keypoints: FloatArray, scores: FloatArray) -> list[list[float | Non
         else None
         for (x, y), score in zip(keypoints.tolist(), scores.tolist(), strict=True)
     ]
-
-
-def _from_triples(triples: Sequence[Sequence[float] | None]) -> tuple[FloatArray, FloatArray]:
-    rows = [
-        (math.nan, math.nan, 0.0)
-        if triple is None
-        else (_float(triple[0]), _float(triple[1]), _float(triple[2]))
-        for triple in triples
-    ]
-    table = np.array(rows, np.float32).reshape(-1, 3)
-    return table[:, :2].copy(), table[:, 2].copy()
-
-
-def _float(value: float | None) -> float:
-    return math.nan if value is None else float(value)

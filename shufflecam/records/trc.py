@@ -17,8 +17,26 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import to_square
 from shufflecam.core.types import FrameResult, Pose
 from shufflecam.records import schema as record
+from shufflecam.records.sink import WriterOptions
+from shufflecam.records.summary import summarize
 
 UNIT = "px"
+
+
+def open_writer(target: Path, options: WriterOptions) -> TrcSink:
+    """The writer, its targets checked; see `records.formats`. Its header needs figures of all frames."""
+    if options.saved is None:
+        raise ValueError("a .trc file is made from a saved record")
+    found = summarize(options.saved)
+    seconds = found.last_s - found.first_s
+    return TrcSink(
+        target,
+        frames=found.frames,
+        ids=[number for number in found.people if number is not None],
+        rate=(found.frames - 1) / seconds if seconds > 0 else None,
+        pixels_per_metre=options.pixels_per_metre,
+        overwrite=options.overwrite,
+    )
 
 
 class TrcSink:

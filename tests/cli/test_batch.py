@@ -35,6 +35,7 @@ from shufflecam.jobs.batch.plan import (
     skip_existing,
 )
 from shufflecam.jobs.batch.run import finish
+from shufflecam.records.open import RecordTarget
 from shufflecam.sources.paths import VIDEO, PicturePath, find_files
 from tests.cli.conftest import CLIP_FRAMES, cli_environment
 
@@ -229,12 +230,12 @@ def test_bad_input(
 
 def test_names() -> None:
     found = [PicturePath("x/" + name, name) for name in ("a.MOV", "sub/b.avi", "c")]
-    items = plan(found, Path("out"), Path("rec"), "shufflecam")
+    items = plan(found, Path("out"), RecordTarget("rec"))
     assert [item.out for item in items] == [Path("out/a.MOV"), Path("out/sub/b.mp4"), Path("out/c.mp4")]
     assert [item.record for item in items] == [
         Path("rec/a.jsonl"), Path("rec/sub/b.jsonl"), Path("rec/c.jsonl"),
     ]  # fmt: skip
-    assert plan(found, None, Path("rec"), "openpose")[1].outputs == [Path("rec/sub/b")]
+    assert plan(found, None, RecordTarget("rec", "openpose"))[1].outputs == [Path("rec/sub/b")]
     assert part_of(Path("out/a.MOV")) == Path("out/a.part.MOV")
 
 
@@ -324,9 +325,9 @@ def test_the_table_is_whole_in_any_terminal(width: int, tmp_path: Path) -> None:
 def test_two_inputs_with_one_output_are_refused() -> None:
     found = [PicturePath("x/a.mp4", "a.mp4"), PicturePath("x/a.avi", "a.avi")]
     with pytest.raises(UsageError, match="would both become"):
-        plan(found, Path("out"), None, "shufflecam")
+        plan(found, Path("out"), RecordTarget())
     with pytest.raises(UsageError, match="would both become"):
-        plan([found[0], PicturePath("x/a.mov", "a.mov")], None, Path("out"), "shufflecam")
+        plan([found[0], PicturePath("x/a.mov", "a.mov")], None, RecordTarget("out"))
 
 
 @pytest.mark.parametrize("more", [[], ["--overwrite"], ["--skip-existing"], ["--jobs", "2"]])

@@ -18,7 +18,7 @@ from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FloatArray, SourceInfo
 from shufflecam.records import schema as record
 from shufflecam.records.json import JsonLinesSink
-from shufflecam.records.reader import read_record
+from shufflecam.records.open import read_record
 from shufflecam.records.summary import summarize
 from tests.helpers.people import figure, pose_of, result_of
 

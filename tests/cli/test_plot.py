@@ -13,7 +13,7 @@ import av
 import cv2
 import pytest
 
-from shufflecam.records.reader import read_record
+from shufflecam.records.open import read_record
 from tests.cli.test_render import make_record
 from tests.helpers.clips import make_clip
 

@@ -18,7 +18,8 @@ from shufflecam.core.skeleton import COCO_17
 from shufflecam.drawing.drawer import chosen_drawer
 from shufflecam.drawing.look import Look
 from shufflecam.records import schema as record
-from shufflecam.records.open import open_record_sink
+from shufflecam.records.open import RecordTarget
+from shufflecam.records.sink import WriterOptions
 from shufflecam.sources.video import open_video
 from tests.helpers.clips import video_times
 from tests.helpers.people import figure, pose_of, result_of
@@ -29,7 +30,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 def make_record(clip: Path, path: Path, *cut: float | None, step: int = 1, **extra: Any) -> Path:
     """The record that `video` would write of a clip in which two people stand."""
     source = open_video(clip, *cut, step=step)
-    sink = open_record_sink(str(path), overwrite=True)
+    sink = RecordTarget(str(path)).open(WriterOptions(overwrite=True))
     sink.begin(record.header(source.info, model={}, detector={}, skeleton=COCO_17, version="0", **extra))
     width, height = source.info.size or (0, 0)
     people = [

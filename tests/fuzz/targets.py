@@ -143,7 +143,7 @@ def _video(data: bytes) -> None:
 
 def _record(data: bytes) -> None:
     from shufflecam.plot.series import collect
-    from shufflecam.records.reader import read_record
+    from shufflecam.records.open import read_record
     from shufflecam.records.summary import summarize
 
     saved = read_record(_file(data, "x.jsonl"))

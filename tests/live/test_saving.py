@@ -17,7 +17,7 @@ from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import SourceInfo
 from shufflecam.live.saving import Recorder, fresh_path, save_snapshot
 from shufflecam.records import schema as record
-from shufflecam.records.reader import read_record
+from shufflecam.records.open import read_record
 from shufflecam.sources import open_video
 from tests.helpers.people import figure, pose_of, result_of
 

@@ -14,8 +14,8 @@ from shufflecam.core.types import SourceInfo
 from shufflecam.plot import page
 from shufflecam.plot.series import collect
 from shufflecam.records import schema as record
-from shufflecam.records.open import open_record_sink
-from shufflecam.records.reader import SavedRecord, read_record
+from shufflecam.records.open import RecordTarget, read_record
+from shufflecam.records.reader import SavedRecord
 from tests.helpers.chromium import PROGRAM, browser
 from tests.helpers.clips import make_clip, video_times
 from tests.helpers.people import figure, pose_of, result_of
@@ -32,7 +32,7 @@ def clip(tmp_path: Path) -> Path:
 @pytest.fixture
 def saved(clip: Path) -> SavedRecord:
     path = clip.with_suffix(".jsonl")
-    sink = open_record_sink(str(path))
+    sink = RecordTarget(str(path)).open()
     info = SourceInfo(HOSTILE, "video", SIZE, None, 30)
     sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
     for index, time in enumerate(video_times(clip)):
@@ -125,7 +125,7 @@ def test_long_records_are_thinned(
 @pytest.mark.skipif(PROGRAM is None, reason="needs a Chromium browser")
 def test_the_skeleton_lies_on_an_anamorphic_video(tmp_path: Path) -> None:
     clip = make_clip(tmp_path / "clip.mp4", 5, size=SIZE, sample_aspect=Fraction(2))  # shown as 384x128
-    sink = open_record_sink(str(tmp_path / "a.jsonl"))
+    sink = RecordTarget(str(tmp_path / "a.jsonl")).open()
     info = SourceInfo(str(clip), "video", SIZE, None, 5, pixel_aspect=2.0)
     sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
     joints = figure(100, 120, 100)

@@ -15,8 +15,8 @@ from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import SourceInfo
 from shufflecam.plot.series import Series, collect
 from shufflecam.records import schema as record
-from shufflecam.records.open import open_record_sink
-from shufflecam.records.reader import SavedRecord, read_record
+from shufflecam.records.open import RecordTarget, read_record
+from shufflecam.records.reader import SavedRecord
 from tests.helpers.people import figure, pose_of, result_of
 
 SIZE, RATE, SPEED = (320, 240), 10, 30.0
@@ -26,7 +26,7 @@ WRIST = COCO_17.keypoints.index("left_wrist")
 @pytest.fixture
 def saved(tmp_path: Path) -> SavedRecord:
     """Person 1 walks at 30 px/s for ten frames, away in the fifth; person 2 stands in three of them."""
-    sink = open_record_sink(str(tmp_path / "a.jsonl"))
+    sink = RecordTarget(str(tmp_path / "a.jsonl")).open()
     info = SourceInfo("clip.mp4", "video", SIZE, None, 10)
     sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
     for i in range(10):
@@ -83,7 +83,7 @@ def test_unknown_names(joints: list[str], angles: list[str], says: str, saved: S
 
 
 def test_a_record_of_nobody(tmp_path: Path) -> None:
-    sink = open_record_sink(str(tmp_path / "a.jsonl"))
+    sink = RecordTarget(str(tmp_path / "a.jsonl")).open()
     info = SourceInfo("clip.mp4", "video", SIZE, None, 1)
     sink.begin(record.header(info, model={}, detector={}, skeleton=MPII_16, version="0"))
     sink.write(result_of([]))
@@ -106,7 +106,7 @@ def test_the_speed_of_steady_movement_is_steady(steps: list[float], vx: float, v
 @pytest.mark.parametrize("aspect", [2.0, 0.5])
 def test_a_plot_is_of_the_picture_as_shown(aspect: float, tmp_path: Path) -> None:
     info = SourceInfo("clip.mp4", "video", SIZE, None, 10, pixel_aspect=aspect)
-    sink = open_record_sink(str(tmp_path / "a.jsonl"))
+    sink = RecordTarget(str(tmp_path / "a.jsonl")).open()
     sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
     shown = [figure(100 + i * SPEED / RATE, 200, 150) for i in range(4)]
     for i, joints in enumerate(shown):

@@ -9,7 +9,7 @@ from shufflecam.core.types import SourceInfo
 from shufflecam.records import schema as record
 from shufflecam.records.coverage import coverage, goes_on, untracked
 from shufflecam.records.json import JsonLinesSink
-from shufflecam.records.reader import read_record
+from shufflecam.records.open import read_record
 from shufflecam.records.summary import RecordSummary, summarize
 from tests.helpers.people import figure, pose_of, result_of
 

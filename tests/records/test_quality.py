@@ -13,8 +13,8 @@ from shufflecam.cli.main import cli
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult, Pose, SourceInfo
 from shufflecam.records import schema
+from shufflecam.records.open import read_record
 from shufflecam.records.quality import measure
-from shufflecam.records.reader import read_record
 from tests.helpers.people import figure, pose_of
 
 FRAMES = 60

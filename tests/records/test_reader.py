@@ -17,10 +17,10 @@ from hypothesis.extra.numpy import arrays
 from shufflecam.core.errors import SourceError
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import FrameResult, Gap, Pose, SourceInfo
-from shufflecam.records import reader as read
+from shufflecam.records import entries
 from shufflecam.records import schema as record
-from shufflecam.records.open import open_record_sink
-from shufflecam.records.reader import read_record
+from shufflecam.records.open import RecordTarget, read_record
+from shufflecam.records.sink import WriterOptions
 from tests.helpers.people import figure, pose_of, result_of
 
 SIZE = (320, 240)
@@ -32,7 +32,7 @@ def header(skeleton: Any = COCO_17) -> record.Record:
 
 
 def write(path: Path, results: list[FrameResult], head: record.Record | None = None) -> Path:
-    sink = open_record_sink(str(path), overwrite=True)
+    sink = RecordTarget(str(path)).open(WriterOptions(overwrite=True))
     sink.begin(head or header())
     for result in results:
         sink.write(result)
@@ -156,18 +156,18 @@ def test_lines_of_an_unknown_type_and_empty_ones_are_skipped(tmp_path: Path) -> 
 
 def test_a_long_document_is_read_in_small_pieces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write(tmp_path / "a.json", some_results(60))
-    monkeypatch.setattr(read, "_CHUNK", 512)
+    monkeypatch.setattr(entries, "_CHUNK", 512)
     largest = 0
     real = io.TextIOWrapper.read
 
-    class Counting(read._Values):
+    class Counting(entries._Values):
         def value(self) -> Any:
             nonlocal largest
             found = super().value()
             largest = max(largest, len(self._text))
             return found
 
-    monkeypatch.setattr(read, "_Values", Counting)
+    monkeypatch.setattr(entries, "_Values", Counting)
     assert len(list(read_record(path).results())) == 60
     longest = max(len(line) for line in path.read_text().splitlines())
     assert 0 < largest < 4 * longest < path.stat().st_size
@@ -229,7 +229,7 @@ def test_a_header_that_says_too_little(change: dict[str, Any], says: str, tmp_pa
 
 
 def test_an_endless_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "LONGEST", 10_000)
+    monkeypatch.setattr(entries, "LONGEST", 10_000)
     for name in ("a.jsonl", "a.json"):
         path = write(tmp_path / name, some_results())
         text = path.read_text()
@@ -241,7 +241,7 @@ def test_an_endless_line_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize("ending", ["jsonl", "json"])
 def test_the_shape_of_the_pixels_comes_back(ending: str, tmp_path: Path) -> None:
     info = SourceInfo("clip.mp4", "video", SIZE, None, 3, pixel_aspect=64 / 45)
-    sink = open_record_sink(str(tmp_path / f"a.{ending}"))
+    sink = RecordTarget(str(tmp_path / f"a.{ending}")).open()
     sink.begin(record.header(info, model={}, detector={}, skeleton=COCO_17, version="0"))
     aspects = [64 / 45, 64 / 45, 16 / 15]
     for index, aspect in enumerate(aspects):

@@ -16,6 +16,7 @@ from shufflecam.core.errors import SourceError
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Pose, SourceInfo
 from shufflecam.records import schema as record
+from shufflecam.records.decode import to_pose, to_poses, to_skeleton
 from tests.helpers.people import figure, pose_of, result_of
 
 VIDEO = SourceInfo("in.mp4", "video", (1920, 1080), Fraction(30000, 1001), 300)
@@ -163,7 +164,7 @@ def poses(draw: st.DrawFn) -> Pose:
 def test_what_is_read_back_is_written_again_unchanged(people: list[Pose]) -> None:
     once = strict(record.frame(result_of(people)))
     assert isinstance(once, dict)
-    again = record.frame(result_of(list(record.to_poses(once))))
+    again = record.frame(result_of(list(to_poses(once))))
     assert strict(again) == once
 
 
@@ -172,7 +173,7 @@ def test_what_is_read_back_is_written_again_unchanged(people: list[Pose]) -> Non
 def test_a_pose_comes_back_as_it_was(pose: Pose) -> None:
     written = strict(record.person(pose))
     assert isinstance(written, dict)
-    back = record.to_pose(written)
+    back = to_pose(written)
     finite = np.isfinite(pose.keypoints).all(axis=1)
     assert np.isnan(back.keypoints[~finite]).all()
     np.testing.assert_allclose(back.keypoints[finite], pose.keypoints[finite], atol=6e-4, rtol=2e-7)
@@ -211,22 +212,22 @@ GOOD = record.person(pose_of(figure(30, 45, 40)))
 )
 def test_a_damaged_record_is_one_clear_error(people: object) -> None:
     with pytest.raises(SourceError, match="frame 5"):
-        record.to_poses({"type": "frame", "frame": 5, "people": people})
+        to_poses({"type": "frame", "frame": 5, "people": people})
 
 
 @pytest.mark.parametrize("skeleton", [COCO_17, MPII_16])
 def test_our_skeletons_come_back_as_themselves(skeleton) -> None:
     written = record.header(VIDEO, model={}, detector={}, skeleton=skeleton, version="")
-    assert record.to_skeleton(written) is skeleton
+    assert to_skeleton(written) is skeleton
 
 
 def test_another_skeleton_comes_back_as_the_header_has_it() -> None:
     entry = {"name": "hand", "keypoints": ["wrist", "thumb"], "edges": [[0, 1]]}
-    skeleton = record.to_skeleton({"skeleton": entry})
+    skeleton = to_skeleton({"skeleton": entry})
     assert (skeleton.name, skeleton.keypoints, skeleton.edges) == ("hand", ("wrist", "thumb"), ((0, 1),))
     assert len(skeleton.sigmas) == 2
     # The name of ours with other keypoints is not ours.
-    assert record.to_skeleton({"skeleton": {**entry, "name": "coco17"}}).keypoints == ("wrist", "thumb")
+    assert to_skeleton({"skeleton": {**entry, "name": "coco17"}}).keypoints == ("wrist", "thumb")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +244,7 @@ def test_another_skeleton_comes_back_as_the_header_has_it() -> None:
 )
 def test_a_header_without_a_skeleton_is_one_clear_error(damaged: dict) -> None:
     with pytest.raises(SourceError, match="skeleton"):
-        record.to_skeleton(damaged)
+        to_skeleton(damaged)
 
 
 def test_the_header_says_the_shape_of_pixels_that_are_not_square() -> None:

@@ -26,10 +26,11 @@ from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import FrameResult, Gap, SourceInfo
 from shufflecam.records import schema as record
 from shufflecam.records.coco import CocoSink
+from shufflecam.records.decode import to_poses
 from shufflecam.records.image_ids import ImageIds, number_pictures
 from shufflecam.records.json import JsonDocumentSink, JsonLinesSink
-from shufflecam.records.open import RecordSink, check_record_target, open_record_sink
-from shufflecam.records.reader import read_record
+from shufflecam.records.open import RecordTarget, read_record
+from shufflecam.records.sink import RecordSink, WriterOptions
 from shufflecam.records.summary import summarize
 from tests.helpers.people import figure, pose_of, result_of
 
@@ -107,7 +108,7 @@ def named(cases: list[Case]) -> pytest.MarkDecorator:
 
 
 def made(case: Case, folder: Path, **options: object) -> RecordSink:
-    return open_record_sink(str(folder / case.target), case.format, **options)  # type: ignore[arg-type]
+    return RecordTarget(str(folder / case.target), case.format).open(WriterOptions(**options))  # type: ignore[arg-type]
 
 
 def size_of(path: Path) -> int:
@@ -200,13 +201,13 @@ def test_a_folder_that_is_missing_or_in_the_way_is_said(case: Case, tmp_path: Pa
 
 
 def test_openpose_makes_its_folder_and_says_when_it_cannot(tmp_path: Path) -> None:
-    sink = open_record_sink(str(tmp_path / "a" / "b"), "openpose")
+    sink = RecordTarget(str(tmp_path / "a" / "b"), "openpose").open()
     assert list(tmp_path.iterdir()) == []
     sink.begin(HEADER)
     assert (tmp_path / "a" / "b").is_dir()
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="Cannot write"):
-        open_record_sink(str(tmp_path / "file" / "out"), "openpose")
+        RecordTarget(str(tmp_path / "file" / "out"), "openpose").open()
 
 
 @named(FILES)
@@ -214,10 +215,10 @@ def test_a_full_disk_is_said_and_what_is_written_stays_whole(case: Case, tmp_pat
     """A file size limit, which the system answers as it does a full disk: in the middle of a write."""
     code = f"""
         import resource, sys
-        from tests.records.test_sinks import HEADER, open_record_sink, results
+        from tests.records.test_sinks import HEADER, RecordTarget, results
         from shufflecam.core.errors import OutputError
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
-        sink = open_record_sink({str(tmp_path / case.target)!r}, {case.format!r})
+        sink = RecordTarget({str(tmp_path / case.target)!r}, {case.format!r}).open()
         sink.begin(HEADER)
         written = 0
         try:
@@ -240,8 +241,8 @@ def test_a_full_disk_is_said_and_what_is_written_stays_whole(case: Case, tmp_pat
 def test_a_killed_program_leaves_what_it_wrote(case: Case, tmp_path: Path) -> None:
     code = f"""
         import sys
-        from tests.records.test_sinks import HEADER, open_record_sink, results
-        sink = open_record_sink({str(tmp_path / case.target)!r}, {case.format!r})
+        from tests.records.test_sinks import HEADER, RecordTarget, results
+        sink = RecordTarget({str(tmp_path / case.target)!r}, {case.format!r}).open()
         sink.begin(HEADER)
         for result in results(6):
             sink.write(result)
@@ -263,7 +264,7 @@ def test_a_killed_program_leaves_what_it_wrote(case: Case, tmp_path: Path) -> No
 @named(STREAMS)
 def test_a_stream_gets_what_a_file_gets(case: Case, tmp_path: Path) -> None:
     stream = io.StringIO()
-    sinks = [made(case, tmp_path), open_record_sink("-", case.format, stdout=stream)]
+    sinks = [made(case, tmp_path), RecordTarget("-", case.format).open(stdout=stream)]
     for sink in sinks:
         sink.begin(HEADER)
         for result in results(5):
@@ -278,7 +279,7 @@ def test_a_reader_that_goes_away_is_a_broken_pipe_unchanged(case: Case) -> None:
     """For the command line to end quietly; closing afterwards is quiet as well."""
     read, write = os.pipe()
     with os.fdopen(write, "w") as stream:
-        sink = open_record_sink("-", case.format, stdout=stream)
+        sink = RecordTarget("-", case.format).open(stdout=stream)
         sink.begin(HEADER)
         sink.write(results(2)[1])
         os.close(read)
@@ -317,17 +318,17 @@ def python(code: str) -> subprocess.CompletedProcess:
 )
 def test_a_picture_is_never_eaten(target: str, format: str, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="put --json last"):
-        check_record_target(target, format)
+        RecordTarget(target, format).check()
     with pytest.raises(UsageError):
-        open_record_sink(str(tmp_path / target), format)
+        RecordTarget(str(tmp_path / target), format).open()
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_format_that_does_not_exist_and_a_folder_on_standard_output() -> None:
     with pytest.raises(UsageError, match="shufflecam, coco, openpose, csv"):
-        check_record_target("-", "xml")
+        RecordTarget("-", "xml").check()
     with pytest.raises(UsageError, match="folder"):
-        check_record_target("-", "openpose")
+        RecordTarget("-", "openpose").check()
 
 
 @pytest.mark.parametrize(
@@ -342,7 +343,7 @@ def test_a_format_that_does_not_exist_and_a_folder_on_standard_output() -> None:
     ],
 )
 def test_targets_that_can_be_meant(target: str, format: str) -> None:
-    check_record_target(target, format)
+    RecordTarget(target, format).check()
 
 
 # JSON.
@@ -365,7 +366,7 @@ def test_json_lines_are_header_frames_footer() -> None:
 def test_what_is_missing_stands_in_the_footer_by_kind_and_nothing_is_complete_then(
     name: str, tmp_path: Path
 ) -> None:
-    sink = open_record_sink(str(tmp_path / name))
+    sink = RecordTarget(str(tmp_path / name)).open()
     sink.begin(HEADER)
     for result in results(2):
         sink.write(result)
@@ -407,7 +408,7 @@ def test_the_document_is_one_object_with_a_frame_on_each_line(tmp_path: Path) ->
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 def test_records_are_read_back(name: str, tmp_path: Path) -> None:
     path = tmp_path / name
-    sink = open_record_sink(str(path))
+    sink = RecordTarget(str(path)).open()
     sink.begin(HEADER)
     for result in results(4):
         sink.write(result)
@@ -415,13 +416,13 @@ def test_records_are_read_back(name: str, tmp_path: Path) -> None:
     saved = read_record(path)
     assert saved.header == json.loads(json.dumps(HEADER))
     assert [frame["frame"] for frame in saved.frames()] == [0, 1, 2, 3]
-    assert [len(record.to_poses(frame)) for frame in saved.frames()] == [0, 1, 2, 0]
+    assert [len(to_poses(frame)) for frame in saved.frames()] == [0, 1, 2, 0]
     assert saved.footer() == {"type": "footer", "frames": 4, "dropped": 0, "complete": True}
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl"])
 def test_a_frame_of_another_size_says_so_and_is_read_back(name: str, tmp_path: Path) -> None:
-    sink = open_record_sink(str(tmp_path / name))
+    sink = RecordTarget(str(tmp_path / name)).open()
     sink.begin(HEADER)
     for size in ((64, 48), (128, 96)):
         sink.write(result_of([], size=size))
@@ -432,7 +433,7 @@ def test_a_frame_of_another_size_says_so_and_is_read_back(name: str, tmp_path: P
 
 def test_a_record_cut_within_a_line_is_read_up_to_there(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
-    sink = open_record_sink(str(path))
+    sink = RecordTarget(str(path)).open()
     sink.begin(HEADER)
     for result in results(4):
         sink.write(result)
@@ -479,7 +480,7 @@ def test_a_record_that_is_not_there(tmp_path: Path) -> None:
 def test_file_names_may_hold_anything(tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9 \xf0\x9f\x98\x80 \"'\n.jpg")
     for format, target in (("shufflecam", "a.jsonl"), ("csv", "a.csv")):
-        sink = open_record_sink(str(tmp_path / target), format)
+        sink = RecordTarget(str(tmp_path / target), format).open()
         sink.begin(PICTURES)
         sink.write(result_of([pose_of(figure(20, 45, 40))], file=name))
         sink.close(complete=True)
@@ -493,7 +494,7 @@ def test_file_names_may_hold_anything(tmp_path: Path) -> None:
 
 def test_csv_is_long_and_its_missing_cells_are_empty(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    sink = open_record_sink(str(path), "csv")
+    sink = RecordTarget(str(path), "csv").open()
     sink.begin(HEADER)
     for result in results(3):
         sink.write(result)
@@ -510,7 +511,7 @@ def test_csv_is_long_and_its_missing_cells_are_empty(tmp_path: Path) -> None:
 
 def test_csv_of_pictures_says_which_and_without_tracking_has_no_id() -> None:
     stream = io.StringIO()
-    sink = open_record_sink("-", "csv", stdout=stream)
+    sink = RecordTarget("-", "csv").open(stdout=stream)
     sink.begin(PICTURES)
     sink.write(result_of([pose_of(figure(20, 45, 40))], file="sub/a,b.jpg"))
     sink.close(complete=True)
@@ -525,7 +526,7 @@ def test_csv_of_pictures_says_which_and_without_tracking_has_no_id() -> None:
 def test_coco_results_are_flat() -> None:
     stream = io.StringIO()
     files = ("000000000139.jpg", "sub/COCO_val2014_000000000077.jpg", "deep/y 78.jpg")
-    sink = open_record_sink("-", "coco", stdout=stream, image_ids=number_pictures(files))
+    sink = RecordTarget("-", "coco").open(WriterOptions(image_ids=number_pictures(files)), stdout=stream)
     sink.begin(PICTURES)
     joints = figure(20, 45, 40)
     joints[4] = np.nan
@@ -589,7 +590,7 @@ def test_coco_results_say_the_names_themselves_where_nothing_is_beside() -> None
 def test_annotated_pictures_need_no_map_and_videos_have_none(tmp_path: Path) -> None:
     ids = number_pictures(["a.jpg", "b.jpg"], {"a.jpg": 5, "b.jpg": 3})
     assert coco_of(tmp_path / "a.json", ["a.jpg", "b.jpg"], image_ids=ids).paths == [tmp_path / "a.json"]
-    sink = open_record_sink(str(tmp_path / "v.json"), "coco")
+    sink = RecordTarget(str(tmp_path / "v.json"), "coco").open()
     sink.begin(HEADER)
     sink.write(result_of([pose_of(figure(20, 45, 40))], 7))
     sink.close(complete=True)
@@ -600,7 +601,7 @@ def test_annotated_pictures_need_no_map_and_videos_have_none(tmp_path: Path) -> 
 def test_pycocotools_loads_it(tmp_path: Path) -> None:
     coco = pytest.importorskip("pycocotools.coco", reason="pycocotools is not installed")
     path = tmp_path / "results.json"
-    sink = open_record_sink(str(path), "coco")
+    sink = RecordTarget(str(path), "coco").open()
     sink.begin(PICTURES)
     for number in (1, 2):
         sink.write(result_of([pose_of(figure(20, 45, 40))], file=f"{number}.jpg"))
@@ -615,7 +616,7 @@ def test_pycocotools_loads_it(tmp_path: Path) -> None:
 
 
 def test_openpose_has_a_file_for_every_frame(tmp_path: Path) -> None:
-    sink = open_record_sink(str(tmp_path), "openpose")
+    sink = RecordTarget(str(tmp_path), "openpose").open()
     sink.begin(HEADER)
     for result in results(3):
         sink.write(result)
@@ -633,13 +634,13 @@ def test_openpose_has_a_file_for_every_frame(tmp_path: Path) -> None:
 
 
 def test_openpose_without_tracking_and_of_pictures_and_cameras(tmp_path: Path) -> None:
-    sink = open_record_sink(str(tmp_path / "pictures"), "openpose")
+    sink = RecordTarget(str(tmp_path / "pictures"), "openpose").open()
     sink.begin(PICTURES)
     sink.write(result_of([pose_of(figure(20, 45, 40))], 0, file="sub/a.b.jpg"))
     sink.close(complete=True)
     path = tmp_path / "pictures" / "a.b_000000000000_keypoints.json"
     assert json.loads(path.read_text())["people"][0]["person_id"] == [-1]
-    sink = open_record_sink(str(tmp_path / "camera"), "openpose")
+    sink = RecordTarget(str(tmp_path / "camera"), "openpose").open()
     camera = {**HEADER, "source": {**HEADER["source"], "kind": "camera", "path": "0"}}
     sink.begin(camera)
     sink.write(replace(results(1)[0]))
@@ -651,7 +652,7 @@ def test_a_gap_is_an_entry_of_its_own_that_readers_skip(tmp_path: Path, name: st
     first, second, third = results()
     gap = Gap(0.0333, 4.2, "The camera is gone.")
     second = replace(second, frame=replace(second.frame, gap=gap))
-    sink = open_record_sink(str(tmp_path / name))
+    sink = RecordTarget(str(tmp_path / name)).open()
     sink.begin(HEADER)
     for result in (first, second, third):
         sink.write(result)
@@ -677,7 +678,7 @@ def test_a_header_that_promises_angles_gets_them(name: str, tmp_path: Path) -> N
     keypoints = pose.keypoints.copy()
     keypoints[COCO_17.keypoints.index("left_ankle")] = np.nan
     head = {**HEADER, "angles": list(ANGLES)}
-    sink = open_record_sink(str(tmp_path / name))
+    sink = RecordTarget(str(tmp_path / name)).open()
     sink.begin(head)
     sink.write(result_of([replace(pose, keypoints=keypoints)]))
     sink.close(complete=True)
@@ -690,7 +691,7 @@ def test_a_header_that_promises_angles_gets_them(name: str, tmp_path: Path) -> N
     assert angles["right_knee"] == pytest.approx(expected["right_knee"], abs=0.02)
     assert angles["trunk_lean"] == pytest.approx(0, abs=0.5)
     # What was read is written again unchanged, angles too.
-    again = open_record_sink(str(tmp_path / f"again-{name}"))
+    again = RecordTarget(str(tmp_path / f"again-{name}")).open()
     again.begin(saved.header)
     for result in saved.results():
         again.write(result)
@@ -700,7 +701,7 @@ def test_a_header_that_promises_angles_gets_them(name: str, tmp_path: Path) -> N
 
 def test_angles_are_columns_of_a_csv(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
-    sink = open_record_sink(str(path), "csv")
+    sink = RecordTarget(str(path), "csv").open()
     sink.begin({**HEADER, "angles": list(ANGLES)})
     sink.write(result_of([pose_of(figure(20, 45, 40), track_id=1)]))
     sink.close(complete=True)

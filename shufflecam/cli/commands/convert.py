@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import typed
 from shufflecam.core.errors import UsageError
-from shufflecam.core.words import counted
-from shufflecam.jobs.convert import ENDINGS
+from shufflecam.core.words import counted, listed
+from shufflecam.records.formats import FORMATS, OWN, convertible_formats, implied_formats, names_where
+from shufflecam.records.open import STDOUT, RecordTarget
 
-if TYPE_CHECKING:
-    pass
+FOLDERS = names_where(lambda entry: entry.is_folder)
+SMOOTHED = names_where(lambda entry: entry.keypoints == "smoothed")
+TABLES = names_where(lambda entry: entry.is_table)
+# The own format last: it is what there is already.
+STREAMED = [f"{name} (in lines)" if name == OWN else name for name in names_where(lambda e: e.streamed)][::-1]
 
 
 @click.command(
@@ -33,8 +36,8 @@ Examples:
 @click.option(
     "--format",
     "kind",
-    type=click.Choice(list(ENDINGS)),
-    show_default="by the ending of the file: .csv, .parquet, .trc, .jsonl",
+    type=click.Choice([entry.name for entry in convertible_formats()]),
+    show_default=f"by the ending of the file: {', '.join(implied_formats())}",
     help="What is written.",
 )
 @click.option(
@@ -42,15 +45,15 @@ Examples:
     "--out",
     metavar="FILE|DIR",
     type=click.Path(path_type=Path),
-    help="Where to, as FILE|DIR behind POSES; openpose and labelme write a folder. Without it csv, coco and "
-    "shufflecam (in lines) go to standard output.",
+    help=f"Where to, as FILE|DIR behind POSES; {listed(FOLDERS)} write a folder. Without it "
+    f"{listed(STREAMED)} go to standard output.",
 )
-@click.option("--angles", is_flag=True, help="Joint angles, in degrees: in csv and parquet a column each.")
+@click.option("--angles", is_flag=True, help=f"Joint angles, in degrees: in {listed(TABLES)} a column each.")
 @click.option(
     "--smoothed/--raw",
     "smoothed",
     default=None,
-    help="Keypoints and angles as they were drawn, or as they were found. Without it csv, parquet and trc "
+    help=f"Keypoints and angles as they were drawn, or as they were found. Without it {listed(SMOOTHED)} "
     "have them as drawn, the formats that are for scoring and labelling as found; shufflecam keeps both.",
 )
 @click.option(
@@ -101,9 +104,7 @@ def command(
     out = _one_target(poses, target, out)
     job = ConvertJob(
         poses,
-        kind or _kind_by_ending(poses, out),
-        out,
-        angles=angles,
+        RecordTarget(STDOUT if out is None else str(out), kind or _kind_by_ending(poses, out), angles),
         smoothed=smoothed,
         numbers=None if image_ids is None else partial(image_ids_of, image_ids),
         video=video,
@@ -111,7 +112,7 @@ def command(
         overwrite=overwrite,
     )
     done = convert(job, talk)
-    written = written_to(*done.paths) + ("" if done.numbered else frames_as_ids(job.kind))
+    written = written_to(*done.paths) + ("" if done.numbered else frames_as_ids(job.target))
     talk.say(f"{counted(done.frames, 'frame')}, {counted(done.people, 'pose')}, {done.words}{written}")
 
 
@@ -121,13 +122,9 @@ def _one_target(poses: Path, target: Path | None, out: Path | None) -> Path | No
         return out
     if out is not None:
         raise UsageError(f"{target} and --out {out} both say where to; leave one of them out.")
-    if not poses.exists() and target.is_file() and target.suffix.lower() in (".json", ".jsonl"):
+    if not poses.exists() and target.is_file() and target.suffix.lower() in FORMATS[OWN].endings:
         raise UsageError(f"The record comes first: `{typed('convert', str(target), str(poses))}`")
     return target
-
-
-BY_ENDING = {".csv": "csv", ".parquet": "parquet", ".trc": "trc", ".jsonl": "shufflecam"}
-"""What a file is written as where no --format is given."""
 
 
 def _kind_by_ending(poses: Path, out: Path | None) -> str:
@@ -138,14 +135,14 @@ def _kind_by_ending(poses: Path, out: Path | None) -> str:
             f"Say what is to be written: `{typed('convert', name, poses.with_suffix('.csv').name)}` for a "
             "table, or --format and --out for the others."
         )
-    kind = BY_ENDING.get(out.suffix.lower())
-    if kind is not None:
-        return kind
-    fitting = [kind for kind, endings in ENDINGS.items() if out.suffix.lower() in endings]
+    implied = implied_formats()
+    if out.suffix.lower() in implied:
+        return implied[out.suffix.lower()].name
+    fitting = [entry.name for entry in convertible_formats() if out.suffix.lower() in entry.endings]
     if not fitting and not out.suffix:
-        fitting = [kind for kind, endings in ENDINGS.items() if not endings]
+        fitting = FOLDERS
     if not fitting:
-        known = ", ".join(BY_ENDING)
+        known = ", ".join(implied)
         raise UsageError(f"{out}: no format ends in {out.suffix}; end it in {known}, or add --format.")
     first = typed("convert", name, str(out), "--format", fitting[0])
     raise UsageError(f"{out} can be {' or '.join(fitting)}; say which with --format: `{first}`")

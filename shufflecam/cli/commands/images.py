@@ -12,13 +12,13 @@ import click
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import FOLDER, arguments, kind_of, retyped, typed
-from shufflecam.cli.intent import record_format as record_format_of
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     max_pixels_option,
     model_options,
     output_options,
     take_look,
+    take_record,
     tracking_options,
 )
 from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
@@ -63,9 +63,6 @@ def command(
     recursive: bool,
     skip_existing: bool,
     max_pixels: int,
-    json_target: str | None,
-    record_format: str,
-    angles: bool,
     overwrite: bool,
     quiet: bool,
     debug: bool,
@@ -81,18 +78,16 @@ def command(
     from shufflecam.pipeline.run import raise_if_not_whole
 
     talk = Terminal(quiet)
-    refuse_json_value(json_target, arguments())
+    record = take_record(options)
+    refuse_json_value(record.path, arguments())
     refuse_videos(paths)
-    record_format = record_format_of(json_target, record_format)
     settings = pop_settings(options).for_pictures()
     look = take_look(options)
-    _check_outputs(paths, out, json_target)
+    _check_outputs(paths, out, record.path)
     job = ImagesJob(
         paths,
         out,
-        json_target,
-        record_format,
-        angles,
+        record,
         look,
         recursive=recursive,
         skip_existing=skip_existing,

@@ -36,8 +36,8 @@ Examples:
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def command(poses: Path, as_json: bool, quality: bool, debug: bool) -> None:
     """Who is in a record (POSES, .json or .jsonl), for how long, how sure, and what is missing."""
+    from shufflecam.records.open import read_record
     from shufflecam.records.quality import measure
-    from shufflecam.records.reader import read_record
     from shufflecam.records.summary import summarize
 
     saved = read_record(poses)

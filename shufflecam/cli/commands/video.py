@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from shufflecam.cli.console import Terminal
-from shufflecam.cli.intent import arguments, record_format
+from shufflecam.cli.intent import arguments
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     deinterlace_option,
@@ -20,6 +20,7 @@ from shufflecam.cli.options.shared import (
     model_options,
     output_options,
     take_look,
+    take_record,
     tracking_options,
 )
 from shufflecam.cli.options.smooth import SmoothCommand, offline_option
@@ -109,17 +110,20 @@ def command(
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])
-    options["record_format"] = record_format(options["json_target"], options["record_format"])
     finder_options, many = pop_settings(options), BatchOptions.take(options)
     job = VideoJob(
-        source=sources[0], out=Path(out) if out is not None else None, look=take_look(options), **options
+        source=sources[0],
+        out=Path(out) if out is not None else None,
+        record=take_record(options),
+        look=take_look(options),
+        **options,
     )
-    if is_many(sources, out, job.json_target):
+    if is_many(sources, out, job.record.path):
         run_many(sources, job, finder_options, many, talk)
         return
     if many.is_asked_for:
         raise UsageError("--skip-existing, --jobs and --cluster are for many videos; give --out a folder.")
-    if job.out is None and job.json_target is None:
+    if job.out is None and not job.record.wanted:
         job = replace(job, out=skeleton_path(job.source, talk, codec=job.codec, overwrite=job.overwrite))
     run_video(job, finder_options, talk)
 

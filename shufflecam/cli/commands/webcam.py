@@ -11,13 +11,14 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
-from shufflecam.cli.intent import FOLDER, arguments, is_given, kind_of, record_format, typed
+from shufflecam.cli.intent import FOLDER, arguments, is_given, kind_of, typed
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     deinterlace_option,
     live_model_options,
     output_options,
     take_look,
+    take_record,
     tracking_options,
 )
 from shufflecam.cli.options.types import SizeType
@@ -150,13 +151,12 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     _take_file(options, talk)
-    options["record_format"] = record_format(options["json_target"], options["record_format"])
     if options["det_every"] is None and options["preset"] == "balanced":
         options["det_every"] = AUTO
     finder_options = pop_settings(options)
     _check_together(options, talk)
     options["save_to_is_given"] = is_given("save_to")
-    job = LiveJob(look=take_look(options), **options)
+    job = LiveJob(record=take_record(options), look=take_look(options), **options)
     run_webcam(job, finder_options, talk, terminal_viewers(job, talk))
 
 
@@ -179,7 +179,7 @@ def terminal_viewers(job: LiveJob, talk: Terminal) -> OpenViewers:
     if job.preview:
         from shufflecam.cli.terminal.preview import check_terminal
 
-        check_terminal(talk.console, data_on_stdout=job.json_target == "-")
+        check_terminal(talk.console, data_on_stdout=job.record.on_stdout)
 
     def open_viewers(scene: Scene) -> tuple[list[Viewer], Callable[..., None]]:
         if not job.preview:

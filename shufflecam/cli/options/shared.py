@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from shufflecam.cli.intent import record_format
 from shufflecam.cli.options import completing
 from shufflecam.cli.options.types import EveryType
 from shufflecam.finder.settings import AUTO, LARGE_MODEL, PRESETS
+from shufflecam.records.formats import FORMATS, OWN, recorded_formats
+from shufflecam.records.open import STDOUT, RecordTarget
 
 if TYPE_CHECKING:
     from shufflecam.drawing.look import Look
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-RECORD_FORMATS = ("shufflecam", "coco", "openpose", "csv")
-STDOUT = "-"
 
 
 def model_options(command: F) -> F:
@@ -225,15 +225,15 @@ def output_options(command: F) -> F:
             metavar="[FILE|-]",
             is_flag=False,
             flag_value=STDOUT,
-            help="Write the keypoints: to FILE (.json, .jsonl), or to standard output.",
+            help=f"Write the keypoints: to FILE ({', '.join(FORMATS[OWN].endings)}), or to standard output.",
         ),
         click.option(
             "--format",
             "record_format",
-            type=click.Choice(RECORD_FORMATS),
-            default="shufflecam",
+            type=click.Choice([entry.name for entry in recorded_formats()]),
+            default=OWN,
             show_default=True,
-            help="What --json writes (openpose: a folder, csv: a .csv file).",
+            help=f"What --json writes ({_other_files()}).",
         ),
         click.option(
             "--angles",
@@ -246,6 +246,20 @@ def output_options(command: F) -> F:
         click.option("--debug", is_flag=True, help="Show the traceback of an error."),
     ]
     return _all(command, decorators)
+
+
+def _other_files() -> str:
+    """What the formats write that are no JSON files, in brief: `csv: a .csv file`."""
+    others = [entry for entry in recorded_formats() if not set(entry.endings) & set(FORMATS[OWN].endings)]
+    return ", ".join(
+        f"{entry.name}: a {'folder' if entry.is_folder else f'{entry.usual_ending} file'}" for entry in others
+    )
+
+
+def take_record(options: dict[str, Any]) -> RecordTarget:
+    """Remove what `output_options` gave about the record from a command's keyword arguments."""
+    path = options.pop("json_target")
+    return RecordTarget(path, record_format(path, options.pop("record_format")), options.pop("angles"))
 
 
 def tracking_options(default: bool, *, offline: bool = False) -> Callable[[F], F]:

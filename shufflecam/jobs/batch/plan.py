@@ -17,11 +17,8 @@ from shufflecam.core.errors import (
 from shufflecam.core.reasons import reason
 
 if TYPE_CHECKING:
+    from shufflecam.records.open import RecordTarget
     from shufflecam.sources.paths import PicturePath
-
-
-RECORD_ENDINGS = {"shufflecam": ".jsonl", "coco": ".json", "csv": ".csv", "openpose": ""}
-"""What a video's record is called in the folder that --json names: the video's name with this ending."""
 
 
 DONE, SKIPPED, CUT_SHORT, FAILED, STOPPED = "done", "skipped", "cut short", "failed", "stopped"
@@ -70,29 +67,31 @@ class Report:
 def plan(
     found: Sequence[PicturePath],
     out: Path | None,
-    records: Path | None,
-    record_format: str,
+    record: RecordTarget,
     codec: str = "h264",
 ) -> list[Item]:
     """Which outputs each input has: DIR/<path below the folder given>, ending in .mp4 where need be.
+
+    The record's path is the folder for all records; each has its video's name, with the format's ending.
 
     Raises:
         UsageError: two inputs have the same output, or an output is an input.
     """
     from shufflecam.media.codecs import CODECS
 
+    records = None if record.path is None else Path(record.path)
     items = []
     for file in found:
         name = PurePosixPath(file.name)
         kept = name.suffix.lower() in CODECS[codec].containers
         video = name if kept else _renamed(name, ".mp4", out)
-        record = _renamed(name, RECORD_ENDINGS[record_format], records)
+        recorded = _renamed(name, record.kind.usual_ending, records)
         items.append(
             Item(
                 name=file.name,
                 source=file.path,
                 out=out / video if out is not None else None,
-                record=records / record if records is not None else None,
+                record=records / recorded if records is not None else None,
             )
         )
     inputs = {os.path.realpath(item.source) for item in items}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from shufflecam.core.errors import (
@@ -168,25 +167,15 @@ def check_many(job: VideoJob, finder_options: FinderSettings) -> None:
     """What cannot be meant for many videos. Raises UsageError."""
     from shufflecam.media.codecs import VIDEO_EXTENSIONS
     from shufflecam.media.video import check_crf
-    from shufflecam.records.open import FORMATS, check_angles
 
-    if job.out is None and job.json_target is None:
+    if job.out is None and not job.record.wanted:
         raise UsageError("Nothing is asked to be written; add --out DIR, or --json DIR, or both.")
     if job.out is not None and not job.out.is_dir():
         if job.out.exists():
             raise UsageError(f"--out {job.out} is a file; several videos need a folder there.")
         if job.out.suffix.lower() in VIDEO_EXTENSIONS:
             raise UsageError(f"--out {job.out} names one file; several videos need a folder there.")
-    if job.json_target is not None:
-        target = Path(job.json_target)
-        if job.json_target == "-" or target.is_file() or target.suffix in (".json", ".jsonl", ".csv"):
-            raise UsageError(
-                f"--json {job.json_target}: several videos have a record each; give --json a folder."
-            )
-    elif job.record_format != FORMATS[0]:
-        raise UsageError(f"--format {job.record_format} says what --json writes; add --json DIR.")
-    if job.angles:
-        check_angles(job.json_target, job.record_format)
+    job.record.check_folder()
     if job.out is not None:
         check_crf(job.crf, job.codec)
     if finder_options.boxes is not None:

@@ -29,6 +29,7 @@ from shufflecam.jobs.batch.plan import CUT_SHORT, DONE, FAILED, STOPPED, Item, R
 if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
+    from shufflecam.records.formats import RecordFormat
 
 EVENT_EVERY_S = 0.2
 
@@ -40,7 +41,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Sen
 
     Args:
         item: what to read and write.
-        job: everything else of the run; its `source`, `out` and `json_target` do not count.
+        job: everything else of the run; its `source`, `out` and the record's path do not count.
         finder_options: the networks.
         send: takes ("total", frames), ("at", frame, text) and ("note", text) as it goes.
     """
@@ -52,7 +53,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Sen
         job,
         source=item.source,
         out=None if item.out is None else part_of(item.out),
-        json_target=None if item.record is None else str(part_of(item.record)),
+        record=replace(job.record, path=None if item.record is None else str(part_of(item.record))),
         overwrite=True,
     )
 
@@ -60,7 +61,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Sen
         return Report(item, state, seconds=time.monotonic() - began, reason=reason, **more)
 
     try:
-        with _folder_for(item, job.record_format):
+        with _folder_for(item, job.record.kind):
             outcome = process_video(one, finder_options, EventReporter(send))
     except Interrupted as error:
         return report(STOPPED, str(error))
@@ -85,9 +86,9 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Sen
 
 
 @contextmanager
-def _folder_for(item: Item, record_format: str) -> Iterator[None]:
-    """OpenPose's record is a folder, and as such to be there: its name may end as a file's does."""
-    if item.record is None or record_format != "openpose":
+def _folder_for(item: Item, format: RecordFormat) -> Iterator[None]:
+    """A record that is a folder has to be there as such: its name may end as a file's does."""
+    if item.record is None or not format.is_folder:
         yield
         return
     folder = part_of(item.record)
