@@ -125,6 +125,39 @@ def test_runtimes_are_imported_with_their_telemetry_off() -> None:
             assert name_of(path) in ("engines.runtimes",), f"{name_of(path)} imports a runtime by itself"
 
 
+DOORS = {"jobs.batch.processes._work", "jobs.batch.cluster._task"}
+"""Where a process of its own begins: these functions may say what signals do, beside `cli`."""
+
+
+def signal_handling(path: Path) -> set[str]:
+    """Full names of the functions of a file, or of the file itself, that set what a signal does."""
+    found = set()
+
+    def look(node: ast.AST, inside: str) -> None:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            inside = f"{inside}.{node.name}"
+        name = ast.unparse(node) if isinstance(node, ast.Name | ast.Attribute) else ""
+        sets = name == "signal.signal" or name.split(".")[-1] == "stop_on_signals"
+        if isinstance(node, ast.ImportFrom) and node.module == "signal":
+            sets = any(alias.name == "signal" for alias in node.names)
+        if isinstance(node, ast.Import):
+            sets = any(alias.name == "signal" and alias.asname for alias in node.names)
+        if sets:
+            found.add(inside)
+        for child in ast.iter_child_nodes(node):
+            look(child, inside)
+
+    look(ast.parse(path.read_text(encoding="utf-8")), name_of(path))
+    return found
+
+
+def test_signals_are_handled_at_the_doors_alone() -> None:
+    """A job installs no handler, so that it can be called from any thread."""
+    found = {name for path in modules() for name in signal_handling(path)}
+    assert found >= DOORS | {"pipeline.stop.stop_on_signals", "cli.commands.video.command"}
+    assert {name for name in found if not name.startswith(("cli.", "pipeline.stop."))} == DOORS
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["--version"]]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from shufflecam.bench.passes import Part, Run, fast_pass, live_pass, naive_pass
+from shufflecam.pipeline.stop import StopRequest, or_never
 
 if TYPE_CHECKING:
     from shufflecam.core.reporting import Reporter
@@ -34,6 +35,7 @@ def measure(
     folder: Path,
     talk: Reporter,
     peers: Mapping[str, Callable[[], Callable[[Part], float]]],
+    stop: StopRequest | None = None,
 ) -> dict[str, Any]:
     """Ours and, with `baseline`, the naive way over the same frames, in turns; then ours as if live.
 
@@ -47,6 +49,7 @@ def measure(
         talk: shows progress.
         peers: name -> what opens another tool, whose passes give milliseconds a frame. They draw and write
             nothing, and so their ratio is to passes of ours that do not either.
+        stop: ends it, and nothing was measured; None: nobody does.
 
     Returns:
         {"ratio", "ratios", "oks", "oks_all_joints", "frames", "frames_with_people", "runs", "fast": {...},
@@ -54,12 +57,13 @@ def measure(
 
     Raises:
         SourceError: the clip cannot be read, or is over before the part begins.
+        Interrupted: `stop` said so.
     """
     from shufflecam.bench.naive import naive_finder
     from shufflecam.core.stats import Stats
     from shufflecam.sources.video import open_video
 
-    stats = Stats()
+    stats, stop = Stats(), or_never(stop)
     fast_runs: list[Run] = []
     unwritten_runs: list[Run] = []
     naive_runs: list[Run] = []
@@ -73,19 +77,20 @@ def measure(
         for number in range(runs):
             # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
             fast = options.load(None, talk, stats, rate=rate)
-            fast_runs.append(fast_pass(part, fast, stats, folder / f"fast{number}.mp4"))
+            fast_runs.append(fast_pass(part, fast, stats, folder / f"fast{number}.mp4", stop))
             if number == 0:
                 memory_mb = _peak_memory_mb()  # before anybody else's networks are there
                 naive = naive_finder(options) if baseline else None
                 others = {name: open_peer() for name, open_peer in peers.items()}
             if naive is not None:
-                naive_runs.append(naive_pass(part, naive, folder / f"naive{number}.mp4"))
+                naive_runs.append(naive_pass(part, naive, folder / f"naive{number}.mp4", stop))
             if others:
-                unwritten_runs.append(fast_pass(part, options.load(None, talk, rate=rate), Stats(), None))
+                again = options.load(None, talk, rate=rate)
+                unwritten_runs.append(fast_pass(part, again, Stats(), None, stop))
                 for name, one_pass in others.items():
                     peer_ms.setdefault(name, []).append(one_pass(part))
             meter.advance()
-        live = live_pass(part, live_options, talk)
+        live = live_pass(part, live_options, talk, stop)
         meter.advance()
     ratios = [slow.frame_ms / quick.frame_ms for slow, quick in zip(naive_runs, fast_runs, strict=False)]
     return {

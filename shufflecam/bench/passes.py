@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shufflecam.pipeline.stop import StopRequest, or_never
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -53,19 +55,24 @@ class Run:
         return 1000 * self.seconds / max(1, self.frames)
 
 
-def fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) -> Run:
-    """The real pipeline, as `video` runs it; without `out` nothing is drawn and written."""
+def fast_pass(
+    part: Part, finder: PoseFinder, stats: Stats, out: Path | None, stop: StopRequest | None = None
+) -> Run:
+    """The real pipeline, as `video` runs it; without `out` nothing is drawn and written.
+
+    Raises:
+        Interrupted: `stop` said so.
+    """
     from shufflecam.core.errors import Interrupted
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
-    from shufflecam.pipeline.stop import stop_on_signals
 
-    run = Run()
+    run, stop = Run(), or_never(stop)
     opened = _opened(part, out, finder.skeleton, part.encode_preset, stats)
-    with stop_on_signals() as stop, opened as (source, sink, warm_up):
+    with stop.scope(), opened as (source, sink, warm_up):
         finder.warm_up((warm_up.shape[1], warm_up.shape[0]))
-        stop.writing = True
+        stop.begin_writing()
 
         def on_result(result: FrameResult) -> None:
             run.people.append(list(result.poses))
@@ -83,7 +90,9 @@ def fast_pass(part: Part, finder: PoseFinder, stats: Stats, out: Path | None) ->
     return run
 
 
-def live_pass(part: Part, options: FinderSettings, talk: Reporter) -> dict[str, Any]:
+def live_pass(
+    part: Part, options: FinderSettings, talk: Reporter, stop: StopRequest | None = None
+) -> dict[str, Any]:
     """The same frames as a camera would give them, at the clip's own pace, as `webcam --headless` runs.
 
     At most `LIVE_S` seconds of them.
@@ -94,20 +103,20 @@ def live_pass(part: Part, options: FinderSettings, talk: Reporter) -> dict[str, 
 
     Raises:
         SourceBrokeOff: the file is damaged.
+        Interrupted: `stop` said so.
     """
     from shufflecam.core.errors import Interrupted
     from shufflecam.core.stats import Stats
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
-    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.sources import ReplaySource
 
-    stats = Stats()
-    with stop_on_signals() as stop, closing(ReplaySource(part.clip, start_s=part.start_s)) as source:
+    stats, stop = Stats(), or_never(stop)
+    with stop.scope(), closing(ReplaySource(part.clip, start_s=part.start_s)) as source:
         assert source.info.size is not None
         with closing(options.load(None, talk, stats, rate=source.info.fps, live=True)) as finder:
             finder.warm_up(source.info.size)
-            stop.writing = True
+            stop.begin_writing()
             outcome = run_pipeline(
                 Pipeline(source, finder.find, stats),
                 [],
@@ -130,15 +139,20 @@ def live_pass(part: Part, options: FinderSettings, talk: Reporter) -> dict[str, 
     }
 
 
-def naive_pass(part: Part, finder: PoseFinder, out: Path) -> Run:
-    """One thing after the other, as a first script would do it."""
+def naive_pass(part: Part, finder: PoseFinder, out: Path, stop: StopRequest | None = None) -> Run:
+    """One thing after the other, as a first script would do it.
+
+    Raises:
+        Interrupted: `stop` said so.
+    """
     from shufflecam.media.video import DEFAULT_PRESET
 
-    run = Run()
+    run, stop = Run(), or_never(stop)
     with _opened(part, out, finder.skeleton, DEFAULT_PRESET) as (source, sink, warm_up):
         finder(warm_up)
         began = time.perf_counter()
         for frame in source.frames():
+            stop.check()
             result = finder.find(frame)
             run.people.append(list(result.poses))
             sink.write(result)

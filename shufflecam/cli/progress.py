@@ -21,6 +21,7 @@ from shufflecam.jobs.batch.plan import (
     plan,
 )
 from shufflecam.jobs.batch.run import BatchOptions, Runner, check_many, finish, run_batch, run_one_by_one
+from shufflecam.pipeline.stop import stop_on_signals
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -100,7 +101,9 @@ def show_batch(
 ) -> None:
     """Work on many videos, and say what came of them; errors as in `run_batch` and `finish`."""
     items = plan(found, job.out, job.record, job.codec)
-    reports = run_batch(items, job, finder_options, partial(_overview, talk), skip=skip, run=run)
+    show = partial(_overview, talk)
+    with stop_on_signals() as stop:
+        reports = run_batch(items, job, finder_options, show, skip=skip, run=run, stop=stop)
     talk.table(summary(reports, items))
     for remark in remarks(reports, reasons=talk.console.is_terminal):
         talk.say(remark)

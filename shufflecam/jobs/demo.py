@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from shufflecam.core.types import ImageArray
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.pipeline.run import Outcome
+    from shufflecam.pipeline.stop import StopRequest
 
 
 PHOTOS = ("zidane.jpg", "bus.jpg")
@@ -38,13 +39,16 @@ MOVES = (
 )
 
 
-def run_demo(folder: Path, settings: FinderSettings, talk: Reporter) -> tuple[Outcome, Path]:
+def run_demo(
+    folder: Path, settings: FinderSettings, talk: Reporter, stop: StopRequest | None = None
+) -> tuple[Outcome, Path]:
     """Make a clip from photos and run the whole video job on it.
 
     Args:
         folder: where clip, video and record go; made if need be, and those of an earlier demo are replaced.
         settings: the networks.
         talk: told what goes on.
+        stop: ends the run early, its outputs whole; None: nobody does.
 
     Returns:
         What the run came to, and the video.
@@ -52,9 +56,9 @@ def run_demo(folder: Path, settings: FinderSettings, talk: Reporter) -> tuple[Ou
     Raises:
         SourceError: the photos are not there.
         OutputError: the folder cannot be made.
-        Whatever `jobs.video.run_video` raises.
+        Whatever `jobs.video.process_video` raises.
     """
-    from shufflecam.jobs.video import VideoJob, run_video
+    from shufflecam.jobs.video import VideoJob, process_video
     from shufflecam.records.open import RecordTarget
 
     photos = [photo_path(name) for name in PHOTOS]
@@ -72,7 +76,7 @@ def run_demo(folder: Path, settings: FinderSettings, talk: Reporter) -> tuple[Ou
     )
     make_clip(photos, clip)
     job = VideoJob(source=str(clip), out=video, record=RecordTarget(str(record)))
-    return run_video(job, settings, talk), video
+    return process_video(job, settings, talk, stop), video
 
 
 def make_clip(photos: list[Path], path: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from shufflecam.core.errors import UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.words import counted
+from shufflecam.pipeline.stop import StopRequest, or_never
 from shufflecam.records.formats import LINES
 from shufflecam.records.open import NO_RECORD, RecordTarget
 from shufflecam.records.sink import WriterOptions
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from shufflecam.drawing.look import Look
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.pipeline.run import Outcome
-    from shufflecam.pipeline.stop import StopRequest
     from shufflecam.records.earlier import EarlierLines
     from shufflecam.sources.paths import PicturePath
     from shufflecam.sources.pictures import ImageSource
@@ -57,19 +57,28 @@ class PicturesDone:
     """Where results went."""
 
 
-def process_images(job: ImagesJob, settings: FinderSettings, talk: Reporter) -> PicturesDone | None:
+def process_images(
+    job: ImagesJob, settings: FinderSettings, talk: Reporter, stop: StopRequest | None = None
+) -> PicturesDone | None:
     """Find everybody in pictures. None where an earlier run has done all of them.
+
+    Args:
+        job: what is read and written.
+        settings: the networks.
+        talk: told what goes on.
+        stop: ends the run early, its outputs whole; None: nobody does.
 
     Raises:
         UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
+        Interrupted: `stop` said so before anything was written.
     """
-    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.sources.pictures import open_images
 
     job.record.check()
     given = settings.given_boxes()
     earlier, is_done = _earlier_run(job) if job.skip_existing and not job.overwrite else (None, None)
-    with stop_on_signals() as stop, ExitStack() as stack:
+    stop = or_never(stop)
+    with stop.scope(), ExitStack() as stack:
         source = open_images(
             job.paths,
             job.recursive,
@@ -121,7 +130,7 @@ def _run(
     record = job.record.open(options) if job.record.wanted else None
     stats = Stats()
     finder = settings.load(given, talk, stats)
-    stop.writing = True
+    stop.begin_writing()
     sinks: list[Sink] = []
     # The record comes first: it takes the poses before drawing changes the picture.
     if record is not None:

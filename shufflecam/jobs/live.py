@@ -7,12 +7,13 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shufflecam.core.errors import SourceBrokeOff, UsageError
 from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.finder.settings import FinderSettings
+from shufflecam.pipeline.stop import StopRequest, or_never
 from shufflecam.records.open import RecordTarget
 from shufflecam.records.sink import WriterOptions
 
@@ -75,15 +76,20 @@ OpenViewers = Callable[["Scene"], tuple[list["Viewer"], Callable[..., None]]]
 
 
 def run_webcam(
-    job: LiveJob, finder_options: FinderSettings, talk: Reporter, open_viewers: OpenViewers | None = None
+    job: LiveJob,
+    finder_options: FinderSettings,
+    talk: Reporter,
+    open_viewers: OpenViewers | None = None,
+    stop: StopRequest | None = None,
 ) -> Outcome:
-    """Do it, and say what came of it. Errors as in `run_video`.
+    """What came of it, after it was said too. Errors as in `jobs.video.process_video`.
 
     Args:
         job: what is read, shown and written.
         finder_options: the networks.
         talk: told what goes on.
         open_viewers: opens what shows the run where there is no window; None: nothing does.
+        stop: ends the run, its outputs whole; None: nobody does.
     """
     # OpenCV before PyAV: each wheel carries its own X libraries, and with PyAV's loaded first OpenCV's
     # window never opens (seen with opencv-python 5.0.0.93 and av 18.1.0).
@@ -102,8 +108,6 @@ def run_webcam(
     from shufflecam.live.display import display_problem
     from shufflecam.live.web.viewer import open_server
     from shufflecam.media.video import VIDEO_EXTENSIONS, check_video_name
-    from shufflecam.pipeline.run import raise_if_not_whole
-    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.sources.damage import said_of
 
     if job.recording is not None:
@@ -122,7 +126,8 @@ def run_webcam(
         talk.note(f"{problem}; going on without a window, Ctrl-C ends")
 
     server: LiveServer | None = None
-    with stop_on_signals() as stop, ExitStack() as stack:
+    stop = or_never(stop)
+    with stop.scope(), ExitStack() as stack:
         source = open_live_source(job, talk)
         try:
             note_if_short(source.info.size, job.recording is not None, talk)
@@ -149,7 +154,7 @@ def run_webcam(
             finder = finder_options.load(given, talk, run.stats, rate=source.info.fps, live=True)
             assert source.info.size is not None
             finder.warm_up(source.info.size, source.info.pixel_aspect)
-            stop.writing = True
+            stop.begin_writing()
             with closing(finder):
                 outcome = run.go(finder, stop)
         finally:
@@ -170,7 +175,6 @@ def run_webcam(
         outcome.broke_off = SourceBrokeOff(f"{source.info.path} is damaged: {damage}; the others are kept.")
     elif damage:
         talk.note(f"of the pictures that {source.info.path} sent, {damage.replace(' of its pictures', '')}")
-    raise_if_not_whole(outcome)
     return outcome
 
 
@@ -224,7 +228,7 @@ class _LiveRun:
         self._frames = 0
         self._began_s = 0.0
 
-    def go(self, finder: PoseFinder, stop: Any) -> Outcome:
+    def go(self, finder: PoseFinder, stop: StopRequest) -> Outcome:
         from shufflecam.pipeline.pipeline import Pipeline
         from shufflecam.pipeline.run import run_pipeline
 

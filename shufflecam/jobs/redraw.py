@@ -12,6 +12,7 @@ from shufflecam.core.errors import SourceBrokeOff, UsageError
 from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.drawing.drawer import chosen_drawer
+from shufflecam.pipeline.stop import StopRequest, or_never
 
 if TYPE_CHECKING:
     from shufflecam.core.types import Frame, FrameResult
@@ -40,11 +41,13 @@ def draw_again(
     max_pixels: int,
     deinterlace: Mode,
     overwrite: bool,
+    stop: StopRequest | None = None,
 ) -> Outcome:
-    """Do it, and say what came of it.
+    """What came of it, after it was said too; an early end is told by the outcome alone (`Outcome.check`).
 
     Raises:
         UsageError, SourceError, OutputError: in this order, before anything is written.
+        Interrupted: `stop` said so before anything was written.
     """
     from shufflecam.core.files import check_writable, refuse_same_file
     from shufflecam.core.stats import Stats
@@ -54,14 +57,14 @@ def draw_again(
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
-    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.records.open import read_record
 
     check_video_name(out, codec)
     check_crf(crf, codec)
     refuse_same_file(out, video, "--out")
     refuse_same_file(out, str(poses), "--out")
-    with stop_on_signals() as stop, ExitStack() as stack:
+    stop = or_never(stop)
+    with stop.scope(), ExitStack() as stack:
         saved = read_record(poses)
         _check_people(people, saved)
         source = open_recorded(video, saved, max_pixels, deinterlace)
@@ -71,7 +74,7 @@ def draw_again(
             for note in source.info.notes:
                 talk.note(note)
             saved_poses = SavedPoses(saved, video)
-            stop.writing = True
+            stop.begin_writing()
             hints = source.encoding_hints() | {"codec": codec, "crf": crf, "preset": encode_preset}
             hints["overwrite"] = overwrite
             writer = VideoWriter(out, sound=None if no_audio else source.open_sound(), **hints)

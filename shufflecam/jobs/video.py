@@ -16,6 +16,7 @@ from shufflecam.core.words import counted
 from shufflecam.drawing.look import look_through
 from shufflecam.finder.rotation import AUTO, check_crop, looking_through
 from shufflecam.finder.settings import FinderSettings
+from shufflecam.pipeline.stop import StopRequest, or_never
 from shufflecam.records.open import NO_RECORD, RecordTarget
 from shufflecam.records.sink import WriterOptions
 from shufflecam.sources.limits import MAX_PIXELS
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from shufflecam.finder.finder import PoseFinder
     from shufflecam.finder.view import ViewFinder
     from shufflecam.pipeline.run import Outcome
-    from shufflecam.pipeline.stop import StopRequest
     from shufflecam.sources.deinterlace import Mode
 
 
@@ -67,20 +67,6 @@ class VideoJob:
         return {"cut": {"start": self.start_s, "end": self.end_s, "step": self.step}}
 
 
-def run_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter) -> Outcome:
-    """Do it, and say what came of it.
-
-    Raises:
-        UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
-        Interrupted, SourceBrokeOff: after everything written was closed.
-    """
-    from shufflecam.pipeline.run import raise_if_not_whole
-
-    outcome = process_video(job, finder_options, talk)
-    raise_if_not_whole(outcome)
-    return outcome
-
-
 def check_usage(job: VideoJob, finder_options: FinderSettings) -> GivenBoxes | None:
     """Raise UsageError where the job cannot be meant. The detector that reads --boxes, or None."""
     from shufflecam.core.files import refuse_same_file
@@ -107,8 +93,21 @@ def check_usage(job: VideoJob, finder_options: FinderSettings) -> GivenBoxes | N
     return given
 
 
-def process_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter) -> Outcome:
-    """As `run_video`, but a run that was stopped or broke off is told by its outcome alone."""
+def process_video(
+    job: VideoJob, finder_options: FinderSettings, talk: Reporter, stop: StopRequest | None = None
+) -> Outcome:
+    """What came of it, after it was said too; an early end is told by the outcome alone (`Outcome.check`).
+
+    Args:
+        job: what is read and written.
+        finder_options: the networks.
+        talk: told what goes on.
+        stop: ends the run early, its outputs whole; None: nobody does.
+
+    Raises:
+        UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
+        Interrupted: `stop` said so before anything was written.
+    """
     from shufflecam.core.files import check_writable
     from shufflecam.core.stats import Stats
     from shufflecam.drawing.drawer import drawer
@@ -119,14 +118,14 @@ def process_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter)
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
-    from shufflecam.pipeline.stop import stop_on_signals
     from shufflecam.sources.video import open_video
 
     given = check_usage(job, finder_options)
     if job.smooth_offline:
         finder_options = replace(finder_options, smooth=False)
 
-    with stop_on_signals() as stop, ExitStack() as stack:
+    stop = or_never(stop)
+    with stop.scope(), ExitStack() as stack:
         opened = partial(
             open_video,
             job.source,
@@ -155,7 +154,7 @@ def process_video(job: VideoJob, finder_options: FinderSettings, talk: Reporter)
             infer: Callable[[Frame], FrameResult] = finder.find
             if job.smooth_offline:
                 infer = stack.enter_context(found_beforehand(opened, finder, stats, stop, talk))
-            stop.writing = True
+            stop.begin_writing()
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
@@ -221,7 +220,7 @@ def found_beforehand(
         open_source: opens the video that the second reading will be of.
         finder: without a smoother of its own.
         stats: of the run.
-        stop: a signal ends the first reading at once, for nothing is written yet.
+        stop: ends the first reading; nothing is written yet.
         talk: shows the progress.
     """
     from shufflecam.pipeline.pipeline import Pipeline

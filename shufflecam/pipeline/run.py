@@ -1,4 +1,4 @@
-"""One run of a pipeline on the main thread: results into sinks, signals, and an end that loses nothing."""
+"""One run of a pipeline: results into sinks, requests to stop, and an end that loses nothing."""
 
 from __future__ import annotations
 
@@ -40,6 +40,24 @@ class Outcome:
         """Whether every frame of the source was seen."""
         return self.broke_off is None and not self.interrupted and not self.missing
 
+    def check(self) -> Outcome:
+        """The outcome itself, where the run came to its end: an early end becomes its error.
+
+        Everything is closed by then, and what was written is whole and readable.
+
+        Raises:
+            Interrupted: it was stopped (exit code 130).
+            SourceBrokeOff: the source ended too early, or something of it is missing (exit code 5).
+        """
+        if self.interrupted:
+            frames = counted(self.frames, "frame")
+            raise Interrupted(f"stopped after {frames}; what was written is whole and readable")
+        if self.broke_off is not None:
+            raise self.broke_off
+        if self.missing:  # a source whose own sentence was said before
+            raise SourceBrokeOff(f"The result is not whole; missing: {self.missing}.")
+        return self
+
 
 def run_pipeline(
     pipeline: Pipeline,
@@ -69,7 +87,7 @@ def run_pipeline(
         dropped: how many frames the source let go, for the footers.
         missing: what the source should have given and did not (its property `missing`), for the footers;
             asked once, after the last result.
-        tick_s: the longest time without a look at signals.
+        tick_s: the longest time without a look at `stop`.
 
     Returns:
         What was done; `broke_off`, `interrupted` and `missing` say how it ended. Other errors are raised,
@@ -124,20 +142,3 @@ def close_sinks(
             first = first or error
     if first is not None:
         raise first
-
-
-def raise_if_not_whole(outcome: Outcome) -> None:
-    """Turn an early end into its error, after everything was closed and said.
-
-    Raises:
-        Interrupted: a signal ended the run (exit code 130).
-        SourceBrokeOff: the source ended too early, or something of it is missing (exit code 5).
-    """
-    if outcome.interrupted:
-        raise Interrupted(
-            f"stopped after {counted(outcome.frames, 'frame')}; what was written is whole and readable"
-        )
-    if outcome.broke_off is not None:
-        raise outcome.broke_off
-    if outcome.missing:  # a source whose own sentence was said before
-        raise SourceBrokeOff(f"The result is not whole; missing: {outcome.missing}.")

@@ -12,7 +12,7 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, SourceInfo
 from shufflecam.pipeline.pipeline import Pipeline
-from shufflecam.pipeline.run import raise_if_not_whole, run_pipeline
+from shufflecam.pipeline.run import run_pipeline
 from shufflecam.pipeline.stop import StopRequest
 
 
@@ -54,7 +54,7 @@ def test_what_the_source_misses_reaches_sinks_and_exit_code(error: SourceBrokeOf
     assert sink.end == (False, 0, Missing(undecodable=2))
     assert (outcome.frames, outcome.complete, outcome.missing) == (3, False, Missing(undecodable=2))
     with pytest.raises(SourceBrokeOff, match="damaged" if error else "missing: 2 undecodable"):
-        raise_if_not_whole(outcome)
+        outcome.check()
 
 
 def test_a_whole_source_is_complete() -> None:
@@ -62,4 +62,4 @@ def test_a_whole_source_is_complete() -> None:
     pipeline = Pipeline(source, FrameResult, Stats())
     outcome = run_pipeline(pipeline, [sink], StopRequest(), missing=lambda: source.missing)
     assert sink.end == (True, 0, NOTHING_MISSING)
-    raise_if_not_whole(outcome)
+    assert outcome.check() is outcome

@@ -18,6 +18,7 @@ from shufflecam.cli.options.shared import model_options
 from shufflecam.cli.options.types import TimeType
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.reasons import reason
+from shufflecam.pipeline.stop import stop_on_signals
 
 
 @click.command(
@@ -106,16 +107,11 @@ def command(
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
         part = Part(clip, frames, start_s, options["encode_preset"])
-        result = measure(
-            part,
-            finder_options,
-            live_options,
-            baseline,
-            runs,
-            Path(folder),
-            talk,
-            {YOLO_POSE: YoloPose} if peers else {},
-        )
+        others = {YOLO_POSE: YoloPose} if peers else {}
+        with stop_on_signals() as stop:
+            result = measure(
+                part, finder_options, live_options, baseline, runs, Path(folder), talk, others, stop
+            )
     result["networks"] = measure_networks(finder_options)
     _show(result, talk)
     if json_target == "-":

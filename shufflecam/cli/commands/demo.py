@@ -11,6 +11,7 @@ from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.options.shared import model_options
 from shufflecam.core.words import counted
+from shufflecam.pipeline.stop import stop_on_signals
 
 
 @click.command(
@@ -41,7 +42,9 @@ def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
 
     talk = Terminal(quiet)
     settings = pop_settings({**options, "track": True, "smooth": True})
-    outcome, video = run_demo(folder, settings, talk)
+    with stop_on_signals() as stop:
+        outcome, video = run_demo(folder, settings, talk, stop)
+    outcome.check()
     talk.say(
         f"\nDone. Look at {video}; the keypoints of its {counted(outcome.frames, 'frame')} are in "
         f"{folder / 'poses.jsonl'}.\n"

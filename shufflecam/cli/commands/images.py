@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from glob import has_magic
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -24,9 +24,7 @@ from shufflecam.cli.options.shared import (
 from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
-
-if TYPE_CHECKING:
-    pass
+from shufflecam.pipeline.stop import stop_on_signals
 
 
 @click.command(
@@ -75,7 +73,6 @@ def command(
     """
     from shufflecam.jobs.images import ImagesJob, process_images
     from shufflecam.jobs.outputs import written_to
-    from shufflecam.pipeline.run import raise_if_not_whole
 
     talk = Terminal(quiet)
     record = take_record(options)
@@ -95,13 +92,14 @@ def command(
         max_pixels=max_pixels,
         note_broken=not quiet,
     )
-    done = process_images(job, settings, talk)
+    with stop_on_signals() as stop:
+        done = process_images(job, settings, talk, stop)
     if done is None:
         talk.say("every picture is there already")
         return
     found = f"{counted(done.outcome.frames, 'picture')}, {counted(done.outcome.people, 'person')}"
     talk.say(f"{found}{written_to(*done.written)}")
-    raise_if_not_whole(done.outcome)
+    done.outcome.check()
 
 
 def _check_outputs(paths: tuple[str, ...], out: Path | None, json_target: str | None) -> None:

@@ -16,6 +16,7 @@ from shufflecam.cli.options.view import encoding_options
 from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.core.errors import UsageError
 from shufflecam.jobs.redraw import draw_again
+from shufflecam.pipeline.stop import stop_on_signals
 
 
 @click.command(
@@ -74,8 +75,6 @@ def command(
     again. A record of another video is refused. Where the record breaks off, so does the output (exit
     code 5).
     """
-    from shufflecam.pipeline.run import raise_if_not_whole
-
     talk = Terminal(quiet)
     look = replace(take_look(options), ids=ids, boxes=boxes)
     if target is not None and out is not None:
@@ -86,8 +85,9 @@ def command(
     out = target or out
     if out is None:
         out = skeleton_path(video, talk, codec=options["codec"], overwrite=options["overwrite"])
-    outcome = draw_again(video, poses, out, look, frozenset(people), talk, **options)
-    raise_if_not_whole(outcome)
+    with stop_on_signals() as stop:
+        outcome = draw_again(video, poses, out, look, frozenset(people), talk, stop=stop, **options)
+    outcome.check()
 
 
 def _is_swapped(video: str, poses: Path) -> bool:

@@ -31,7 +31,8 @@ from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
 from shufflecam.jobs.batch.run import BatchOptions
-from shufflecam.jobs.video import VideoJob, run_video
+from shufflecam.jobs.video import VideoJob, process_video
+from shufflecam.pipeline.stop import stop_on_signals
 
 
 @click.command(
@@ -125,7 +126,9 @@ def command(
         raise UsageError("--skip-existing, --jobs and --cluster are for many videos; give --out a folder.")
     if job.out is None and not job.record.wanted:
         job = replace(job, out=skeleton_path(job.source, talk, codec=job.codec, overwrite=job.overwrite))
-    run_video(job, finder_options, talk)
+    with stop_on_signals() as stop:
+        outcome = process_video(job, finder_options, talk, stop)
+    outcome.check()
 
 
 def is_many(sources: Sequence[str], out: str | None, json_target: str | None) -> bool:

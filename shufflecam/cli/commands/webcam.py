@@ -26,6 +26,7 @@ from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
 from shufflecam.finder.settings import AUTO
 from shufflecam.jobs.live import LiveJob, OpenViewers, run_webcam
+from shufflecam.pipeline.stop import stop_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -157,7 +158,10 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     _check_together(options, talk)
     options["save_to_is_given"] = is_given("save_to")
     job = LiveJob(record=take_record(options), look=take_look(options), **options)
-    run_webcam(job, finder_options, talk, terminal_viewers(job, talk))
+    open_viewers = terminal_viewers(job, talk)
+    with stop_on_signals() as stop:
+        outcome = run_webcam(job, finder_options, talk, open_viewers, stop)
+    outcome.check()
 
 
 def _check_together(options: dict[str, Any], talk: Terminal) -> None:

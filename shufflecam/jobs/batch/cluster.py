@@ -18,14 +18,14 @@ from shufflecam.core.errors import ShufflecamError, UsageError
 from shufflecam.core.reasons import in_their_words, reason
 from shufflecam.jobs.batch.plan import FAILED, STOPPED, Item, Report
 from shufflecam.jobs.batch.work import work_on
-from shufflecam.pipeline.stop import stop_on_signals
+from shufflecam.pipeline.stop import StopRequest, keeping_handlers, stop_on_signals
 
 if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.5
-"""How long the driver waits at most before it looks after signals."""
+"""How long the driver waits at most before it looks whether it is to stop."""
 
 ANSWER_S = 5.0
 """How long a cluster's machine may take to answer at all."""
@@ -42,16 +42,18 @@ def run_on_ray(
     job: VideoJob,
     finder_options: FinderSettings,
     on_event: Callable[..., None],
+    stop: StopRequest,
     *,
     address: str | None = None,
 ) -> Iterator[Report]:
-    """One task a video; reports come as they end, in any order. A signal stops all, outputs are closed.
+    """One task a video; reports come as they end, in any order. `stop` ends all, outputs are closed.
 
     Args:
         items: the videos.
         job: as for `batch.work_on`.
         finder_options: the networks.
         on_event: called for notes alone: what goes on within a task is not sent over the network.
+        stop: looked at between two reports.
         address: "auto", "host:port", "ray://host:port"; None: what RAY_ADDRESS says, else a cluster of
             this machine alone.
 
@@ -59,8 +61,8 @@ def run_on_ray(
         UsageError: Ray is not installed.
         ShufflecamError: there is no cluster at that address.
     """
-    with redirect_stdout(_Said()) as said, _connected(address) as ray, stop_on_signals() as stop:
-        stop.writing = True
+    with redirect_stdout(_Said()) as said, _connected(address) as ray, stop.scope():
+        stop.begin_writing()
         task = ray.remote(num_cpus=1, max_retries=TRIES_AGAIN)(_task)
         job, finder_options = replace(job, source=""), _with_whole_paths(finder_options)
         running = {task.remote(_absolute(item), job, finder_options): item for item in items}
@@ -94,8 +96,9 @@ class _Said(io.TextIOBase):
 
 
 def _task(item: Item, job: VideoJob, finder_options: FinderSettings) -> Report:
-    """What a machine of the cluster does."""
-    return work_on(item, job, finder_options, lambda event: None)
+    """What a machine of the cluster does. It is told to stop by a signal (`ray.cancel`)."""
+    with stop_on_signals() as stop:
+        return work_on(item, job, finder_options, lambda event: None, stop)
 
 
 def _report(ray: Any, reference: Any, item: Item, *, stopped: bool) -> Report:
@@ -133,7 +136,8 @@ def _with_whole_paths(options: FinderSettings) -> FinderSettings:
 def load_ray() -> Any:
     """The module. Raises UsageError where it is not installed."""
     try:
-        import ray
+        with keeping_handlers():
+            import ray
     except ImportError as error:
         raise UsageError("--cluster ray needs Ray; pip install 'shufflecam[ray]'.") from error
     return ray
@@ -162,7 +166,8 @@ def _connected(address: str | None) -> Iterator[Any]:
     check_reachable(address or os.environ.get("RAY_ADDRESS", ""))
     try:
         local = {} if address or os.environ.get("RAY_ADDRESS") else {"include_dashboard": False}
-        ray.init(address, log_to_driver=False, logging_level="ERROR", **local)
+        with keeping_handlers():
+            ray.init(address, log_to_driver=False, logging_level="ERROR", **local)
     except Exception as error:  # Ray raises ConnectionError, ValueError, RuntimeError, ...
         where = f"at {address}" if address else "on this machine"
         raise ShufflecamError(

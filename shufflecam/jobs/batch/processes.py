@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.2
-"""How long the parent sleeps at most before it looks after signals."""
+"""How long the parent sleeps at most before it looks whether it is to stop."""
 
 FOR_THE_PARENT = ("SIGINT", "SIGHUP")
 """What a terminal sends to every process of a command; the children hear of it from the parent."""
@@ -44,14 +44,16 @@ def run_in_processes(
     job: VideoJob,
     finder_options: FinderSettings,
     on_event: Callable[..., None],
+    stop: StopRequest,
+    *,
     jobs: int,
 ) -> Iterator[Report]:
-    """Work on `jobs` videos at a time; reports come as they end. A signal stops all, outputs are closed."""
+    """Work on `jobs` videos at a time; reports come as they end. `stop` ends all, outputs are closed."""
     waiting = list(items)
     running: list[_Worker] = []
     fatal = False
-    with stop_on_signals() as stop, _share_of_cores(jobs):
-        stop.writing = True
+    with stop.scope(), _share_of_cores(jobs):
+        stop.begin_writing()
         try:
             while running or (waiting and not stop and not fatal):
                 while waiting and len(running) < jobs and not stop and not fatal:
@@ -123,7 +125,8 @@ def _work(connection: Connection, item: Item, job: VideoJob, finder_options: Fin
         with suppress(OSError):  # the parent is gone: the video is finished all the same
             connection.send(event)
 
-    send(("report", work_on(item, job, finder_options, send)))
+    with stop_on_signals() as stop:
+        send(("report", work_on(item, job, finder_options, send, stop)))
 
 
 def _listen(running: Sequence[_Worker], on_event: Callable[..., None]) -> None:

@@ -26,6 +26,7 @@ from shufflecam.jobs.batch.plan import (
 )
 from shufflecam.jobs.batch.work import work_on
 from shufflecam.jobs.outputs import claimed
+from shufflecam.pipeline.stop import StopRequest, or_never
 
 if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
@@ -33,13 +34,15 @@ if TYPE_CHECKING:
 
 
 def run_one_by_one(
-    items: Sequence[Item], job: VideoJob, finder_options: FinderSettings, on_event: Callable[..., None]
+    items: Sequence[Item],
+    job: VideoJob,
+    finder_options: FinderSettings,
+    on_event: Callable[..., None],
+    stop: StopRequest,
 ) -> Iterator[Report]:
-    """Each video in turn, in this process. A signal ends the run after the current one was closed."""
-    from shufflecam.pipeline.stop import stop_on_signals
-
-    with stop_on_signals() as stop:
-        stop.writing = True  # between two videos a signal is noted as well
+    """Each video in turn, in this thread. `stop` ends the run after the current one was closed."""
+    with stop.scope():
+        stop.begin_writing()  # between two videos a signal is only noted as well
         for item in items:
             if stop:
                 yield Report(item, STOPPED, reason="stopped")
@@ -48,7 +51,7 @@ def run_one_by_one(
             def send(event: tuple[Any, ...], item: Item = item) -> None:
                 on_event(item, event)
 
-            report = work_on(item, job, finder_options, send)
+            report = work_on(item, job, finder_options, send, stop)
             yield report
             if report.state == STOPPED:
                 return
@@ -86,7 +89,9 @@ def finish(reports: Sequence[Report], planned: int, *, told: bool = False) -> No
         raise SourceBrokeOff(f"{len(bad)} of {counted(planned, 'video')} {are(len(bad))} not whole; {why}")
 
 
-Runner = Callable[[Sequence[Item], "VideoJob", "FinderSettings", Callable[..., None]], Iterator[Report]]
+Runner = Callable[
+    [Sequence[Item], "VideoJob", "FinderSettings", Callable[..., None], StopRequest], Iterator[Report]
+]
 
 
 @dataclass(frozen=True)
@@ -135,6 +140,7 @@ def run_batch(
     *,
     skip: bool = False,
     run: Runner = run_one_by_one,
+    stop: StopRequest | None = None,
 ) -> list[Report]:
     """Work on many videos.
 
@@ -145,17 +151,19 @@ def run_batch(
         show: opens what shows the videos that are left to do.
         skip: leave out what is there already.
         run: how: one by one, in processes, on a cluster.
+        stop: ends the run early, its outputs whole; None: nobody does.
 
     Returns:
         What came of each video, in the order of the items; of a run that was stopped, of those begun.
 
     Raises:
         UsageError, OutputError: before anything is written.
+        Interrupted: `stop` said so before anything was written.
     """
     left, reports = skip_existing(items) if skip and not job.overwrite else (list(items), [])
     with claimed(*(path for item in left for path in item.outputs)), show(left) as view:
         check_outputs(left, job.overwrite or skip)
-        for report in run(left, replace(job, overwrite=True), finder_options, view.take):
+        for report in run(left, replace(job, overwrite=True), finder_options, view.take, or_never(stop)):
             view.end(report)
             reports.append(report)
     order = {item: number for number, item in enumerate(items)}

@@ -29,6 +29,7 @@ from shufflecam.jobs.batch.plan import CUT_SHORT, DONE, FAILED, STOPPED, Item, R
 if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.jobs.video import VideoJob
+    from shufflecam.pipeline.stop import StopRequest
     from shufflecam.records.formats import RecordFormat
 
 EVENT_EVERY_S = 0.2
@@ -36,7 +37,9 @@ EVENT_EVERY_S = 0.2
 Send = Callable[[tuple[Any, ...]], None]
 
 
-def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Send) -> Report:
+def work_on(
+    item: Item, job: VideoJob, finder_options: FinderSettings, send: Send, stop: StopRequest
+) -> Report:
     """One video, from its source to its outputs' names. Raises nothing that is its own fault.
 
     Args:
@@ -44,6 +47,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Sen
         job: everything else of the run; its `source`, `out` and the record's path do not count.
         finder_options: the networks.
         send: takes ("total", frames), ("at", frame, text) and ("note", text) as it goes.
+        stop: ends it early.
     """
     from shufflecam.jobs.video import process_video
 
@@ -62,7 +66,7 @@ def work_on(item: Item, job: VideoJob, finder_options: FinderSettings, send: Sen
 
     try:
         with _folder_for(item, job.record.kind):
-            outcome = process_video(one, finder_options, EventReporter(send))
+            outcome = process_video(one, finder_options, EventReporter(send), stop)
     except Interrupted as error:
         return report(STOPPED, str(error))
     except (WeightsError, UsageError) as error:

@@ -90,7 +90,7 @@ def command(
     pictures = pictures_below(*folders)
     measure = measure_ap50(val) if val else None
     with stop_on_signals() as stop:
-        stop.writing = True
+        stop.begin_writing()
         data = prepared_views(
             pictures, folder, teacher, views, size, cut, recipe.seed, resolve_device(device), talk, stop
         )

@@ -214,7 +214,7 @@ def pose(
             start=start_tensors(init),
             detector=start_detector(distill_from),
         )
-        stop.writing = True
+        stop.begin_writing()
         talk.say(
             f"{counted(len(people), 'person')}, {counted(run.steps, 'step')} of {recipe.batch}; "
             f"at step {run.step}"
