@@ -31,6 +31,7 @@ def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResul
         aspect = result.frame.pixel_aspect
         # Pictures of a folder have nothing to do with each other.
         labels = steady if result.frame.file is None else None
+        steady.advance(result.frame.timestamp_s)
         image, poses = result.frame.image, result.poses
         return draw(image, poses, skeleton, look, in_place=True, pixel_aspect=aspect, labels=labels)
 

@@ -6,6 +6,7 @@ on the head, and follows that a little late.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -19,8 +20,8 @@ from shufflecam.drawing.text import FONT, text_scale, text_weight
 HEAD = ("nose", "eye", "ear", "head_top", "upper_neck")
 """Parts (without their side) that a label hangs on."""
 
-GAIN = 0.35
-"""How much of the way to where it belongs a label goes in a frame..."""
+LAG_S = 0.08
+"""A label goes two thirds of the way to where it belongs in so much time..."""
 
 JUMP = 0.5
 """...unless it is further than this share of the person's size: then it is there at once."""
@@ -37,6 +38,13 @@ class Labels:
 
     def __init__(self) -> None:
         self._places: dict[int, Place] = {}
+        self._time_s: float | None = None
+        self._gain = 1.0
+
+    def advance(self, time_s: float) -> None:
+        """The next picture is of this time, in seconds; before each picture."""
+        step_s = 0.0 if self._time_s is None else max(0.0, time_s - self._time_s)
+        self._time_s, self._gain = time_s, 1.0 - math.exp(-step_s / LAG_S)
 
     def draw(
         self,
@@ -76,7 +84,8 @@ class Labels:
         size = _size(pose)
         if before is None or not np.hypot(place[0] - before[0], place[1] - before[1]) < JUMP * size:
             return place
-        return before[0] + GAIN * (place[0] - before[0]), before[1] + GAIN * (place[1] - before[1])
+        x, y = (then + self._gain * (now - then) for then, now in zip(before, place, strict=True))
+        return x, y
 
 
 def anchor(pose: Pose, skeleton: Skeleton, kpt_thr: float) -> Place | None:

@@ -59,8 +59,9 @@ def test_without_a_head_it_is_above_the_highest_joint() -> None:
 def test_a_head_that_trembles_moves_the_label_by_less() -> None:
     labels, places = Labels(), []
     rng = np.random.default_rng(0)
-    for _ in range(40):
+    for number in range(40):
         shaken = pose_of(figure(320, 460, 300), rng=rng, noise=4.0, track_id=1)
+        labels.advance(number / 30)
         places.append(bounds(patches([shaken], labels))[:2])
     moved = np.abs(np.diff(np.array(places, float)[5:], axis=0))
     alone = []
@@ -73,6 +74,7 @@ def test_a_head_that_trembles_moves_the_label_by_less() -> None:
 def test_a_label_goes_with_its_person_and_jumps_where_they_do() -> None:
     labels = Labels()
     for step in range(12):
+        labels.advance(step / 30)
         left, _, right, _ = bounds(patches([standing(100 + 8 * step)], labels))
     assert (left + right) / 2 == pytest.approx(188, abs=24)
     left, _, right, _ = bounds(patches([standing(520)], labels))
@@ -101,3 +103,11 @@ def test_a_person_without_an_id_has_none_and_every_skeleton_has_a_head() -> None
     head = [name in ("upper_neck", "head_top") for name in MPII_16.keypoints]
     assert place is not None
     assert place[0] == pytest.approx(joints[head][:, 0].mean(), abs=1)
+
+
+def test_at_five_pictures_a_second_a_label_is_not_behind() -> None:
+    labels = Labels()
+    for step in range(4):
+        labels.advance(step / 5)
+        left, _, right, _ = bounds(patches([standing(200 + 40 * step)], labels))
+        assert (left + right) / 2 == pytest.approx(200 + 40 * step, abs=6)
