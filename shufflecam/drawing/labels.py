@@ -26,7 +26,7 @@ LAG_S = 0.08
 JUMP = 0.5
 """...unless it is further than this share of the person's size: then it is there at once."""
 
-_ABOVE = 0.06  # of the person's size: from the highest joint of the head to the label's lower edge
+_ABOVE = 0.1  # of the person's size: from the highest joint of the head to the label's lower edge
 
 Place = tuple[float, float]
 Rectangle = tuple[int, int, int, int]
