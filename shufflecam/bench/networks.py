@@ -29,12 +29,12 @@ def measure_networks(options: FinderSettings) -> list[dict[str, Any]]:
     from shufflecam.models.catalogue import cache_dir, pose_entry, require
     from shufflecam.models.fetch import file_sha256
     from shufflecam.models.load import load_pose
-    from shufflecam.models.prune import narrow
+    from shufflecam.models.prune import prune_zero_channels
     from shufflecam.pose.open import cache_key
 
     entry = pose_entry(options.model)
     path = options.weights or require(entry)
-    make = functools.cache(lambda: narrow(load_pose(path, entry)))
+    make = functools.cache(lambda: prune_zero_channels(load_pose(path, entry)))
     engines: dict[str, Engine] = {"naive": plain(load_pose(path, entry))}
     for name in filter(installed, BACKENDS):
         try:

@@ -9,7 +9,6 @@ pixels only, which are as high as the stored ones: x times the aspect, y as it i
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
@@ -87,19 +86,11 @@ def boxes_to_stored(found: Detections, pixel_aspect: float) -> Detections:
 
 def poses_to_square(poses: Iterable[Pose], pixel_aspect: float) -> list[Pose]:
     """Poses in stored pixels -> in square ones, in their order."""
-    return list(poses) if pixel_aspect == 1.0 else [_pose_to_square(pose, pixel_aspect) for pose in poses]
+    if pixel_aspect == 1.0:
+        return list(poses)
+    return [pose.moved(lambda places: to_square(places, pixel_aspect)) for pose in poses]
 
 
 def poses_to_stored(poses: Iterable[Pose], pixel_aspect: float) -> list[Pose]:
     """The inverse of `poses_to_square`."""
     return poses_to_square(poses, 1.0 / pixel_aspect)
-
-
-def _pose_to_square(pose: Pose, pixel_aspect: float) -> Pose:
-    smoothed = pose.keypoints_smoothed
-    return replace(
-        pose,
-        box_xyxy=to_square(pose.box_xyxy, pixel_aspect),
-        keypoints=to_square(pose.keypoints, pixel_aspect),
-        keypoints_smoothed=None if smoothed is None else to_square(smoothed, pixel_aspect),
-    )

@@ -8,7 +8,8 @@ All are frozen: a stage takes one and returns the next. Sizes are (width, height
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -147,6 +148,40 @@ class Pose:
     def drawn_keypoints(self) -> FloatArray:
         """(K, 2): the smoothed ones where there are any, else the raw ones."""
         return self.keypoints if self.keypoints_smoothed is None else self.keypoints_smoothed
+
+    def moved(
+        self,
+        function: Callable[[FloatArray], npt.NDArray[np.floating]],
+        *,
+        edges: Callable[[FloatArray], npt.NDArray[np.floating]] | None = None,
+    ) -> Pose:
+        """The pose with box, keypoints and smoothed keypoints mapped to the pixels of another picture.
+
+        Keypoints are positions of pixel centres: the last column of a picture `width` wide is `width - 1`. A
+        box lies on pixel edges: that of the full picture is (0, 0, width, height). The offset of
+        a mapping therefore depends on which of the two it maps: a mirror image maps the keypoint x to
+        width - 1 - x and the edge x to width - x.
+
+        Args:
+            function: (N, 2) x, y -> (N, 2), of pixel centres; NaN stays NaN.
+            edges: the same mapping of pixel edges, (2, 2) corners -> (2, 2); None: `function` maps these too.
+
+        Returns:
+            The pose, float32; its box is the axis-aligned hull of the two moved corners, so that x1 < x2 and
+            y1 < y2 hold after quarter turns and reflections.
+        """
+
+        def points(places: FloatArray) -> FloatArray:
+            return function(places).astype(np.float32, copy=False)
+
+        corners = (edges or function)(self.box_xyxy.reshape(2, 2))
+        smoothed = self.keypoints_smoothed
+        return replace(
+            self,
+            box_xyxy=np.concatenate([corners.min(axis=0), corners.max(axis=0)]).astype(np.float32),
+            keypoints=points(self.keypoints),
+            keypoints_smoothed=None if smoothed is None else points(smoothed),
+        )
 
 
 @dataclass(frozen=True, eq=False)

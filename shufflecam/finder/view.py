@@ -46,19 +46,11 @@ class View:
     def back(self, pose: Pose, size: tuple[int, int]) -> Pose:
         """A pose that was found in `of` a picture of (width, height), in that picture's own pixels."""
         x, y, width, height = self.crop if self.crop is not None else (0, 0, *size)
-        corners = pose.box_xyxy.reshape(2, 2)
-        edges = self._turn_back(corners, width, height) + np.array([x, y])
-        smoothed = pose.keypoints_smoothed
-        return replace(
-            pose,
-            box_xyxy=np.concatenate([edges.min(axis=0), edges.max(axis=0)]).astype(np.float32),
-            keypoints=self._points(pose.keypoints, (x, y, width, height)),
-            keypoints_smoothed=None if smoothed is None else self._points(smoothed, (x, y, width, height)),
+        corner = np.array([x, y])
+        return pose.moved(
+            lambda points: self._turn_back(points, width - 1, height - 1) + corner,
+            edges=lambda corners: self._turn_back(corners, width, height) + corner,
         )
-
-    def _points(self, points: FloatArray, crop: tuple[int, int, int, int]) -> FloatArray:
-        x, y, width, height = crop
-        return (self._turn_back(points, width - 1, height - 1) + np.array([x, y])).astype(np.float32)
 
     def _turn_back(self, points: FloatArray, right: float, bottom: float) -> FloatArray:
         """(N, 2) in the turned part -> in the part as it was, whose far corner is (right, bottom)."""

@@ -65,7 +65,7 @@ def export_network(
     import copy
 
     from shufflecam.models.catalogue import pose_entry
-    from shufflecam.models.prune import narrow
+    from shufflecam.models.prune import prune_zero_channels
 
     entry = pose_entry(model)
     _check_usage(runtime, file)
@@ -73,7 +73,7 @@ def export_network(
     net, sha256 = _load(entry, weights)
     with _folder_beside(file) as folder:
         draft = Path(folder) / file.name
-        _write(runtime, narrow(copy.deepcopy(net)), entry, _describe(entry, sha256), draft)
+        _write(runtime, prune_zero_channels(copy.deepcopy(net)), entry, _describe(entry, sha256), draft)
         shift, joints = measure_shift(_open(runtime, draft), net, entry)
         if not shift <= MAX_SHIFT:
             raise ShufflecamError(

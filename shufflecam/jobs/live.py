@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shufflecam.core.types import FrameResult
     from shufflecam.drawing.look import Look
     from shufflecam.finder.finder import PoseFinder
-    from shufflecam.live.compose import Scene
+    from shufflecam.live.compose import Appearance
     from shufflecam.live.saving import Recorder
     from shufflecam.live.session import LiveSession
     from shufflecam.live.viewers import Viewer
@@ -71,8 +71,8 @@ class LiveJob:
     """Whether `save_to` was asked for, or is only where the keys would save."""
 
 
-OpenViewers = Callable[["Scene"], tuple[list["Viewer"], Callable[..., None]]]
-"""Who shows a run without a window, and where to say things meanwhile, for the scene that is drawn."""
+OpenViewers = Callable[["Appearance"], tuple[list["Viewer"], Callable[..., None]]]
+"""Who shows a run without a window, and where to say things meanwhile, given how its people are drawn."""
 
 
 def run_webcam(
@@ -262,7 +262,7 @@ class _LiveRun:
     def _sinks(self, finder: PoseFinder) -> tuple[list[Sink], LiveSession]:
         """The record, where one is asked for, and the show: window or status line, recordings, keys."""
         from shufflecam.jobs.outputs import record_header
-        from shufflecam.live.compose import Scene
+        from shufflecam.live.compose import Appearance
         from shufflecam.live.hud import LiveFigures
         from shufflecam.live.saving import Recorder
         from shufflecam.live.session import LiveOutputs, LiveSession
@@ -285,8 +285,8 @@ class _LiveRun:
         if self._record is not None:
             self._record.begin(header)
             sinks.append(self._record)
-        scene = Scene(finder.skeleton, job.look)
-        faces, say = self._faces(scene)
+        appearance = Appearance(finder.skeleton, job.look)
+        faces, say = self._faces(appearance)
         if self._server is not None:
             broadcast = Broadcast(header)
             self._server.start(broadcast)
@@ -295,7 +295,7 @@ class _LiveRun:
             faces.insert(0, BrowserViewer(broadcast))
         show = LiveSession(
             LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),
-            scene,
+            appearance,
             faces,
             LiveOutputs(self.recorder, job.save_to, header, say),
             LiveState(
@@ -307,13 +307,13 @@ class _LiveRun:
         )
         return [*sinks, show], show
 
-    def _faces(self, scene: Scene) -> tuple[list[Viewer], Callable[..., None]]:
+    def _faces(self, appearance: Appearance) -> tuple[list[Viewer], Callable[..., None]]:
         """Who shows the run, the one that draws into the picture last; and where to say things meanwhile."""
         from shufflecam.live.viewers import WindowViewer
 
         if self._in_window:
             return [WindowViewer()], self._talk.say
-        return ([], self._talk.say) if self._open_viewers is None else self._open_viewers(scene)
+        return ([], self._talk.say) if self._open_viewers is None else self._open_viewers(appearance)
 
     def _on_result(self, result: FrameResult) -> None:
         self._frames += 1

@@ -23,7 +23,7 @@ _RED = (40, 40, 230)
 
 
 @dataclass(frozen=True)
-class Scene:
+class Appearance:
     """What does not change during a run: whose keypoints they are, and what the options say of their look."""
 
     skeleton: Skeleton
@@ -31,14 +31,14 @@ class Scene:
 
 
 def compose(
-    result: FrameResult, state: LiveState, scene: Scene, canvas: ImageArray | None = None
+    result: FrameResult, state: LiveState, appearance: Appearance, canvas: ImageArray | None = None
 ) -> ImageArray:
     """The picture with its people as the keys have it, mirrored where they say so, without the HUD.
 
     Args:
         result: its frame's picture stays as it is.
         state: what is drawn, and how.
-        scene: of the run.
+        appearance: of the run.
         canvas: a picture to draw into, (H, W, 3) uint8; another one is made where its size does not fit.
 
     Returns:
@@ -53,10 +53,10 @@ def compose(
         everybody = mirror_poses(everybody, image.shape[1])
     else:
         np.copyto(canvas, image)
-    if scene.look.blur_faces:  # also of those who are not drawn
-        hide_faces(canvas, everybody, scene.skeleton, pixel_aspect=aspect)
+    if appearance.look.blur_faces:  # also of those who are not drawn
+        hide_faces(canvas, everybody, appearance.skeleton, pixel_aspect=aspect)
     look = replace(
-        scene.look,
+        appearance.look,
         kpt_thr=state.kpt_thr,
         edges=state.view != "keypoints",
         ids=state.ids,
@@ -65,7 +65,7 @@ def compose(
         blur_faces=False,
     )
     chosen = [pose for pose in everybody if state.only is None or pose.track_id == state.only]
-    return draw(canvas, chosen, scene.skeleton, look, in_place=True, pixel_aspect=aspect)
+    return draw(canvas, chosen, appearance.skeleton, look, in_place=True, pixel_aspect=aspect)
 
 
 def add_overlays(canvas: ImageArray, figures: Figures, state: LiveState) -> ImageArray:
@@ -88,19 +88,7 @@ def mirror_poses(poses: list[Pose] | tuple[Pose, ...], width: int) -> list[Pose]
     def turn(points: FloatArray) -> FloatArray:
         return np.stack([last - points[:, 0], points[:, 1]], axis=1)
 
-    turned = []
-    for pose in poses:
-        x1, y1, x2, y2 = pose.box_xyxy
-        smoothed = pose.keypoints_smoothed
-        turned.append(
-            replace(
-                pose,
-                box_xyxy=np.array([last - x2, y1, last - x1, y2], np.float32),
-                keypoints=turn(pose.keypoints),
-                keypoints_smoothed=None if smoothed is None else turn(smoothed),
-            )
-        )
-    return turned
+    return [pose.moved(turn) for pose in poses]
 
 
 def _draw_dot(canvas: ImageArray) -> None:

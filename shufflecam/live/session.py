@@ -16,7 +16,7 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import as_shown
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.drawing.faces import FaceMemory, hide_faces
-from shufflecam.live.compose import Scene, compose
+from shufflecam.live.compose import Appearance, compose
 from shufflecam.live.hud import LiveFigures
 from shufflecam.live.saving import Recorder, save_snapshot
 from shufflecam.live.state import LiveState, press, see
@@ -46,7 +46,7 @@ class LiveSession:
     def __init__(
         self,
         figures: LiveFigures,
-        scene: Scene,
+        appearance: Appearance,
         faces: Sequence[Viewer],
         savings: LiveOutputs,
         state: LiveState,
@@ -54,9 +54,9 @@ class LiveSession:
     ) -> None:
         """The last of `faces` may draw into the picture that it is given."""
         self.state = state
-        self._figures, self._scene, self._faces, self._savings = figures, scene, faces, savings
+        self._figures, self._appearance, self._faces, self._savings = figures, appearance, faces, savings
         self._clock = clock
-        self._faces_memory = FaceMemory() if scene.look.blur_faces else None
+        self._faces_memory = FaceMemory() if appearance.look.blur_faces else None
         self._canvas: ImageArray | None = None
         self._recorded_canvas: ImageArray | None = None
         self._last: FrameResult | None = None
@@ -107,14 +107,14 @@ class LiveSession:
             return result
         image = np.ascontiguousarray(result.frame.image).copy()  # the frame is the source's
         aspect = result.frame.pixel_aspect
-        hide_faces(image, lost, self._scene.skeleton, self._scene.look.upright, aspect)
+        hide_faces(image, lost, self._appearance.skeleton, self._appearance.look.upright, aspect)
         return replace(result, frame=replace(result.frame, image=image))
 
     def _draw_wanted(self) -> ImageArray | None:
         """The newest picture (or the one that stands still), drawn, where anybody looks at pictures."""
         if self._frozen is None or not any(face.wants_picture for face in self._faces):
             return None
-        self._canvas = compose(self._frozen, self.state, self._scene, self._canvas)
+        self._canvas = compose(self._frozen, self.state, self._appearance, self._canvas)
         return self._canvas
 
     def _record(self, result: FrameResult, shown: ImageArray | None) -> None:
@@ -124,7 +124,7 @@ class LiveSession:
         # What is shown is recorded: but as the camera saw it, and going on while the window stands still.
         if shown is None or state.mirror or state.paused:
             plain = replace(state, mirror=False)
-            shown = self._recorded_canvas = compose(result, plain, self._scene, self._recorded_canvas)
+            shown = self._recorded_canvas = compose(result, plain, self._appearance, self._recorded_canvas)
         self._say(recorder.write(shown, result, wanted=state.recording))
         if state.recording and recorder.recorded_s is None:
             self.state = replace(self.state, recording=False)
@@ -169,7 +169,7 @@ class LiveSession:
     def _snapshot(self) -> None:
         if self._frozen is None:
             return
-        picture = compose(self._frozen, replace(self.state, mirror=False), self._scene)
+        picture = compose(self._frozen, replace(self.state, mirror=False), self._appearance)
         try:
             path = save_snapshot(self._savings.folder, picture, self._frozen, self._savings.header)
             self._say(f"saved {path}")

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from shufflecam.models.shufflenet import PoseNet
 
 
-def narrow(net: PoseNet) -> PoseNet:
+def prune_zero_channels(net: PoseNet) -> PoseNet:
     """Take the head's channels that are zero for every picture out of it, in place.
 
     Args:
@@ -28,7 +28,7 @@ def narrow(net: PoseNet) -> PoseNet:
         deconv, norm = layers[place], layers[place + 1]
         assert isinstance(deconv, nn.ConvTranspose2d)
         assert isinstance(norm, nn.BatchNorm2d)
-        kept_in = _narrow_layer(deconv, norm, kept_in)
+        kept_in = _prune_layer(deconv, norm, kept_in)
     final = net.head.final_layer
     if kept_in is not None and len(kept_in) < final.in_channels:
         final.weight = _frozen(final.weight[:, kept_in])
@@ -36,7 +36,7 @@ def narrow(net: PoseNet) -> PoseNet:
     return net
 
 
-def _narrow_layer(deconv: nn.ConvTranspose2d, norm: nn.BatchNorm2d, kept_in: Tensor | None) -> Tensor:
+def _prune_layer(deconv: nn.ConvTranspose2d, norm: nn.BatchNorm2d, kept_in: Tensor | None) -> Tensor:
     """One layer without the inputs that are gone and without its own zeros; the numbers of those kept."""
     weight = deconv.weight.detach()  # (in, out, 4, 4)
     if kept_in is not None:

@@ -55,9 +55,9 @@ def load_pose_engine(
 
     def read() -> PoseNet:
         from shufflecam.models.load import load_pose
-        from shufflecam.models.prune import narrow
+        from shufflecam.models.prune import prune_zero_channels
 
-        return narrow(load_pose(path, entry))
+        return prune_zero_channels(load_pose(path, entry))
 
     # What the cache holds under this key was read from this very file once, with all its checks.
     engine, notes = open_engine(

@@ -9,12 +9,12 @@ import pytest
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult
 from shufflecam.drawing.look import Look
-from shufflecam.live.compose import Scene, add_overlays, compose, mirror_poses
+from shufflecam.live.compose import Appearance, add_overlays, compose, mirror_poses
 from shufflecam.live.hud import Figures
 from shufflecam.live.state import LiveState
 from tests.helpers.people import figure, pose_of
 
-SCENE = Scene(COCO_17)
+SCENE = Appearance(COCO_17)
 SIZE = (320, 240)
 
 
@@ -107,8 +107,8 @@ def test_without_a_recording_there_is_no_dot() -> None:
 def test_hidden_faces_stay_hidden_whoever_is_drawn(result: FrameResult) -> None:
     noise = np.random.default_rng(1).integers(0, 255, result.frame.image.shape, dtype=np.uint8)
     result = FrameResult(Frame(noise, 0, 0.0), result.poses)
-    scene = Scene(COCO_17, Look(blur_faces=True))
-    hidden = compose(result, LiveState(only=2, ids=False), scene)
+    appearance = Appearance(COCO_17, Look(blur_faces=True))
+    hidden = compose(result, LiveState(only=2, ids=False), appearance)
     nose = result.poses[0].keypoints[0].astype(int)
     around = np.s_[nose[1] - 4 : nose[1] + 5, nose[0] - 4 : nose[0] + 5]
     assert (hidden[around] != noise[around]).mean() > 0.9

@@ -12,7 +12,7 @@ from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.stats import Stats
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.drawing.look import Look
-from shufflecam.live.compose import Scene
+from shufflecam.live.compose import Appearance
 from shufflecam.live.hud import Figures, LiveFigures
 from shufflecam.live.saving import Recorder
 from shufflecam.live.session import LiveOutputs, LiveSession
@@ -69,7 +69,7 @@ class Run:
         self.recorder = Recorder(folder, size=(64, 48))
         self.show = LiveSession(
             LiveFigures(Stats(lambda: self.now), self.source, clock=lambda: self.now),
-            Scene(COCO_17, look or Look()),
+            Appearance(COCO_17, look or Look()),
             [self.face],
             LiveOutputs(self.recorder, folder, HEADER, self.said.append),
             state or LiveState(ids=False),

@@ -9,7 +9,7 @@ from torch import nn
 
 from shufflecam.models.catalogue import DEFAULT_POSE, embedded_path, pose_entry
 from shufflecam.models.load import load_pose
-from shufflecam.models.prune import narrow
+from shufflecam.models.prune import prune_zero_channels
 from shufflecam.models.shufflenet import PoseNet
 from shufflecam.train.pose.nets import build, widen
 
@@ -50,7 +50,7 @@ def same(a: PoseNet, b: PoseNet) -> None:
 
 def test_spare_channels_go_and_nothing_changes() -> None:
     wide = full((16, 24, 8))
-    thin = narrow(copy.deepcopy(wide))
+    thin = prune_zero_channels(copy.deepcopy(wide))
     assert widths_of(thin) == [16, 24, 8]
     assert thin.head.final_layer.in_channels == 8
     same(wide, thin)
@@ -60,7 +60,7 @@ def test_a_network_without_spare_channels_stays_as_it_is() -> None:
     torch.manual_seed(2)
     net = trained(PoseNet(17))
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    after = narrow(net).state_dict()
+    after = prune_zero_channels(net).state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
 
 
@@ -71,7 +71,7 @@ def test_a_channel_that_is_constant_but_not_zero_is_kept() -> None:
     with torch.no_grad():
         norm.bias[100] = 0.7  # hears nothing, and says 0.7 everywhere
         wide.head.deconv_layers[6].weight[100, :8] = 0.05
-    thin = narrow(copy.deepcopy(wide))
+    thin = prune_zero_channels(copy.deepcopy(wide))
     assert widths_of(thin) == [16, 25, 8]
     same(wide, thin)
 
@@ -82,7 +82,7 @@ def test_one_whose_batch_norm_mutes_it_goes() -> None:
     assert isinstance(norm, nn.BatchNorm2d)
     with torch.no_grad():
         norm.weight[3], norm.bias[3] = 0, -0.1
-    thin = narrow(copy.deepcopy(wide))
+    thin = prune_zero_channels(copy.deepcopy(wide))
     assert widths_of(thin) == [15, 24, 8]
     same(wide, thin)
 
@@ -93,7 +93,7 @@ def test_a_head_of_nothing_but_zeros_still_runs() -> None:
         for parameter in net.head.parameters():
             parameter.zero_()
         net.head.final_layer.bias.fill_(0.25)
-    thin = narrow(copy.deepcopy(net))
+    thin = prune_zero_channels(copy.deepcopy(net))
     assert widths_of(thin) == [1, 1, 1]
     with torch.inference_mode():
         heatmaps = thin(torch.randn(1, 3, 64, 64))
@@ -104,4 +104,4 @@ def test_the_embedded_network_computes_the_same() -> None:
     path = embedded_path(DEFAULT_POSE)
     assert path is not None
     entry = pose_entry(DEFAULT_POSE)
-    same(load_pose(path, entry), narrow(load_pose(path, entry)))
+    same(load_pose(path, entry), prune_zero_channels(load_pose(path, entry)))

@@ -17,8 +17,8 @@ from shufflecam.cli.options.shared import (
     max_pixels_option,
     model_options,
     output_options,
-    take_look,
-    take_record,
+    pop_look,
+    pop_record,
     tracking_options,
 )
 from shufflecam.cli.unnamed import refuse_json_value, refuse_videos
@@ -75,11 +75,11 @@ def command(
     from shufflecam.jobs.outputs import written_to
 
     talk = Terminal(quiet)
-    record = take_record(options)
+    record = pop_record(options)
     refuse_json_value(record.path, arguments())
     refuse_videos(paths)
     settings = pop_settings(options).for_pictures()
-    look = take_look(options)
+    look = pop_look(options)
     _check_outputs(paths, out, record.path)
     job = ImagesJob(
         paths,

@@ -11,7 +11,7 @@ import click
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import kind_of, typed
-from shufflecam.cli.options.shared import deinterlace_option, max_pixels_option, take_look, with_look
+from shufflecam.cli.options.shared import deinterlace_option, max_pixels_option, pop_look, with_look
 from shufflecam.cli.options.view import encoding_options
 from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.core.errors import UsageError
@@ -76,7 +76,7 @@ def command(
     code 5).
     """
     talk = Terminal(quiet)
-    look = replace(take_look(options), ids=ids, boxes=boxes)
+    look = replace(pop_look(options), ids=ids, boxes=boxes)
     if target is not None and out is not None:
         raise UsageError(f"{target} and --out {out} both say where to; leave one of them out.")
     if _is_swapped(video, poses):

@@ -19,8 +19,8 @@ from shufflecam.cli.options.shared import (
     max_pixels_option,
     model_options,
     output_options,
-    take_look,
-    take_record,
+    pop_look,
+    pop_record,
     tracking_options,
 )
 from shufflecam.cli.options.smooth import SmoothCommand, offline_option
@@ -111,12 +111,12 @@ def command(
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])
-    finder_options, many = pop_settings(options), BatchOptions.take(options)
+    finder_options, many = pop_settings(options), BatchOptions.pop_from(options)
     job = VideoJob(
         source=sources[0],
         out=Path(out) if out is not None else None,
-        record=take_record(options),
-        look=take_look(options),
+        record=pop_record(options),
+        look=pop_look(options),
         **options,
     )
     if is_many(sources, out, job.record.path):

@@ -17,8 +17,8 @@ from shufflecam.cli.options.shared import (
     deinterlace_option,
     live_model_options,
     output_options,
-    take_look,
-    take_record,
+    pop_look,
+    pop_record,
     tracking_options,
 )
 from shufflecam.cli.options.types import SizeType
@@ -31,7 +31,7 @@ from shufflecam.pipeline.stop import stop_on_signals
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from shufflecam.live.compose import Scene
+    from shufflecam.live.compose import Appearance
     from shufflecam.live.viewers import Viewer
 
 
@@ -157,7 +157,7 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     finder_options = pop_settings(options)
     _check_together(options, talk)
     options["save_to_is_given"] = is_given("save_to")
-    job = LiveJob(record=take_record(options), look=take_look(options), **options)
+    job = LiveJob(record=pop_record(options), look=pop_look(options), **options)
     open_viewers = terminal_viewers(job, talk)
     with stop_on_signals() as stop:
         outcome = run_webcam(job, finder_options, talk, open_viewers, stop)
@@ -185,7 +185,7 @@ def terminal_viewers(job: LiveJob, talk: Terminal) -> OpenViewers:
 
         check_terminal(talk.console, data_on_stdout=job.record.on_stdout)
 
-    def open_viewers(scene: Scene) -> tuple[list[Viewer], Callable[..., None]]:
+    def open_viewers(appearance: Appearance) -> tuple[list[Viewer], Callable[..., None]]:
         if not job.preview:
             from shufflecam.cli.terminal.status import StatusViewer
 
@@ -193,7 +193,7 @@ def terminal_viewers(job: LiveJob, talk: Terminal) -> OpenViewers:
         from shufflecam.cli.terminal.graphics import open_canvas
         from shufflecam.cli.terminal.preview import PreviewViewer
 
-        preview = PreviewViewer(talk.console, scene, open_canvas(talk.console, job.preview_as))
+        preview = PreviewViewer(talk.console, appearance, open_canvas(talk.console, job.preview_as))
         return [preview], preview.say
 
     return open_viewers

@@ -161,7 +161,7 @@ def deinterlace_option(command: F) -> F:
 
 
 def look_options() -> list[Callable[[F], F]]:
-    """How people are drawn: what `take_look` takes."""
+    """How people are drawn: what `pop_look` takes."""
     return [
         click.option(
             "--kpt-thr",
@@ -206,7 +206,7 @@ def with_look(command: F) -> F:
     return _all(command, look_options())
 
 
-def take_look(options: dict[str, Any]) -> Look:
+def pop_look(options: dict[str, Any]) -> Look:
     """Remove what `look_options` gave from a command's keyword arguments."""
     from shufflecam.drawing.look import Look
 
@@ -256,7 +256,7 @@ def _other_files() -> str:
     )
 
 
-def take_record(options: dict[str, Any]) -> RecordTarget:
+def pop_record(options: dict[str, Any]) -> RecordTarget:
     """Remove what `output_options` gave about the record from a command's keyword arguments."""
     path = options.pop("json_target")
     return RecordTarget(path, record_format(path, options.pop("record_format")), options.pop("angles"))

@@ -22,12 +22,12 @@ from shufflecam.cli.terminal.keys import TerminalKeys
 from shufflecam.core.addresses import without_secrets
 from shufflecam.core.errors import UsageError
 from shufflecam.core.types import FrameResult, ImageArray
-from shufflecam.live.compose import Scene, compose
+from shufflecam.live.compose import Appearance, compose
 from shufflecam.live.hud import Figures, condition_and_keys, numbers
 from shufflecam.live.state import HELP, LiveState
 
 if TYPE_CHECKING:
-    from shufflecam.core.types import Pose
+    pass
 
 REDRAW_S = 0.1
 LONGEST_S = 2.0
@@ -57,21 +57,12 @@ def fitted(result: FrameResult, room: tuple[int, int]) -> FrameResult:
     size = max(1, int(broad * scale)), max(1, int(height * scale))
     image = cv2.resize(result.frame.image, size, interpolation=cv2.INTER_AREA)
     ratio = np.array([size[0] / width, size[1] / height], np.float32)
-    poses = tuple(_scaled(pose, ratio) for pose in result.poses)
+
+    def scaled(points: np.ndarray) -> np.ndarray:
+        return (points + 0.5) * ratio - 0.5
+
+    poses = tuple(pose.moved(scaled) for pose in result.poses)
     return replace(result, frame=replace(result.frame, image=image, pixel_aspect=1.0), poses=poses)
-
-
-def _scaled(pose: Pose, ratio: np.ndarray) -> Pose:
-    def move(points: np.ndarray) -> np.ndarray:
-        return ((points + 0.5) * ratio - 0.5).astype(np.float32)
-
-    smoothed = pose.keypoints_smoothed
-    return replace(
-        pose,
-        box_xyxy=move(pose.box_xyxy.reshape(2, 2)).reshape(4),
-        keypoints=move(pose.keypoints),
-        keypoints_smoothed=None if smoothed is None else move(smoothed),
-    )
 
 
 class PreviewViewer:
@@ -83,7 +74,7 @@ class PreviewViewer:
     def __init__(
         self,
         console: Console,
-        scene: Scene,
+        appearance: Appearance,
         canvas: Canvas | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -92,7 +83,9 @@ class PreviewViewer:
         self._canvas = BlocksCanvas(console) if canvas is None else canvas
         # Drawn into half blocks a line is one of few pixels.
         self._fine = not isinstance(self._canvas, BlocksCanvas)
-        self._scene = scene if self._fine else replace(scene, look=replace(scene.look, thickness=1.0))
+        self._appearance = (
+            appearance if self._fine else replace(appearance, look=replace(appearance.look, thickness=1.0))
+        )
         self._keys = TerminalKeys()
         self._next_s = 0.0
         self._later: list[str] = []
@@ -148,9 +141,11 @@ class PreviewViewer:
             return
         picture = None
         if result is not None:
-            shown, scene = state, self._scene
+            shown, appearance = state, self._appearance
             if not self._fine:  # there is no room for numbers, nor for both dots and lines
                 shown = replace(state, ids=False)
-                scene = replace(scene, look=replace(scene.look, joints=state.view == "keypoints"))
-            picture = compose(fitted(result, self._canvas.room(len(lines))), shown, scene)
+                appearance = replace(
+                    appearance, look=replace(appearance.look, joints=state.view == "keypoints")
+                )
+            picture = compose(fitted(result, self._canvas.room(len(lines))), shown, appearance)
         self._canvas.draw(picture, lines)

@@ -105,7 +105,7 @@ class BatchOptions:
     ray_address: str | None
 
     @classmethod
-    def take(cls, options: dict[str, Any]) -> BatchOptions:
+    def pop_from(cls, options: dict[str, Any]) -> BatchOptions:
         """Remove this class's options from a command's keyword arguments. Raises UsageError."""
         many = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
         if many.ray_address is not None and many.cluster is None:

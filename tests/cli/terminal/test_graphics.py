@@ -26,7 +26,7 @@ from shufflecam.cli.terminal.graphics import (
 from shufflecam.cli.terminal.preview import PreviewViewer
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import ImageArray
-from shufflecam.live.compose import Scene
+from shufflecam.live.compose import Appearance
 from shufflecam.live.hud import Figures
 from shufflecam.live.state import LiveState
 from tests.cli.terminal.test_preview import result, terminal
@@ -108,7 +108,7 @@ def test_kittys_pieces_are_the_picture() -> None:
 @pytest.mark.parametrize("graphics", ["kitty", "sixel"])
 def test_a_run_is_drawn_and_the_terminal_is_given_back(graphics: str) -> None:
     console = terminal(60, 20)
-    face = PreviewViewer(console, Scene(COCO_17), open_canvas(console, graphics))
+    face = PreviewViewer(console, Appearance(COCO_17), open_canvas(console, graphics))
     face.show(np.zeros((0, 0, 3), np.uint8), result(), Figures(people=1), LiveState())
     drawn = console.file.getvalue()  # type: ignore[attr-defined]
     if graphics == "kitty":

@@ -20,7 +20,7 @@ from shufflecam.cli.terminal.preview import PreviewViewer, check_terminal, fitte
 from shufflecam.core.errors import UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult
-from shufflecam.live.compose import Scene
+from shufflecam.live.compose import Appearance
 from shufflecam.live.hud import Figures
 from shufflecam.live.state import LiveState
 from tests.cli.conftest import cli_environment
@@ -80,7 +80,7 @@ def test_the_terminal_shows_square_pixels() -> None:
 def test_it_draws_within_the_terminal_whatever_its_size() -> None:
     for width, height in ((60, 20), (20, 8), (200, 60), (5, 3), (60, 20)):
         console = terminal(width, height)
-        face = PreviewViewer(console, Scene(COCO_17))
+        face = PreviewViewer(console, Appearance(COCO_17))
         face.show(np.zeros((0, 0, 3), np.uint8), result(), Figures(people=1), LiveState())
         drawn = console.file.getvalue()  # type: ignore[attr-defined]
         face.close()
@@ -94,7 +94,7 @@ def test_it_draws_within_the_terminal_whatever_its_size() -> None:
 def test_it_is_drawn_now_and_then_and_says_things_at_the_end() -> None:
     now = [0.0]
     console = terminal()
-    face = PreviewViewer(console, Scene(COCO_17), clock=lambda: now[0])
+    face = PreviewViewer(console, Appearance(COCO_17), clock=lambda: now[0])
 
     def shown(shade: int) -> bool:
         before = len(console.file.getvalue())  # type: ignore[attr-defined]
@@ -114,7 +114,7 @@ def test_it_is_drawn_now_and_then_and_says_things_at_the_end() -> None:
 
 def test_help_instead_of_the_picture() -> None:
     console = terminal(80, 30)
-    face = PreviewViewer(console, Scene(COCO_17))
+    face = PreviewViewer(console, Appearance(COCO_17))
     face.show(np.zeros((0, 0, 3), np.uint8), result(), Figures(), LiveState(help=True))
     face.close()
     shown = console.file.getvalue()  # type: ignore[attr-defined]
