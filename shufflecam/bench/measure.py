@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 STAGES = ("capture", "detect", "crop", "network", "keypoints", "track", "draw", "encode")
 """In the order of the data's way; `capture` is decoding, where the source is a file."""
 
-SURE = 0.2
-"""Keypoints above this are compared: those that count in a person's score, as in the reference."""
-
 
 def measure(
     part: Part,
@@ -61,6 +58,7 @@ def measure(
     """
     from shufflecam.bench.naive import naive_finder
     from shufflecam.core.stats import Stats
+    from shufflecam.core.types import SCORE_FLOOR
     from shufflecam.sources.video import open_video
 
     stats, stop = Stats(), or_never(stop)
@@ -96,7 +94,7 @@ def measure(
     return {
         "ratio": statistics.median(ratios) if ratios else None,
         "ratios": ratios,
-        "oks": agreement(naive_runs[0], fast_runs[0], fast.skeleton, SURE) if naive_runs else None,
+        "oks": agreement(naive_runs[0], fast_runs[0], fast.skeleton, SCORE_FLOOR) if naive_runs else None,
         "oks_all_joints": agreement(naive_runs[0], fast_runs[0], fast.skeleton) if naive_runs else None,
         "frames": fast_runs[0].frames,
         "frames_with_people": sum(bool(people) for people in fast_runs[0].people),

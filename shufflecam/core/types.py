@@ -19,6 +19,10 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 ImageArray = npt.NDArray[np.uint8]
 
+SCORE_FLOOR = 0.2
+"""A keypoint counts as seen where its score is above this: in a person's score, and wherever people are
+followed or compared by their joints. It is the `vis_thr` of the reference's COCO evaluation."""
+
 SourceKind = Literal["video", "images", "camera", "stream", "replay"]
 
 
@@ -129,7 +133,7 @@ class Pose:
     scores: FloatArray
     """(K,) float32, the heatmaps' maxima."""
     score: float
-    """Box score x mean of the keypoint scores above 0.2 (the reference's instance score)."""
+    """Box score x mean of the keypoint scores above `SCORE_FLOOR` (the reference's instance score)."""
     track_id: int | None = None
     """From 1, never used again within a run; None without tracking."""
     keypoints_smoothed: FloatArray | None = None

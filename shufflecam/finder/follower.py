@@ -19,14 +19,11 @@ import numpy as np
 
 from shufflecam.core.geometry import box_area, box_iou, clip_boxes
 from shufflecam.core.skeleton import Skeleton
-from shufflecam.core.types import Detections, FloatArray, Pose
+from shufflecam.core.types import SCORE_FLOOR, Detections, FloatArray, Pose
 from shufflecam.pose.nms import completeness, duplicates
 
-TRUSTED = 0.2
-"""Keypoints above this carry a box (they also count in the instance score)."""
-
 FEWEST = 4
-"""With fewer trusted joints a box only waits for the detector where it is."""
+"""With fewer joints above `SCORE_FLOOR`, the trusted ones, a box only waits for the detector where it is."""
 
 LARGEST_STEP = 1.5
 """How much larger or smaller than at the detection a person may get before the next one."""
@@ -227,7 +224,7 @@ class Follower:
         return _Person(box, math.nan, joints, time=now)
 
     def _see(self, person: _Person, pose: Pose, now: float) -> None:
-        joints = np.where((pose.scores > TRUSTED)[:, None], pose.keypoints, np.nan).astype(np.float32)
+        joints = np.where((pose.scores > SCORE_FLOOR)[:, None], pose.keypoints, np.nan).astype(np.float32)
         step, moved = now - person.time, joints - person.joints
         both = np.isfinite(moved[:, 0])
         if step > 0 and both.sum() >= FEWEST:

@@ -12,15 +12,12 @@ from shufflecam.core.geometry import crop_to_image
 from shufflecam.core.protocols import Engine
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.stats import Stats, stage
-from shufflecam.core.types import CropBatch, Detections, FloatArray, ImageArray, Pose
+from shufflecam.core.types import SCORE_FLOOR, CropBatch, Detections, FloatArray, ImageArray, Pose
 from shufflecam.pose.crops import crop_people
 from shufflecam.pose.dark import decode_dark
 from shufflecam.pose.decode import decode, flip_back
 
 Decoding = Literal["plain", "dark"]
-
-SCORE_FLOOR = 0.2
-"""Keypoints below this do not count towards a person's score (the reference's vis_thr)."""
 
 EDGE_SHARE = 0.01
 """How far over the edge, of the person's size, a joint is still in the picture: half a heatmap pixel is
@@ -28,7 +25,7 @@ EDGE_SHARE = 0.01
 
 
 def instance_score(box_score: float, keypoint_scores: FloatArray) -> float:
-    """Box score (NaN counts as 1) x mean of the keypoint scores above 0.2; 0 where none is."""
+    """Box score (NaN counts as 1) x mean of the keypoint scores above `SCORE_FLOOR`; 0 where none is."""
     sure = keypoint_scores[keypoint_scores > SCORE_FLOOR]
     box = 1.0 if np.isnan(box_score) else float(box_score)
     return box * float(sure.mean()) if len(sure) else 0.0

@@ -14,14 +14,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from shufflecam.core.geometry import box_area
-from shufflecam.core.types import Pose
+from shufflecam.core.types import SCORE_FLOOR, Pose
 
 SAME_PERSON = 0.5
 """Similarity of two poses from which they are one person. On 171 COCO pictures with our detector and network
 every pair of boxes on one person had .67 and more, every pair on two people .34 and less."""
-
-TRUSTED = 0.2
-"""Keypoints above this are compared; they also count in the instance score."""
 
 FEWEST_SHARED = 4
 """Joints that both must be trusted in..."""
@@ -64,7 +61,7 @@ def similarity(a: Pose, b: Pose, sigmas: tuple[float, ...]) -> float:
     network is sure of both, they speak the most. The area is the geometric mean of the boxes', so that half
     a person's box does not make the tolerance small.
     """
-    seen_a, seen_b = a.scores > TRUSTED, b.scores > TRUSTED  # False for NaN
+    seen_a, seen_b = a.scores > SCORE_FLOOR, b.scores > SCORE_FLOOR  # False for NaN
     shared = seen_a & seen_b
     if shared.sum() < max(FEWEST_SHARED, SHARED_PART * min(int(seen_a.sum()), int(seen_b.sum()))):
         return 0.0
@@ -79,4 +76,4 @@ def completeness(pose: Pose) -> float:
     """How much of a person a pose shows: the sum of the trusted keypoints' scores, times the box's score."""
     scores = np.nan_to_num(pose.scores)
     box = 1.0 if np.isnan(pose.box_score) else float(pose.box_score)
-    return box * float(scores[scores > TRUSTED].sum())
+    return box * float(scores[scores > SCORE_FLOOR].sum())

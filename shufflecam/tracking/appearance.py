@@ -9,10 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from shufflecam.core.skeleton import Skeleton
-from shufflecam.core.types import FloatArray, ImageArray, Pose
-
-TRUSTED = 0.2
-"""Keypoints above this say where the clothes are (as in the instance score)."""
+from shufflecam.core.types import SCORE_FLOOR, FloatArray, ImageArray, Pose
 
 BINS = 8
 """Of lightness and of each of two opponent colours; samples are shared between the two nearest."""
@@ -33,7 +30,7 @@ def appearance(image: ImageArray, pose: Pose, skeleton: Skeleton) -> FloatArray:
         skeleton: what the K keypoints are.
     """
     index = {name: i for i, name in enumerate(skeleton.keypoints)}
-    sure = pose.scores > TRUSTED
+    sure = pose.scores > SCORE_FLOOR
     found = np.full((2, 3, BINS), np.nan, np.float32)
     torso = [index[name] for name in TORSO if name in index]
     if len(torso) == len(TORSO) and sure[torso].all():

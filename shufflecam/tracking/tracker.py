@@ -20,13 +20,12 @@ import numpy as np
 
 from shufflecam.core.geometry import box_area, box_iou, oks
 from shufflecam.core.skeleton import Skeleton
-from shufflecam.core.types import FloatArray, Pose
+from shufflecam.core.types import SCORE_FLOOR, FloatArray, Pose
 from shufflecam.tracking.appearance import BINS, learn, resemblance
 
 REMEMBER_S = 2.0
 """How long somebody may be out of sight and keep the id."""
 
-_KEYPOINT_THR = 0.2  # below it a keypoint says nothing about where its person is (as in the instance score)
 _MIN_IOU = 0.15  # one of these three must hold for two boxes to be the same person at all
 _MIN_OKS = 0.4
 _REACH = 0.3  # distance / person size; plus, for each second out of sight:
@@ -319,7 +318,7 @@ def _looks_of(track: _Track) -> FloatArray:
 
 def _trusted(pose: Pose) -> FloatArray:
     """(K, 2) keypoints, NaN where the network was not sure."""
-    sure = pose.scores > _KEYPOINT_THR  # False for NaN
+    sure = pose.scores > SCORE_FLOOR  # False for NaN
     return np.where(sure[:, None], pose.keypoints, np.float32(np.nan)).astype(np.float32)
 
 

@@ -21,7 +21,7 @@ from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import OutputError, ShufflecamError, SourceError, UsageError
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.stats import Stats
-from shufflecam.core.types import Frame, FrameResult, Pose
+from shufflecam.core.types import SCORE_FLOOR, Frame, FrameResult, Pose
 from shufflecam.finder.finder import PoseFinder
 from shufflecam.finder.settings import FinderSettings
 from shufflecam.sources.video import open_video
@@ -212,12 +212,12 @@ def test_only_joints_that_the_naive_way_is_sure_of_are_compared() -> None:
     elsewhere[5:] += 1000
     naive = Run(people=[[Pose(box, 1.0, place, unsure, 0.9)], []])
     fast = Run(people=[[Pose(box, 1.0, elsewhere, unsure, 0.9)], []])
-    assert bench_measure.agreement(naive, fast, COCO_17, bench_measure.SURE) == pytest.approx(1)
+    assert bench_measure.agreement(naive, fast, COCO_17, SCORE_FLOOR) == pytest.approx(1)
     assert bench_measure.agreement(naive, fast, COCO_17) == pytest.approx(5 / 17)
     gone = elsewhere.copy()
     gone[1:] = np.nan
     missed = Run(people=[[Pose(box, 1.0, gone, unsure, 0.9)], []])
-    assert bench_measure.agreement(naive, missed, COCO_17, bench_measure.SURE) == pytest.approx(1 / 5)
+    assert bench_measure.agreement(naive, missed, COCO_17, SCORE_FLOOR) == pytest.approx(1 / 5)
     nobody = Run(people=[[], []])
-    assert bench_measure.agreement(naive, nobody, COCO_17, bench_measure.SURE) == 0
-    assert bench_measure.agreement(nobody, fast, COCO_17, bench_measure.SURE) is None
+    assert bench_measure.agreement(naive, nobody, COCO_17, SCORE_FLOOR) == 0
+    assert bench_measure.agreement(nobody, fast, COCO_17, SCORE_FLOOR) is None
