@@ -1,4 +1,4 @@
-"""AlphaPose's results file: one flat array, a person an entry, as its demo writes and its readers take."""
+"""AlphaPose's results file: one flat array, one entry a person, as its demo writes it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class AlphaPoseSink:
     """`[{"image_id": "12.jpg", "category_id": 1, "keypoints": [x, y, score, ...], "score", "box", "idx"}]`.
 
     `image_id` is the picture's name, or the frame's number with `.jpg`; `box` is x, y, width, height; `idx`
-    the id, or the person's place in the frame where there is none. A missing keypoint is 0, 0, 0.
+    is the id, or without tracking the person's index in the frame. A missing keypoint is 0, 0, 0.
     """
 
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
@@ -37,7 +37,7 @@ class AlphaPoseSink:
         self._text.append("[", "\n]\n")
 
     def write(self, result: FrameResult) -> None:
-        """The people of one frame. Raises OutputError."""
+        """Write the people of one frame. Raises OutputError."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
         name = result.frame.file or f"{result.frame.index}.jpg"

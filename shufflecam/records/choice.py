@@ -1,4 +1,4 @@
-"""Which of a saved record's two sets of keypoints go elsewhere: as they were drawn, or as they were found."""
+"""Selects the keypoints of a saved record that are converted or plotted: the smoothed or the raw ones."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from shufflecam.records.reader import SavedRecord
 
 @dataclass(frozen=True)
 class KeypointChoice:
-    """What a conversion takes."""
+    """Which keypoints a conversion takes, and what its header records about that."""
 
     drawn: bool
     """The smoothed keypoints where a person has them; else the raw ones."""
     by_writer: bool
-    """The writer takes them so by itself."""
+    """Whether the writer selects these keypoints without help."""
     said: dict[str, Any]
-    """What the header of what is written says; a record that is only copied stays as it is."""
+    """Fields that replace those of the header; none for a record that is only copied."""
 
     @classmethod
     def of(cls, saved: SavedRecord, usual: Keypoints, wanted: bool | None) -> KeypointChoice:
-        """What is meant by --smoothed (True), --raw (False) or neither.
+        """Resolve --smoothed (True), --raw (False) or neither against what the record holds.
 
         Args:
             saved: the record.
             usual: which keypoints the writer takes (`formats.RecordFormat.keypoints`).
-            wanted: what was asked for.
+            wanted: the user's choice; None: what the format usually has.
 
         Raises:
-            UsageError: smoothed keypoints are asked for, and the record has none.
+            UsageError: smoothed keypoints are requested, and the record has none.
         """
         there = has_smoothed(saved)
         if wanted and not there:
@@ -46,11 +46,11 @@ class KeypointChoice:
 
     @property
     def words(self) -> str:
-        """For a summary."""
+        """The choice in words, for a summary."""
         return "smoothed keypoints" if self.drawn else "raw keypoints"
 
     def of_result(self, result: FrameResult) -> FrameResult:
-        """The result with the chosen keypoints where its writer looks for them."""
+        """Return the result with the chosen keypoints in the fields that the writer reads."""
         if self.by_writer:
             return result
         if self.drawn:
@@ -63,7 +63,7 @@ class KeypointChoice:
 
 
 def has_smoothed(saved: SavedRecord) -> bool:
-    """Whether the record holds smoothed keypoints: its header says it, in older ones the first person."""
+    """Whether the record holds smoothed keypoints: a header field, or in old records the first person's."""
     said = saved.header.get("smoothed")
     if isinstance(said, bool):
         return said

@@ -1,4 +1,4 @@
-"""COCO keypoint results: the flat array that pycocotools' `loadRes` takes, written as it goes."""
+"""COCO keypoint results: the flat array that pycocotools' `loadRes` reads, written frame by frame."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def open_writer(target: Path | TextIO, options: WriterOptions) -> CocoSink:
 class CocoSink:
     """`[{"image_id", "category_id", "keypoints", "score"}, ...]`, one person a line.
 
-    The keypoints are the raw ones, x, y, score for each; a missing one is 0, 0, 0, as COCO writes it.
+    The keypoints are the raw ones, x, y, score for each; a missing one is 0, 0, 0, as in COCO.
 
-    The format has no place for pictures' names, so those of pictures go beside it: `results.names.json`
-    holds `{"images": [{"id", "file_name", "width", "height"}, ...]}`, people or none, as COCO's annotations
-    name their pictures. On standard output, where nothing is beside, an id that the name does not tell comes
-    with its `file_name` in each result, which pycocotools passes over. Of videos `image_id` is the frame's
+    The format has no place for file names, so those of pictures go into a second file: `results.names.json`
+    holds `{"images": [{"id", "file_name", "width", "height"}, ...]}`, with or without people, as in COCO's
+    annotations. On standard output, which has no second file, an id that does not follow from the name comes
+    with its `file_name` in each result, which pycocotools ignores. For videos `image_id` is the frame's
     number.
     """
 
@@ -48,12 +48,12 @@ class CocoSink:
         Args:
             target: a file, or a text stream (standard output).
             overwrite: whether the file may exist already.
-            image_ids: of the pictures; None: they are numbered from 1 on as they come.
-            lines: JSON Lines, one result a line, in place of the array.
+            image_ids: of the pictures; None: they are numbered from 1 in the order of arrival.
+            lines: JSON Lines, one result a line, instead of the array.
         """
         if isinstance(target, Path):
             check_writable(target, overwrite)
-        # Where the annotations name all pictures, they are the map.
+        # Where the annotations name all pictures, they already map the ids.
         annotated = image_ids is not None and image_ids.annotated == len(image_ids.names)
         self._names = _NamesFile(target) if isinstance(target, Path) and not annotated else None
         if self._names is not None and image_ids is not None:
@@ -74,7 +74,7 @@ class CocoSink:
         return [self._target, *([] if self._names is None or not self._names.open else [self._names.path])]
 
     def begin(self, header: record.Record) -> None:
-        """Open the target. COCO results have no header; it says here whether there are pictures."""
+        """Open the target. COCO results have no header; `header` tells pictures from a video."""
         self._text = TextFile(self._target)
         if not self._lines:
             self._text.append("[", "\n]\n")
@@ -83,7 +83,7 @@ class CocoSink:
             self._names.begin()
 
     def write(self, result: FrameResult) -> None:
-        """The people of one frame. Raises OutputError, or BrokenPipeError on standard output."""
+        """Write the people of one frame. Raises OutputError, or BrokenPipeError on standard output."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
         name = result.frame.file
@@ -111,7 +111,7 @@ class CocoSink:
 
 
 class _NamesFile:
-    """Beside the results: which picture each id is, a picture a line; a document at any moment."""
+    """The file beside the results that maps ids to pictures, one a line; valid JSON at any moment."""
 
     def __init__(self, results: Path) -> None:
         self.path = results.with_suffix(".names.json")
@@ -126,7 +126,7 @@ class _NamesFile:
         self._text.append('{"images": [', "\n]}\n")
 
     def write(self, number: int, frame: Frame) -> None:
-        """One picture. Raises OutputError."""
+        """Write one picture. Raises OutputError."""
         if self._text is None:
             return
         width, height = frame.size

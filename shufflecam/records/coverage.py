@@ -1,4 +1,4 @@
-"""How much of a record one person covers, and who goes on where they end: ids are lost and given anew."""
+"""How much of a record one id covers, and which id may continue it: ids are lost and assigned anew."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from shufflecam.core.words import counted
 from shufflecam.records.summary import PersonSummary, RecordSummary
 
 JOIN_S = 2.0
-"""Whoever begins at most so long after another one's end may be the same person under a new id."""
+"""An id that begins at most this long after another one ends may be the same person."""
 OVERLAP_S = 0.5
-"""A new id may begin this long before the old one is given up."""
+"""A new id may begin this long before the old one is dropped."""
 ENDS_EARLY_S = 0.5
-"""Who is missing for less than this at the end, or at the beginning, covers it."""
+"""An id that is missing for less than this at either end of the record counts as covering it."""
 
 
 def goes_on(found: RecordSummary, number: int | None) -> int | None:
-    """The id that begins where this person ends, before the record does; None: nobody, or nobody is tracked.
+    """Return the id that may continue this one, which ends before the record does; None: there is none.
 
-    Of several the one that begins nearest to where and when the person was last seen.
+    Of several candidates, the one that begins nearest in place and time to where this one was last seen.
+    Without tracking there is none.
     """
     if number is None:
         return None
@@ -36,7 +37,7 @@ def goes_on(found: RecordSummary, number: int | None) -> int | None:
 
 
 def coverage(found: RecordSummary, number: int | None) -> str:
-    """In one sentence how much of the record this person covers, and where it ends before it who goes on."""
+    """Describe in one sentence how much of the record this id covers, and which id may continue it."""
     person = found.people[number]
     who = "somebody is in" if number is None else f"person {number} covers"
     words = f"{who} {found.share(number):.0%} of the record, "
@@ -52,7 +53,7 @@ def coverage(found: RecordSummary, number: int | None) -> str:
 
 
 def untracked(found: RecordSummary) -> str | None:
-    """A warning where a plot cannot keep people apart: nobody has an id, and there are several at once."""
+    """Return a warning where a plot cannot separate people: several at once, without ids. Else None."""
     if found.most_people < 2 or set(found.people) != {None}:
         return None
     return (
@@ -62,7 +63,7 @@ def untracked(found: RecordSummary) -> str | None:
 
 
 def _far(one: PersonSummary, other: PersonSummary) -> float:
-    """How unlikely it is that the one goes on as the other: body lengths and seconds between the two."""
+    """The cost of continuing one id as the other: the gap in body lengths plus the gap in seconds."""
     apart_s = abs(other.first_s - one.last_s)
     if one.leaves is None or other.enters is None or one.leaves[2] <= 0:
         return math.inf

@@ -1,4 +1,4 @@
-"""The record as one long table, `frame,time,id,keypoint,x,y,score`: a row for each person's each keypoint."""
+"""The record as a long table, `frame,time,id,keypoint,x,y,score`: one row per keypoint, person and frame."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from shufflecam.records.sink import WriterOptions
 
 COLUMNS = ("frame", "time", "id", "keypoint", "x", "y", "score")
 SMOOTHED = "smoothed"
-"""The last column, of records with smoothed keypoints: whether these are."""
+"""The last column of records with smoothed keypoints: whether the row's keypoint is smoothed."""
 
 
 def open_writer(target: Path | TextIO, options: WriterOptions) -> CsvSink:
@@ -26,12 +26,12 @@ def open_writer(target: Path | TextIO, options: WriterOptions) -> CsvSink:
 
 
 class CsvSink:
-    """CSV as RFC 4180 has it, but lines end in a line feed alone, as everything here.
+    """Writes CSV as in RFC 4180, except that lines end in a line feed alone, as in all files here.
 
-    A missing keypoint has its row, with x, y and score empty; without tracking the id is empty. The
-    keypoints are those that are drawn: smoothed where there are such, and then the header says so by a last
-    column `smoothed`, true or false. Of pictures an eighth column, `file`, says which. Where the record's
-    header promises joint angles, each has a column after these, the same in all rows of a person.
+    A missing keypoint has a row with x, y and score empty; without tracking the id is empty. The keypoints
+    are those that are drawn: the smoothed ones where the record has them, and then a last column, `smoothed`,
+    is true or false. Records of pictures have an eighth column, `file`. Where the record's header promises
+    joint angles, each has a column after these, with the same value in all rows of a person.
     """
 
     def __init__(self, target: Path | TextIO, *, overwrite: bool = False) -> None:
@@ -44,7 +44,7 @@ class CsvSink:
         self._pictures = self._smoothed = False
 
     def begin(self, header: record.Record) -> None:
-        """Open the target and write the line with the columns' names."""
+        """Open the target and write the column names."""
         self._names = header["skeleton"]["keypoints"]
         self._pictures = header["source"]["kind"] == "images"
         self._text = TextFile(self._target)
@@ -56,7 +56,7 @@ class CsvSink:
         self._text.append(_lines([(*COLUMNS, *file, *angles, *smoothed)]))
 
     def write(self, result: FrameResult) -> None:
-        """The rows of one frame; none when it shows nobody. Raises OutputError, BrokenPipeError."""
+        """Write the rows of one frame; none without people. Raises OutputError, BrokenPipeError."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
         rows = []

@@ -16,17 +16,15 @@ from shufflecam.core.skeleton import SKELETONS, Skeleton
 from shufflecam.core.types import FloatArray, Pose
 from shufflecam.records.schema import SCHEMA
 
-# Of a joint that a foreign skeleton names and no annotation describes: the middle of COCO's own.
+# For joints of foreign skeletons, which have no measured sigma: the middle of COCO's.
 _UNKNOWN_SIGMA = 0.079
 
 
 def to_poses(record: Mapping[str, Any]) -> tuple[Pose, ...]:
-    """The people of a frame's record.
-
-    A joint that is null there gets NaN coordinates and score 0.
+    """Decode the people of a frame's record; a joint that is null gets NaN coordinates and score 0.
 
     Raises:
-        SourceError: the record does not hold what the schema says.
+        SourceError: the record does not follow the schema.
     """
     try:
         return tuple(to_pose(one) for one in record["people"])
@@ -39,7 +37,7 @@ def to_poses(record: Mapping[str, Any]) -> tuple[Pose, ...]:
 
 
 def to_pose(record: Mapping[str, Any]) -> Pose:
-    """One person's record -> `Pose`. Raises what Python raises where a part is missing or malformed."""
+    """Decode one person. Raises Python's own errors (KeyError, ...) for missing or malformed parts."""
     keypoints, scores = _from_triples(record["keypoints"])
     smoothed = scores_smoothed = None
     if record.get("keypoints_smoothed") is not None:
@@ -63,7 +61,7 @@ def to_pose(record: Mapping[str, Any]) -> Pose:
 
 
 def to_skeleton(record: Mapping[str, Any]) -> Skeleton:
-    """The skeleton that a header names: one of ours, or one made from what the header says.
+    """Decode the skeleton of a header: a known one, or one built from the header's names and edges.
 
     Raises:
         SourceError: the header does not describe a skeleton.

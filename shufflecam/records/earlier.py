@@ -14,21 +14,21 @@ from shufflecam.records import schema as record
 
 @dataclass(frozen=True)
 class EarlierLines:
-    """What an earlier run left in a `.jsonl` record of pictures."""
+    """The content of a `.jsonl` record of pictures that an earlier run left."""
 
     header: record.Record
     files: frozenset[str]
-    """Of the pictures that it has whole lines of, in the composed Unicode form (`core.text.same_form`)."""
+    """The pictures with complete lines, in the composed Unicode form (`core.text.same_form`)."""
     frames: int
     end: int
-    """Byte behind the last whole line of a frame."""
+    """Offset in bytes of the end of the last complete line of a frame."""
 
 
 def read_earlier_lines(path: Path) -> EarlierLines | None:
-    """What is to be gone on with; None where there is no file, or not one whole line in it.
+    """Read what is to be continued; None where there is no file or no complete line in it.
 
     Raises:
-        SourceError: something else is in it.
+        SourceError: the file is no record that can be continued.
     """
     if not path.exists():
         return None

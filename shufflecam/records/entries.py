@@ -1,7 +1,7 @@
 """The entries of a saved record - header, frames, footer - of either form, lines or one document.
 
-Both forms are read as they come, one frame in memory at a time, and as far as they are whole: a program
-that was killed, or a file that was copied in part, costs the frame that was cut and nothing before it.
+Both forms are streamed, one frame in memory at a time, up to the first incomplete entry: a program that was
+killed, or a file that was copied in part, costs the frame that was cut and nothing before it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from shufflecam.core.text import open_text
 from shufflecam.records.schema import SCHEMA, Record
 
 LONGEST = 1 << 25
-"""Characters of one entry: two hundred people in a frame come to a hundredth of that."""
+"""Characters of one entry at most; two hundred people in a frame take a hundredth of that."""
 
 ASK = "was it written by shufflecam --json?"
 
@@ -26,7 +26,7 @@ _CHUNK = 1 << 16
 
 
 def read_header(path: Path) -> Record:
-    """The first entry of a record.
+    """Read the header, the first entry of a record.
 
     Raises:
         SourceError: the file cannot be read, or does not begin with a header of this schema.
@@ -48,11 +48,11 @@ def read_header(path: Path) -> Record:
 
 
 class Cut(Exception):
-    """The file ends within a value; the text says where."""
+    """The file ends within a value; the text names the place."""
 
 
 def entries(path: Path) -> Iterator[Record]:
-    """Header, frames, footer and whatever else, of either form, in the file's order. Raises Cut at a cut."""
+    """Yield the entries of either form - header, frames, footer, others - in order. Raises Cut at a cut."""
     try:
         document = is_document(path)
         with _open(path) as stream:
@@ -69,7 +69,7 @@ def _open(path: Path) -> TextIO:
 
 
 def is_document(path: Path) -> bool:
-    """Whether it is one document and not lines: its first line is not an entry."""
+    """Whether the file is one document rather than lines: its first line is not an entry."""
     try:
         with _open(path) as stream:
             first = json.loads(stream.readline(LONGEST))
@@ -118,7 +118,7 @@ def _document_entries(stream: TextIO, path: Path) -> Iterator[Any]:
 
 
 class _Values:
-    """JSON values of a stream, one after the other, without the whole in memory."""
+    """Parses the JSON values of a stream one by one, without holding all of it in memory."""
 
     def __init__(self, stream: TextIO, path: Path) -> None:
         self._stream, self._path = stream, path
@@ -126,7 +126,7 @@ class _Values:
         self._text, self._at, self._ended = "", 0, False
 
     def peek(self) -> str:
-        """The next character that is not white space. Raises Cut where there is none."""
+        """Return the next character that is not white space. Raises Cut at the end of the file."""
         while True:
             while self._at < len(self._text):
                 if not self._text[self._at].isspace():
@@ -136,7 +136,7 @@ class _Values:
                 raise Cut
 
     def take(self, expected: str) -> None:
-        """Go past the next character. Raises SourceError where it is another one."""
+        """Consume the expected character. Raises SourceError where the next one is another."""
         found = self.peek()
         if found != expected:
             begins = f"{found!r} where {expected!r} belongs" if found.isprintable() else "it is no text"
@@ -144,7 +144,7 @@ class _Values:
         self._at += 1
 
     def value(self) -> Any:
-        """The next value."""
+        """Parse the next value. Raises Cut, SourceError."""
         self.peek()
         while True:
             try:
@@ -155,14 +155,14 @@ class _Values:
                 if not self._read():
                     raise Cut from None
                 continue
-            # A number that the text ends with may go on.
+            # A number at the end of the buffer may be incomplete.
             if end == len(self._text) and self._read():
                 continue
             self._at = end
             return value
 
     def _read(self) -> bool:
-        """More text, as much again as there is; False at the end of the file."""
+        """Double the buffer; False at the end of the file."""
         if self._ended:
             return False
         kept = self._text[self._at :]
@@ -173,7 +173,7 @@ class _Values:
 
 
 def last_entry(path: Path) -> Record | None:
-    """The footer, where it is what the file ends with; None where that cannot be told from the end alone."""
+    """Return the footer that the file ends with; None where its last bytes do not show one."""
     try:
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _CHUNK))

@@ -1,4 +1,4 @@
-"""The formats that records can be written in: one table, free of everything heavy, and lazily opened writers.
+"""The formats in which records are written: one table, without heavy imports, and writers imported on demand.
 
 A new format is a module with a writer and an entry in `FORMATS`; options, help texts, checks, conversions and
 batches follow the table. The writer's module has
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from shufflecam.records.sink import Extra, RecordSink, WriterOptions
 
 OWN = "shufflecam"
-"""The format that everything here reads again, and the default."""
+"""The default format, and the only one that is read back."""
 
 LINES = ".jsonl"
 """JSON Lines."""
@@ -32,7 +32,7 @@ Keypoints = Literal["raw", "smoothed", "both"]
 
 @dataclass(frozen=True)
 class RecordFormat:
-    """What is known of a format before its writer is imported."""
+    """Properties of a format that are known before its writer is imported."""
 
     name: str
     """As `--format` has it."""

@@ -1,4 +1,4 @@
-"""Numbers for pictures, as COCO's results want them: one each, 63 bits at most, and known whose they are."""
+"""Integer ids of pictures for COCO results: unique, at most 63 bits, and traceable to the pictures."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from shufflecam.core.names import ByEnd
 from shufflecam.core.words import are, counted
 
 LARGEST = (1 << 63) - 1
-"""pycocotools and tables keep ids in signed 64-bit numbers."""
+"""pycocotools and tables hold ids in signed 64-bit integers."""
 
 
 @dataclass(frozen=True)
 class ImageIds:
-    """The ids of pictures, in their order."""
+    """The ids of pictures, in the pictures' order."""
 
     names: tuple[str, ...]
-    """What the record calls the pictures; the same name may come again."""
+    """The pictures' names in the record; a name may occur more than once."""
     ids: tuple[int, ...]
-    """As many as names, all different."""
+    """One for each name, all different."""
     annotated: int = 0
-    """How many are those of annotations."""
+    """How many come from annotations."""
     from_names: bool = False
-    """The others are the last number in each name, as COCO's own."""
+    """Whether the others are the last number in each name, as in COCO."""
 
     @property
     def numbered(self) -> int:
-        """How many have a number that nothing but this table says."""
+        """How many ids follow neither from the annotations nor from the names."""
         return 0 if self.from_names else len(self.names) - self.annotated
 
     def said(self) -> str | None:
-        """One sentence where names or annotations do not say the ids."""
+        """A sentence for the user where ids follow from neither names nor annotations; else None."""
         if not self.numbered:
             return None
         if self.annotated:
@@ -46,16 +46,16 @@ class ImageIds:
 
 
 def number_pictures(names: Sequence[str], annotated: Mapping[str, int] | None = None) -> ImageIds:
-    """Ids for pictures, all different.
+    """Assign unique ids to pictures.
 
     Args:
         names: of all pictures, as records call them.
-        annotated: file name -> id of annotations, all different. A picture is the entry of its name, or the
-            only one that ends alike; what is not there gets an id that the annotations do not use.
+        annotated: file name -> id of annotations, all different. A picture matches the entry of its name, or
+            the only one with the same ending of the path; others get ids that the annotations do not use.
 
     Returns:
-        The annotations' ids; of the others the last number in their names (`COCO_val2014_000000000042.jpg`
-        -> 42) where every name has one, all are different and within 63 bits, else 1, 2, 3, ...
+        The annotations' ids; for the others the last number in their names (`COCO_val2014_000000000042.jpg`
+        -> 42) where every name has one and all are different and within 63 bits, else 1, 2, 3, ...
     """
     known = _annotated(names, annotated or {})
     others = [place for place in range(len(names)) if place not in known]
@@ -70,10 +70,10 @@ def number_pictures(names: Sequence[str], annotated: Mapping[str, int] | None = 
 
 
 class IdsInTurn:
-    """Hands out each picture's id once, in the pictures' order; left-out pictures do not matter."""
+    """Returns each picture's id once, in the pictures' order; pictures may be skipped."""
 
     def __init__(self, ids: ImageIds | None) -> None:
-        """Without `ids` the pictures are numbered from 1 on as they come: nobody knew their names."""
+        """Without `ids` the pictures are numbered from 1 in the order of arrival."""
         self._waiting: dict[str, Iterator[int]] | None = None
         self._count = itertools.count(1)
         if ids is not None:
@@ -84,18 +84,18 @@ class IdsInTurn:
             self._count = itertools.count(max(ids.ids, default=0) + 1)
 
     def take(self, name: str) -> int:
-        """The picture's id."""
+        """Return the picture's id."""
         waiting = iter(()) if self._waiting is None else self._waiting.get(name, iter(()))
         number = next(waiting, None)
         return next(self._count) if number is None else number
 
 
 def _annotated(names: Sequence[str], annotated: Mapping[str, int]) -> dict[int, int]:
-    """Place of a picture -> its annotated id; an entry that several pictures could be is none's."""
+    """Index of a picture -> its annotated id; an entry that several pictures match belongs to none."""
     exact: dict[int, int] = {}
     taken: set[int] = set()
     for place, name in enumerate(names):
-        if name in annotated and annotated[name] not in taken:  # a name may come again
+        if name in annotated and annotated[name] not in taken:  # a name may occur again
             exact[place] = annotated[name]
             taken.add(annotated[name])
     by_end = ByEnd(annotated.items())

@@ -1,7 +1,7 @@
 """The record as JSON: one line a frame (`.jsonl`, standard output) or one document (`.json`).
 
-Both are flushed with every frame. A killed program leaves whole lines, or a document that parses and
-whose footer says `"complete": false`.
+Both are flushed with every frame. A killed program leaves complete lines, or a document that parses and
+has `"complete": false` in its footer.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shufflecam.records.sink import WriterOptions
 
 
 def dumps(value: Any) -> str:
-    """Compact, ASCII only (a file name may hold anything), and never NaN or Infinity."""
+    """Serialize compactly, in ASCII (a file name may hold anything) and without NaN or Infinity."""
     return json.dumps(value, allow_nan=False, separators=(",", ":"))
 
 
@@ -33,12 +33,12 @@ def open_writer(target: Path | TextIO, options: WriterOptions) -> JsonLinesSink 
 
 
 class JsonLinesSink:
-    """Header, a line a frame, footer; into a file or a text stream (standard output)."""
+    """Writes a header, a line per frame and a footer to a file or a text stream (standard output)."""
 
     def __init__(
         self, target: Path | TextIO, *, overwrite: bool = False, earlier: EarlierLines | None = None
     ) -> None:
-        """Check the target; `earlier` is what it holds already, and the new lines come behind it."""
+        """Check the target; `earlier` is what it holds already, which the new lines are appended to."""
         if isinstance(target, Path):
             check_writable(target, overwrite or earlier is not None)
         self._target = target
@@ -53,7 +53,7 @@ class JsonLinesSink:
         """Open the target and write the header. Before the first `write`.
 
         Raises:
-            OutputError: it cannot be opened, or what it holds was found by another model.
+            OutputError: it cannot be opened, or its earlier lines are of another model.
         """
         self._joints = record.angle_joints(header)
         self._size = record.picture_size(header)
@@ -71,11 +71,11 @@ class JsonLinesSink:
         self._text = TextFile(self._target, go_on_at=self._earlier.end)
 
     def write(self, result: FrameResult) -> None:
-        """One line. Raises OutputError, or BrokenPipeError on standard output."""
+        """Write one line. Raises OutputError, or BrokenPipeError on standard output."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
         if self._earlier is not None and result.frame.file in self._earlier.files:
-            return  # only its picture was missing
+            return  # only its drawn picture was missing
         entry = record.frame(result, self._joints, self._size, self._aspect)
         if self._earlier is not None:
             entry["frame"] = self._frames
@@ -83,13 +83,13 @@ class JsonLinesSink:
         self._frames += 1
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Write the footer. Without `begin` there is nothing to close and no file."""
+        """Write the footer and close. Does nothing without `begin`, which leaves no file."""
         if self._text is not None:
             self._text.close(dumps(record.footer(self._frames, dropped, complete, missing)) + "\n")
 
 
 class JsonDocumentSink:
-    """One document `{"header": ..., "frames": [...], "footer": ...}`, each frame on its own line."""
+    """Writes one document `{"header": ..., "frames": [...], "footer": ...}`, each frame on its own line."""
 
     def __init__(self, target: Path | TextIO, *, overwrite: bool = False) -> None:
         if isinstance(target, Path):
@@ -110,7 +110,7 @@ class JsonDocumentSink:
         self._text.append(f'{{"header":{dumps(header)},\n"frames":[\n', self._tail())
 
     def write(self, result: FrameResult) -> None:
-        """One line. Raises OutputError, or BrokenPipeError on standard output."""
+        """Write one line. Raises OutputError, or BrokenPipeError on standard output."""
         if self._text is None:
             raise RuntimeError("begin() comes before write()")
         comma = ",\n" if self._frames else ""
@@ -123,7 +123,7 @@ class JsonDocumentSink:
             raise
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Write the footer. Without `begin` there is nothing to close and no file."""
+        """Write the footer and close. Does nothing without `begin`, which leaves no file."""
         if self._text is not None:
             self._text.close(self._tail(dropped, complete, missing))
 

@@ -1,4 +1,4 @@
-"""labelme's JSON files, one a frame, beside whose pictures they are opened."""
+"""labelme's JSON files, one a frame; labelme looks for the picture in the same folder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from shufflecam.records.json import dumps
 from shufflecam.records.sink import WriterOptions
 
 VERSION = "5.5.0"
-"""Of labelme's format; its readers warn about others, and read them."""
+"""The version of labelme's format; its readers warn about others, and read them."""
 
 
 def open_writer(target: Path, options: WriterOptions) -> LabelMeSink:
@@ -24,13 +24,13 @@ def open_writer(target: Path, options: WriterOptions) -> LabelMeSink:
 
 
 class LabelMeSink:
-    """`NAME.json` for each frame with people: a rectangle `person` and a point a keypoint, grouped by person.
+    """Writes `NAME.json` for each frame with people: a box `person` and a point a keypoint, in groups.
 
-    `imagePath` is the picture's name, or for videos `STEM_000000000012.jpg`. Missing keypoints have no point.
+    `imagePath` is the picture's name, or for videos `STEM_000000000012.jpg`. A missing keypoint has no point.
     """
 
     def __init__(self, folder: Path, *, pictures: bool = False, overwrite: bool = False) -> None:
-        """Check that files can be written there; `pictures`: each frame's picture too.
+        """Check that files can be written there; `pictures`: write each frame's picture too.
 
         Raises:
             OutputError: it cannot be written, or holds such files already (without `overwrite`).
@@ -57,7 +57,7 @@ class LabelMeSink:
             raise OutputError(f"Cannot write into {self._folder}: {reason(error)}.") from error
 
     def write(self, result: FrameResult) -> None:
-        """One file, where there is somebody. Raises OutputError."""
+        """Write one file, for a frame with people. Raises OutputError."""
         if not result.poses:
             return
         picture = result.frame.file or f"{self._stem}_{result.frame.index:012d}.jpg"
@@ -85,7 +85,7 @@ class LabelMeSink:
             file.close()
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Nothing is open between frames."""
+        """Do nothing: no file is open between frames."""
 
     def _shapes(self, pose: Pose, place: int) -> list[dict[str, Any]]:
         group = place if pose.track_id is None else pose.track_id
@@ -108,7 +108,7 @@ def _write_picture(image: ImageArray, path: Path) -> None:
 
 
 def _below(picture: str) -> PurePosixPath:
-    """The file's place below the folder. Raises SourceError: a record may not say where else to write."""
+    """Return the file's path below the folder, which a record must not escape. Raises SourceError."""
     path = PurePosixPath(picture)
     if path.is_absolute() or ".." in path.parts or not path.name:
         path = PurePosixPath(path.name)

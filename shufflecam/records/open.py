@@ -1,6 +1,6 @@
-"""From what the user wrote to the thing: the record that a run or a conversion writes, and one that is read.
+"""Opens records from what the user wrote: the one that a run or a conversion writes, and one that is read.
 
-Free of everything heavy, as options need it; readers and writers are imported when something is opened.
+Free of heavy imports, as options need it; readers and writers are imported when something is opened.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ class RecordTarget:
 
 
 NO_RECORD = RecordTarget()
-"""What a run has that writes none."""
+"""The target of a run that writes no record."""
 
 
 def _no_such_format(name: str, formats: list[RecordFormat]) -> UsageError:

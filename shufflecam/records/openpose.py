@@ -1,4 +1,4 @@
-"""OpenPose's folder of JSON files, one a frame, as Pose2Sim and others read it."""
+"""OpenPose's folder of JSON files, one a frame, which Pose2Sim and others read."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from shufflecam.records.json import dumps
 from shufflecam.records.sink import WriterOptions
 
 VERSION = 1.3
-"""Of OpenPose's own output format."""
+"""The version of OpenPose's output format."""
 
-# Present in every person of an OpenPose file, empty where a network does not find them.
+# Present for every person in an OpenPose file, empty where the network does not have them.
 _EMPTY_PARTS = (
     "face_keypoints_2d",
     "hand_left_keypoints_2d",
@@ -37,11 +37,11 @@ def open_writer(target: Path, options: WriterOptions) -> OpenPoseSink:
 
 
 class OpenPoseSink:
-    """`<name>_<frame, 12 digits>_keypoints.json` in a folder, for every frame, also of one that shows nobody.
+    """Writes `<name>_<frame, 12 digits>_keypoints.json` for every frame, with or without people.
 
     The keypoints are the model's own (COCO's 17 in COCO's order: Pose2Sim's `COCO_17`), raw, with 0, 0, 0
-    for a missing one, as OpenPose has it. `name` is the video's or the picture's, without its ending, cut
-    where the file system takes no longer one.
+    for a missing one, as in OpenPose. `name` is that of the video or picture, without its ending, shortened
+    where the file system requires it.
     """
 
     def __init__(self, folder: Path, *, overwrite: bool = False) -> None:
@@ -63,12 +63,12 @@ class OpenPoseSink:
             raise OutputError(f"Cannot write into {folder}: {reason(error)}; try another folder.") from error
 
     def begin(self, header: record.Record) -> None:
-        """Make the folder, and take away what an earlier run left of a video of the same name."""
+        """Make the folder, and delete the files that an earlier run of a video of that name left."""
         source = header["source"]
         self._name = source["kind"] if source["kind"] in ("camera", "stream") else _stem(str(source["path"]))
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            # A shorter second run must not end in the frames of the first.
+            # A shorter second run must not be followed by frames of the first.
             kept = self._path(self._name, 0).name.removesuffix(_ending(0))
             ours = re.compile(re.escape(kept) + r"_[0-9]{12}_keypoints\.json")
             for old in self._folder.glob("*_keypoints.json"):
@@ -78,7 +78,7 @@ class OpenPoseSink:
             raise OutputError(f"Cannot write into {self._folder}: {reason(error)}.") from error
 
     def write(self, result: FrameResult) -> None:
-        """One file. Raises OutputError; a file that could not be finished is taken away."""
+        """Write one file. Raises OutputError; an incomplete file is deleted."""
         path = self._path(self._stem_of(result.frame), result.frame.index)
         file = TextFile(path)
         try:
@@ -91,7 +91,7 @@ class OpenPoseSink:
             file.close()
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Nothing is open between frames, and the format has no place for `complete` and `dropped`."""
+        """Do nothing: no file is open between frames, and the format has no footer."""
 
     def _path(self, stem: str, index: int) -> Path:
         return self._folder / name_that_fits(self._folder, stem, _ending(index))

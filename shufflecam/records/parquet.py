@@ -1,4 +1,4 @@
-"""The long table of `csv.py` as Parquet, for pandas and its like."""
+"""The long table of `csv.py` as Parquet, for pandas and similar libraries."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shufflecam.records.csv import COLUMNS, SMOOTHED
 from shufflecam.records.sink import WriterOptions
 
 BATCH_ROWS = 17 * 500
-"""Rows in memory before they are written."""
+"""Rows that are buffered before they are written."""
 
 
 def open_writer(target: Path, options: WriterOptions) -> TableSink:
@@ -27,10 +27,10 @@ def open_writer(target: Path, options: WriterOptions) -> TableSink:
 
 
 class TableSink:
-    """Rows as `csv.CsvSink` has them, some thousands at a time.
+    """Writes the rows of `csv.CsvSink`, some thousands at a time.
 
-    `file` and `smoothed` are always among the columns, and the schema's metadata says `keypoints`: smoothed
-    or raw.
+    The columns always include `file` and `smoothed`, and the schema's metadata has `keypoints`: smoothed or
+    raw.
     """
 
     def __init__(self, target: Path, *, overwrite: bool = False) -> None:
@@ -56,7 +56,7 @@ class TableSink:
         self._writer = _Parquet(self._target, (*COLUMNS, "file", *angles, SMOOTHED), {"keypoints": which})
 
     def write(self, result: FrameResult) -> None:
-        """The rows of one frame. Raises OutputError."""
+        """Add the rows of one frame. Raises OutputError."""
         if self._writer is None:
             raise RuntimeError("begin() comes before write()")
         rows = list(self._rows(result))
@@ -64,7 +64,7 @@ class TableSink:
             self._writer.add(rows)
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Finish the file."""
+        """Complete the file."""
         if self._writer is not None:
             self._writer.close()
 

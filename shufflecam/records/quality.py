@@ -1,4 +1,4 @@
-"""How far a record is to be trusted, from the record alone: what gives wrong skeletons away.
+"""Quality of a record, measured without annotations: signs of wrong skeletons.
 
 No annotation is needed for these: a person is one skeleton, a forearm does not double its length from one
 frame to the next, and a joint does not vanish for a single frame. What is measured is what is drawn: the
@@ -28,10 +28,10 @@ LEAP_RATIO = 2.0
 """A limb that gets as many times longer or shorter from one frame to the next has leapt."""
 
 NEXT_S = 0.25
-"""Frames further apart are not compared: in between anything may have happened."""
+"""Frames further apart are not compared: anything may have happened in between."""
 
 BRIEF_S = 1.0
-"""Who is there for less is likely nobody, or somebody whose id was lost."""
+"""An id that lasts less is likely a false detection, or a person whose id was lost."""
 
 FEW = {"doubled": 0.3, "leaps": 5.0, "blinks": 2.0}
 """What a good record stays below: in percent of the frames, in 1,000 limbs, in 1,000 joints."""
@@ -82,7 +82,7 @@ class RecordQuality:
 
 
 def measure(saved: SavedRecord) -> RecordQuality:
-    """Read it once.
+    """Measure a record in one pass.
 
     Raises:
         SourceError: it does not follow the schema.
@@ -113,7 +113,7 @@ def measure(saved: SavedRecord) -> RecordQuality:
 
 
 def _compare(found: RecordQuality, past: list[FloatArray | None], pose: Pose, limbs: np.ndarray) -> None:
-    """Take in one person of a frame, whom the last two frames, oldest first, had as `past`."""
+    """Count one person of a frame; `past` holds the same person in the last two frames, oldest first."""
     now, last = _drawn(pose), past[-1] if past else None
     if last is None:
         return

@@ -1,4 +1,4 @@
-"""A saved record, read back: what everything that works without a model begins with (`open.read_record`).
+"""A saved record, read back: the input of everything that needs no model (opened by `open.read_record`).
 
 Lines of a `type` that is not known are skipped.
 """
@@ -23,7 +23,7 @@ from shufflecam.records.entries import ASK, Cut, entries, last_entry
 from shufflecam.records.schema import Record
 
 _LARGEST_SIDE = 1 << 20
-_LARGEST_NUMBER = 1 << 53  # whole ones are exact up to here, and every table holds them
+_LARGEST_NUMBER = 1 << 53  # integers are exact up to here, in tables too
 _PIXEL = np.zeros((1, 1, 3), np.uint8)
 
 Notice = Callable[[str], None]
@@ -31,16 +31,16 @@ Notice = Callable[[str], None]
 
 @dataclass(frozen=True)
 class SavedRecord:
-    """A record file whose header was read; the rest is read when it is asked for."""
+    """A record file whose header was read; the rest is read on demand."""
 
     path: Path
     header: Record
     skeleton: Skeleton
-    """What the K keypoints of everybody in it are."""
+    """The K keypoints of each person in it."""
     size: tuple[int, int] | None
-    """(width, height) of the pictures; None where each says its own."""
+    """(width, height) of the pictures; None where each frame has its own."""
     pixel_aspect: float = 1.0
-    """Width / height of one pixel; a frame may say another."""
+    """Width / height of one pixel; a frame may have its own."""
 
     @classmethod
     def from_header(cls, path: Path, header: Record) -> SavedRecord:
@@ -57,12 +57,12 @@ class SavedRecord:
         return cls(path, header, to_skeleton(header), size, aspect)
 
     def results(self, on_cut: Notice | None = None) -> Iterator[FrameResult]:
-        """Every frame, in order, with a black picture of the right size, which costs nothing.
+        """Yield every frame, in order, with a black picture of its size that takes no memory.
 
-        Where neither header nor frame says the size, it is 1x1.
+        Where neither header nor frame has a size, it is 1x1.
 
         Args:
-            on_cut: told in one sentence where the record ends too early, and how much of it is whole.
+            on_cut: takes a sentence on where the record ends too early, and how much of it was read.
 
         Raises:
             SourceError: the record does not follow the schema.
@@ -76,11 +76,11 @@ class SavedRecord:
                 gap = None
 
     def frames(self, on_cut: Notice | None = None) -> Iterator[Record]:
-        """Every whole frame line, in order, as it stands there."""
+        """Yield every complete frame entry, in order, as stored."""
         return (entry for entry in self._entries(on_cut) if entry.get("type") == "frame")
 
     def footer(self) -> Record | None:
-        """The last line, or None where the program was killed before it could write it."""
+        """Return the footer, or None where the program was killed before it wrote one."""
         last = last_entry(self.path)
         if last is None:
             with contextlib.suppress(Cut):
@@ -145,7 +145,7 @@ def _size(sides: Any) -> tuple[int, int] | None:
 
 
 def _pixel_aspect(path: Path, entry: Record, otherwise: float) -> float:
-    """What a header's source or a frame says of the pixels' shape; `otherwise` where it says nothing."""
+    """Return the pixels' aspect of a header's source or a frame; `otherwise` where it has none."""
     told = entry.get("pixel_aspect")
     if told is None:
         return otherwise

@@ -1,9 +1,9 @@
 """FrameResult -> plain dict: the record, schema `shufflecam/1`.
 
-Everything here is plain Python (dict, list, str, int, float, bool, None), so that any writer can
-take it. Missing is NaN in a `Pose` and None in a record; an infinity is missing too, JSON has none.
+All values are plain Python (dict, list, str, int, float, bool, None), which any writer can
+serialize. Missing is NaN in a `Pose` and None in a record; an infinity is missing too, JSON has none.
 
-`frame` and `decode.to_poses` are each other's inverse: what was read back is written again unchanged.
+`frame` and `decode.to_poses` are inverses: a record that is read and written again does not change.
 """
 
 from __future__ import annotations
@@ -41,15 +41,15 @@ def header(
     version: str,
     **extra: Any,
 ) -> Record:
-    """The first line of a record.
+    """Encode the header, the first line of a record.
 
     Args:
         source: where the frames come from.
         model: at least `name`, `sha256` and `input_size` (width, height).
-        detector: what found the people, in the detector's own words.
+        detector: what found the people, as the detector describes itself.
         skeleton: which keypoints, in which order.
         version: shufflecam's.
-        extra: more to say, e.g. `mirrored=True` where the window showed the mirror image.
+        extra: further fields, e.g. `mirrored=True` where the window showed the mirror image.
     """
     width, height = source.size or (None, None)
     return {
@@ -82,13 +82,13 @@ def frame(
     size: tuple[int, int] | None = None,
     pixel_aspect: float | None = None,
 ) -> Record:
-    """One frame's line: also of a frame that shows nobody.
+    """Encode one frame, with or without people.
 
     Args:
         result: the frame and its people.
         joints: as in `person`.
-        size: (width, height) that the header says; a frame of another size says its own.
-        pixel_aspect: that the header says, as `size`; None: it is not compared.
+        size: (width, height) in the header; a frame of another size stores its own.
+        pixel_aspect: the header's, as `size`; None: it is not compared.
     """
     record: Record = {
         "type": "frame",
@@ -109,7 +109,7 @@ def frame(
 
 
 def events(result: FrameResult) -> list[Record]:
-    """What happened just before a frame: lines of their own, which readers that do not know them skip."""
+    """Encode what happened just before a frame: lines of their own, which unaware readers skip."""
     gap = result.frame.gap
     if gap is None:
         return []
@@ -124,23 +124,23 @@ def events(result: FrameResult) -> list[Record]:
 
 
 def footer(frames: int, dropped: int | None, complete: bool, missing: Missing = NOTHING_MISSING) -> Record:
-    """The last line: how many frame lines there are, how many frames the camera lost, whether all was seen.
+    """Encode the footer, the last line: frames written, frames dropped, and whether the input is complete.
 
-    `dropped` is None only in a document whose program was killed before it could count. What is `missing`
-    stands there by kind, only where something is, and then nothing is complete.
+    `dropped` is None only in a document whose program was killed before it counted. `missing` is listed by
+    kind, only where there is something, and then the record is not complete.
     """
     line: Record = {"type": "footer", "frames": frames, "dropped": dropped, "complete": complete}
     return line | {"complete": False, "missing": missing.counts()} if missing else line
 
 
 def drawn_triples(person: Record) -> list[list[float | None] | None]:
-    """What a table has of a person of `frame`'s: K of [x, y, score], None where a joint is missing."""
+    """Return the drawn keypoints of an encoded person: K of [x, y, score], None for a missing joint."""
     triples: list[list[float | None] | None] = person["keypoints"]
     return person.get("keypoints_smoothed") or triples
 
 
 def angle_joints(header: Mapping[str, Any]) -> list[str] | None:
-    """The keypoints' names where the header promises `angles` (see `shufflecam.core.angles`), else None."""
+    """Return the keypoints' names where the header promises `angles` (`core.angles`), else None."""
     return header["skeleton"]["keypoints"] if header.get("angles") else None
 
 
@@ -151,22 +151,22 @@ def angle_fields(angles: bool, smoothed: bool) -> Record:
 
 
 def picture_size(header: Mapping[str, Any]) -> tuple[int, int] | None:
-    """(width, height) of the frames as a header of `header`'s says it; None where each says its own."""
+    """Return (width, height) of the frames in an encoded header; None where each frame has its own."""
     source = header["source"]
     return None if source["width"] is None else (source["width"], source["height"])
 
 
 def pixel_aspect_of(header: Mapping[str, Any]) -> float:
-    """Width / height of one pixel as a header of `header`'s says it; 1.0 where it says nothing."""
+    """Return width / height of one pixel in an encoded header; 1.0 where it has none."""
     return float(header["source"].get("pixel_aspect") or 1.0)
 
 
 def person(pose: Pose, joints: Sequence[str] | None = None, pixel_aspect: float = 1.0) -> Record:
-    """One person of a frame; with the names of its K keypoints, joint angles too.
+    """Encode one person; with the names of the K keypoints, joint angles too.
 
-    The angles are those of the keypoints that are drawn - the smoothed ones where there are any - as they
-    stand there, rounded, so that a record that is read and written again stays the same. Where the
-    pixels are not square, they are those of the picture as it is shown.
+    The angles are computed from the drawn keypoints - the smoothed ones where there are any - as rounded in
+    the record, so that a record that is read and written again does not change. Where pixels are not
+    square, they are the angles of the picture as displayed.
     """
     record: Record = {
         "id": pose.track_id,
@@ -185,7 +185,7 @@ def person(pose: Pose, joints: Sequence[str] | None = None, pixel_aspect: float 
 
 
 def plain(value: Any) -> Any:
-    """Anything that people put into a header -> what JSON can hold: no numpy, no tuple, no path, no NaN."""
+    """Convert any value of a header to JSON types: no numpy, no tuple, no path, no NaN."""
     if value is None or isinstance(value, bool | str | int):
         return value
     if isinstance(value, float):
@@ -205,7 +205,7 @@ def plain(value: Any) -> Any:
 
 def _number(value: float, decimals: int) -> float | None:
     value = float(value)
-    # The sum turns -0.0 into 0.0: "-0.0" in a file makes people look for a reason.
+    # The sum turns -0.0 into 0.0: "-0.0" in a file looks like a defect.
     return round(value, decimals) + 0.0 if math.isfinite(value) else None
 
 

@@ -1,4 +1,4 @@
-"""What is in a saved record: people, their times, how sure, and the gaps. One pass, memory by people only."""
+"""Summary of a saved record: people, times, scores and gaps. One pass; memory grows with people only."""
 
 from __future__ import annotations
 
@@ -13,37 +13,37 @@ from shufflecam.records import schema as record
 from shufflecam.records.reader import SavedRecord
 
 SURE = 0.3
-"""The score from which a keypoint is drawn by default."""
+"""The default score from which a keypoint is drawn."""
 
 
 Place = tuple[float, float, float]
-"""The middle of a box and its longer side, (x, y, size) pixels."""
+"""Centre of a box and its longer side, (x, y, size) in pixels."""
 
 
 @dataclass
 class PersonSummary:
-    """One id over the whole record; None is everybody whom nobody tracked."""
+    """Figures of one id over the record; without tracking all people share the id None."""
 
     first_frame: int
     first_s: float
     last_s: float = 0.0
     last_frame: int = 0
     frames: int = 0
-    """Frames in which the person is."""
+    """Frames that show the person."""
     poses: int = 0
     sum_score: float = 0.0
     sure: int = 0
     """Keypoints of at least `SURE`, over all poses."""
     keypoints: int = 0
     gaps: int = 0
-    """How often the person was away between two frames of the record."""
+    """How often the person was absent between two appearances."""
     longest_gap_s: float = 0.0
     seconds: float = 0.0
-    """How long the person is there: each frame lasts until the next one."""
+    """Duration of presence; each frame lasts until the next one."""
     enters: Place | None = None
-    """Where the person is first seen."""
+    """Place of the first appearance."""
     leaves: Place | None = None
-    """Where the person is last seen."""
+    """Place of the last appearance."""
 
     @property
     def mean_score(self) -> float:
@@ -53,7 +53,7 @@ class PersonSummary:
 
 @dataclass
 class RecordSummary:
-    """A whole record."""
+    """Figures of a record."""
 
     frames: int = 0
     with_people: int = 0
@@ -61,16 +61,16 @@ class RecordSummary:
     first_s: float = 0.0
     last_s: float = 0.0
     complete: bool | None = None
-    """None: the program was killed before it could say."""
+    """None: the program was killed before it wrote the footer."""
     notice: str | None = None
-    """Where the record ends too early, and how much of it is whole."""
+    """Where the record ends too early, and how much of it was read."""
     dropped: int | None = None
     missing: Missing = NOTHING_MISSING
     camera_gaps: int = 0
-    """How often the camera was away."""
+    """How often the camera was disconnected."""
     camera_away_s: float = 0.0
     seconds: float = 0.0
-    """How long it is without the time that the camera was away; 0 for pictures, which have no time."""
+    """Duration without the time the camera was disconnected; 0 for pictures, which have no times."""
     people: dict[int | None, PersonSummary] = field(default_factory=dict)
 
     def share(self, number: int | None) -> float:
@@ -80,7 +80,7 @@ class RecordSummary:
 
     @property
     def chosen(self) -> int | None:
-        """Who is plotted where nobody is named: who is in most frames. Raises ValueError where nobody is."""
+        """Return the default id to plot: that of most frames. Raises ValueError without people."""
         return max(self.people, key=lambda number: self.people[number].frames)
 
 
@@ -129,11 +129,11 @@ def summarize(saved: SavedRecord) -> RecordSummary:
             person.enters = person.enters or person.leaves
             person.last_s, person.last_frame = time, result.frame.index
         before = seen
-    if found.frames > 1:  # how long the last frame is shown nobody says: as long as the others
+    if found.frames > 1:  # the last frame has no successor: it gets the mean duration
         _add_seconds(found, before, found.seconds / (found.frames - 1))
     found.notice = notices[0] if notices else None
     footer: record.Record | None = saved.footer()
-    # A document whose program was killed has a footer, but nobody counted what was dropped.
+    # A document whose program was killed has a footer without a count of dropped frames.
     if footer is not None and isinstance(footer.get("dropped"), int):
         found.complete, found.dropped = bool(footer.get("complete")), footer.get("dropped")
         found.missing = Missing.from_counts(footer.get("missing"))

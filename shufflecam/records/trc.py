@@ -1,8 +1,8 @@
 """TRC, the marker files of motion capture, as OpenSim and Pose2Sim read them: one file a person.
 
-The format is three-dimensional; a camera sees two. X is to the right, Y upwards from the picture's lower
-edge, Z is 0. Without a scale the unit is the pixel, under the name `px`, which OpenSim does not know: it
-wants metres, so give the scale for it. Pixels are square ones, as high as those of the record.
+The format is three-dimensional, a camera's picture is not: X points right, Y up from the picture's lower
+edge, Z is 0. Without a scale the unit is the pixel, named `px`, which OpenSim does not know: it requires
+metres, and so a scale. Pixels are square, as high as those of the record.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ def open_writer(target: Path, options: WriterOptions) -> TrcSink:
 
 
 class TrcSink:
-    """`NAME_personID.trc` beside the name given, for everybody; `NAME.trc` itself where there is one person.
+    """Writes `NAME_personID.trc` for each person, or `NAME.trc` itself for a single one.
 
-    Every file has every frame of the record, so that people stay in step; frames without the person have
-    `nan`, which OpenSim and pandas take for missing. The header wants the number of frames in advance.
+    Every file has all frames of the record, so that people stay synchronous; frames without the person have
+    `nan`, which OpenSim and pandas read as missing. The header requires the number of frames in advance.
     """
 
     def __init__(
@@ -60,9 +60,9 @@ class TrcSink:
 
         Args:
             target: ends in .trc.
-            frames: how many will come.
-            ids: of the people; empty: nobody is tracked, and the surest of each frame is taken.
-            rate: frames a second, where the record's header does not say it.
+            frames: how many will be written.
+            ids: of the people; empty: there was no tracking, and the first person of each frame is taken.
+            rate: frames per second, where the record's header has none.
             pixels_per_metre: the scale, of pixels counted downwards; None: pixels are written.
             overwrite: whether files may be replaced.
 
@@ -92,7 +92,7 @@ class TrcSink:
         """Open the files and write their five header lines.
 
         Raises:
-            SourceError: the record has no frame rate: pictures are no movement.
+            SourceError: the record is of pictures, which have no times.
             OutputError: a file cannot be opened.
         """
         rate = header["source"].get("fps") or self._rate
@@ -117,7 +117,7 @@ class TrcSink:
             )
 
     def write(self, result: FrameResult) -> None:
-        """One row in every file. Raises OutputError."""
+        """Write one row to every file. Raises OutputError."""
         self._rows += 1
         height = result.frame.size[1]
         missing = [(math.nan, math.nan)] * len(self._names)
@@ -141,7 +141,7 @@ class TrcSink:
 
 
 def _marker(name: str) -> str:
-    """`left_knee` -> `LKnee`, as OpenSim's marker sets for such keypoints are written; `nose` -> `Nose`."""
+    """`left_knee` -> `LKnee`, as in OpenSim's marker sets for such keypoints; `nose` -> `Nose`."""
     words = name.split("_")
     side = {"left": "L", "right": "R"}.get(words[0])
     rest = words[1:] if side else words
