@@ -1,9 +1,9 @@
-"""What of an address may be seen: no user, no password, no query.
+"""Removes secrets from addresses: users, passwords and queries.
 
-One function, `without_secrets`, stands at every door through which text leaves the program (messages,
-notes, logs, tracebacks, records, titles, pages). It takes any text, with or without addresses in it, and
-its own result unchanged. It goes by what people type rather than by RFC 3986: passwords with ``/ # ? @``
-unescaped, misspelt schemes, no scheme at all.
+One function, `without_secrets`, filters all text that leaves the program (messages, notes, logs,
+tracebacks, records, titles, pages). It accepts any text, with or without addresses in it, and is
+idempotent. It handles what people type rather than RFC 3986: passwords with unescaped ``/ # ? @``,
+misspelt schemes, no scheme at all.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:[/\\]+")
 """Two letters or more: C:/ is a drive."""
 
 _AT = re.compile(r"@|%(?:25)*40")
-"""An @, also one that was escaped where it should not have been."""
+"""An @, also one that was percent-encoded by mistake."""
 
 _PORT = r"(?::\d{1,5}(?![\w.]))?"
 _KNOWN_HOST = re.compile(rf"(?:\[[\w:.%-]*\]|[\w.-]+){_PORT}(?=[,.;:!)\]}}>'\"]*(?:[/?#]|\s|$))|(?=\s|$)")
-"""Where no @ comes before it."""
+"""Where no @ precedes it."""
 
 _HOST = re.compile(rf"\[[\w:.%-]*\]{_PORT}|[0-9A-Fa-f]*(?::[0-9A-Fa-f.]*){{2,}}|[\w.-]*{_PORT}")
-"""Behind an @; an IPv6 address may have lost its brackets."""
+"""After an @; an IPv6 address may lack its brackets."""
 
 _STEP = re.compile(r"/(?:[\w.~+,()!-]|%[2-7][0-9A-Fa-f])*(?=[,.;:!)\]}>'\"]*(?:[/?#]|\s|$))")
-"""A step of a path that says no more than a name: cameras know /user=NAME_password=WORD/ too."""
+"""A path segment that is a plain name: some cameras use /user=NAME_password=WORD/ as well."""
 
 _QUERY_WITH_AT = re.compile(r"[^/?#@:]*(?::\d+)?(?:/[^?#@]*)?[?#][^@]*=")
 """HOST/PATH?user=ME@ELSEWHERE: what follows the @ is no host."""
 
 _CLOSING = re.compile(r"[)\]}>'\",.;:!]*$")
-"""What a sentence puts behind an address."""
+"""Punctuation that a sentence puts after an address."""
 
 _OPENING = re.compile(r"(?:--?[\w-]+=)?['\"(\[{<]*")
 
@@ -49,10 +49,10 @@ _NAMED = re.compile(
 
 
 def without_secrets(text: str) -> str:
-    """`text` with every address in it as it may be shown.
+    """Return `text` with the secrets removed from every address in it.
 
-    What stands between the scheme (or the start) and the last @ before a space goes, and so does what
-    follows a ?, a # or a step of the path that is not a plain name.
+    Everything between the scheme (or the start) and the last @ before a space is removed, and so is
+    everything after a ?, a # or a path segment that is not a plain name.
     """
     if "@" not in text and "%" not in text and ":" not in text and "=" not in text:
         return text
@@ -65,19 +65,19 @@ def without_secrets(text: str) -> str:
 
 
 def shown(source: str) -> str:
-    """As `without_secrets`, for a string that is known to be one address: a space in it is a part of it."""
+    """Like `without_secrets`, for a string known to be a single address: spaces are part of it."""
     whole = re.sub(r"\s", "%20", source)
     hidden = _shown(whole) if _SCHEME.search(whole) is None and _AT.search(whole) else without_secrets(whole)
     return source if hidden == whole else hidden
 
 
 def is_address(text: str) -> bool:
-    """Whether this can only be meant as an address: it has a scheme, or a user and a password."""
+    """Whether the text is unambiguously an address: it has a scheme, or a user and a password."""
     return _SCHEME.match(text) is not None or without_secrets(text) != text
 
 
 def needs_escapes(address: str) -> bool:
-    """Whether its user or password has characters in it that have to be written as %2F %23 %3F %40."""
+    """Whether the user or password contains characters that must be percent-encoded (%2F %23 %3F %40)."""
     scheme = _SCHEME.match(address)
     ats = list(_AT.finditer(address))
     begin = scheme.end() if scheme else 0
@@ -85,7 +85,7 @@ def needs_escapes(address: str) -> bool:
 
 
 def scrub(error: BaseException) -> BaseException:
-    """The same error without secrets in it or in those that it came from: it may end in a traceback."""
+    """Remove secrets from an error and the errors it was raised from: a traceback may print them all."""
     one: BaseException | None = error
     seen: set[int] = set()
     while one is not None and id(one) not in seen:
@@ -107,7 +107,7 @@ def _scrubbed(value: object) -> object:
 
 
 def _rest(text: str, scheme: re.Match[str]) -> tuple[str, int]:
-    """What belongs to the address behind its scheme, and where it ends: at a space, or later."""
+    """Return the address after its scheme, and where it ends: at a space, or later."""
     begin = scheme.end()
     word = re.compile(r"\S*").match(text, begin)
     assert word is not None
@@ -115,7 +115,7 @@ def _rest(text: str, scheme: re.Match[str]) -> tuple[str, int]:
     quote = text[scheme.start() - 1 : scheme.start()]
     if quote and quote in "'\"`":
         closing = text.find(quote, begin)
-        # In quotes a space belongs to it; and a quote may belong to it too.
+        # In quotes a space is part of the address; a quote may be part of it too.
         if closing > end and _AT.search(text, end, closing):
             end = closing
     elif not _AT.search(text, begin, end) and re.match(r"[^\s/\[]*:(?!\d+(?:[/?#]|$))[^\s/]", word[0]):
@@ -131,7 +131,7 @@ def _rest(text: str, scheme: re.Match[str]) -> tuple[str, int]:
 
 
 def _shown(rest: str) -> str:
-    """Of what stands behind a scheme: host, port, and the steps of the path that are plain names."""
+    """Return the host, the port, and the path segments that are plain names, of the text after a scheme."""
     ats = list(_AT.finditer(rest))
     begin = ats[-1].end() if ats else 0
     host = (_HOST if ats else _KNOWN_HOST).match(rest, begin)
@@ -147,7 +147,7 @@ def _shown(rest: str) -> str:
 
 
 def _without_scheme(text: str) -> str:
-    """Text without any scheme: words that can only be addresses with a user in them."""
+    """Redact text without any scheme: words that can only be addresses with a user in them."""
     if "@" not in text and "%" not in text and "=" not in text:
         return text
     return _NAMED.sub(r"\1***", re.sub(r"\S+", lambda word: _word(word[0]), text))

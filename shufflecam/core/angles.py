@@ -1,6 +1,6 @@
-"""Joint angles from keypoints: in the plane of the picture, so true only for movement across the view.
+"""Joint angles from keypoints: measured in the image plane, so valid only for movement across the view.
 
-Axes: x right, y down. An inner angle is that between the two bones that meet at a joint: 180 degrees is
+Axes: x right, y down. An inner angle is the angle between the two bones that meet at a joint: 180 degrees is
 straight. `docs/angles.md` defines each for people.
 """
 
@@ -26,24 +26,24 @@ INNER: dict[str, tuple[str, str, str]] = {
         ("knee", "hip", "ankle"),
     )
 }
-"""Angle -> the three keypoints that make it; the second is where it is measured."""
+"""Angle -> the three keypoints that define it; the second is the vertex."""
 
 LEANS: dict[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "trunk_lean": (("left_hip", "right_hip"), ("left_shoulder", "right_shoulder")),
 }
-"""Angle -> two pairs of keypoints; the line between their middles, against upright."""
+"""Angle -> two pairs of keypoints; the line between their midpoints, relative to the vertical."""
 
 ANGLES = (*INNER, *LEANS)
-"""The names, in the order of every table."""
+"""The names, in the order of the columns of every table."""
 
 
 def joint_angles(keypoints: FloatArray, names: Sequence[str], pixel_aspect: float = 1.0) -> dict[str, float]:
-    """All `ANGLES` in degrees; NaN where a keypoint is missing or two of them coincide.
+    """Return all `ANGLES` in degrees; NaN where a keypoint is missing or two of them coincide.
 
     Args:
         keypoints: (K, 2) pixels, NaN where missing.
         names: of the K keypoints.
-        pixel_aspect: width / height of one of the pixels when the picture is shown.
+        pixel_aspect: width / height of a pixel when the picture is displayed.
 
     Returns:
         Inner angles in 0..180; leans in -180..180, positive towards the right of the picture.

@@ -1,7 +1,7 @@
-"""Pictures as programs hand them over -> the one form that everything here works on.
+"""Converts pictures passed by programs to the one internal form, (H, W, 3) uint8 BGR.
 
-Whatever has one clear meaning is converted; everything else is refused in a sentence that says what
-came, because a network answers garbage with garbage and nobody notices.
+Whatever has one unambiguous interpretation is converted; everything else is rejected with an error that
+describes the input, because a network answers garbage with garbage, silently.
 """
 
 from __future__ import annotations
@@ -16,40 +16,41 @@ from shufflecam.core.types import ImageArray
 
 
 class ArrayLikeImage(Protocol):
-    """Anything that numpy can look into without a copy, as Pillow's `Image` does."""
+    """Anything that numpy can read without a copy, such as Pillow's `Image`."""
 
     @property
     def __array_interface__(self) -> dict[str, Any]:
-        """Shape, type and place of the pixels, as numpy defines it."""
+        """Shape, data type and memory of the pixels, as numpy's array interface defines it."""
 
 
 ImageInput: TypeAlias = "np.ndarray[Any, Any] | ArrayLikeImage | None"
-"""What `as_bgr` takes. None belongs to it because `cv2.imread` returns it for a file that it cannot read."""
+"""What `as_bgr` accepts. It includes None because `cv2.imread` returns that for an unreadable file."""
 
 ColorOrder = Literal["bgr", "rgb"]
 
 ROUNDING = 1e-2
-"""How far floats may leave 0..1: sharpening and resizing overshoot a little."""
+"""How far floats may exceed 0..1: sharpening and resizing overshoot a little."""
 
 WHITE = 255
-"""Behind what is transparent, as files with transparency are read here."""
+"""The background of transparent pixels, the same as for files with transparency."""
 
 
 def as_bgr(image: ImageInput, color: ColorOrder = "bgr") -> ImageArray:
-    """One picture as (H, W, 3) uint8 BGR, contiguous.
+    """Return a picture as contiguous (H, W, 3) uint8 BGR.
 
     Args:
-        image: (H, W, 3) colour, (H, W, 4) with transparency (laid on white), (H, W) or (H, W, 1) grey; or
-            a Pillow image, whose mode says what its channels are. uint8 is taken as it is; floating point is
-            0..1; uint16 is scaled by the smallest of 8, 10, 12, 14 and 16 bits that holds its largest value;
-            other integers have to be within 0..255.
-        color: the order of colour channels in arrays: "bgr" as OpenCV gives them, or "rgb".
+        image: (H, W, 3) colour, (H, W, 4) with alpha (composited over white), (H, W) or (H, W, 1) grey; or
+            a Pillow image, whose mode defines its channels. uint8 is used as is; floating point is 0..1;
+            uint16 is scaled by the smallest of 8, 10, 12, 14 and 16 bits that holds its largest value; other
+            integers must be within 0..255.
+        color: the channel order of arrays: "bgr", as in OpenCV, or "rgb".
 
     Returns:
-        (H, W, 3) uint8 BGR. The same memory where nothing had to be changed; it is never written to.
+        (H, W, 3) uint8 BGR. It shares memory with `image` where no conversion is needed; `image` is never
+        modified.
 
     Raises:
-        UsageError: the meaning is not clear; the message says type, shape and what to pass.
+        UsageError: the input is ambiguous; the message gives its type and shape, and what to pass instead.
     """
     if color not in ("bgr", "rgb"):
         raise UsageError(f"The colour order {color!r} is unknown; it is 'bgr' or 'rgb'.")
@@ -73,7 +74,7 @@ def as_bgr(image: ImageInput, color: ColorOrder = "bgr") -> ImageArray:
 
 
 def _of_pillow(image: Any) -> tuple[Any, ColorOrder]:
-    """A Pillow image as an RGB array: palettes and CMYK mean colours, transparency is laid on white."""
+    """Convert a Pillow image to an RGB array: palettes and CMYK to colours, alpha composited over white."""
     if image.mode in ("I;16", "I;16L", "I;16B", "I", "F", "L"):
         return np.asarray(image), "rgb"
     transparent = image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info
@@ -90,7 +91,7 @@ def _kind(value: object) -> str:
 
 
 def _channels(image: np.ndarray[Any, Any]) -> int:
-    """1, 3 or 4, or the error that says why it is none of them."""
+    """Return the number of channels, 1, 3 or 4; raise UsageError for any other shape."""
     shape = image.shape
     if len(shape) == 2:
         return 1
@@ -105,7 +106,7 @@ def _channels(image: np.ndarray[Any, Any]) -> int:
 
 
 def _eight_bits(image: np.ndarray[Any, Any]) -> ImageArray:
-    """The same picture in uint8."""
+    """Convert a picture to uint8."""
     if image.dtype == np.uint8 or not image.size:
         return image.astype(np.uint8, copy=False)
     what = f"The picture of shape {image.shape} and type {image.dtype}"
@@ -123,12 +124,12 @@ def _eight_bits(image: np.ndarray[Any, Any]) -> ImageArray:
         if low < 0 or high > 255:
             raise UsageError(f"{what} goes from {low} to {high}, integers have to be 0..255 or uint16.")
         return image.astype(np.uint8)
-    # As of files: by the bits that are used, where nothing says what is white.
+    # As for files: scaled by the bits in use where the white level is unknown.
     return to_8_bit(image, Said(white=1.0 if image.dtype.kind == "f" else None))[0]
 
 
 def _on_white(pixels: ImageArray) -> ImageArray:
-    """(H, W, 4) -> (H, W, 3), the last channel being how much of the picture there is."""
+    """Composite (H, W, 4) over white -> (H, W, 3); the last channel is alpha."""
     share = pixels[:, :, 3:].astype(np.float32) / 255
     mixed: ImageArray = np.rint(pixels[:, :, :3] * share + WHITE * (1 - share)).astype(np.uint8)
     return mixed

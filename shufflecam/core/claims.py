@@ -1,8 +1,8 @@
-"""Two runs at once that would write the same file: the second one is told so before it writes anything.
+"""Claims on output files: a second concurrent run that would write the same file fails before it starts.
 
-Every run that writes keeps a list of its outputs in a common folder, beside a lock that it holds as long
-as it lives: the system lets go of the lock when the process ends, however it ends, so that a list
-whose lock can be had is one that a killed run left behind.
+Every run that writes keeps a list of its outputs in a shared folder, next to a lock that it holds while
+it lives: the operating system releases the lock when the process ends, however it ends, so a list whose
+lock can be acquired is stale.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from filelock import FileLock, Timeout
 from shufflecam.core.errors import OutputError
 
 ENTRY_TIMEOUT_S = 10.0
-"""The longest wait for another run that is just comparing lists."""
+"""The longest wait for another run that is comparing lists."""
 
 
 @contextmanager
 def claim(outputs: Iterable[Path], registry: Path) -> Iterator[None]:
-    """Hold `outputs` as this run's own until the block ends.
+    """Claim `outputs` for this run until the block ends.
 
     Args:
-        outputs: files (or an OpenPose record's folder) that are going to be written; none of them need exist.
-        registry: the folder of lists, the same one for every run; made if need be. Where it cannot be
-            made or written nothing is claimed: that is no reason not to work.
+        outputs: files (or an OpenPose record's folder) that will be written; they need not exist.
+        registry: the folder of lists, shared by all runs; created if needed. If it cannot be created or
+            written, nothing is claimed: that is no reason to fail.
 
     Raises:
-        OutputError: another run that is at work writes one of them.
+        OutputError: another active run writes one of them.
     """
     mine = {os.path.normcase(os.path.realpath(path)): path for path in outputs}
     with ExitStack() as stack:
@@ -45,7 +45,7 @@ def claim(outputs: Iterable[Path], registry: Path) -> Iterator[None]:
 
 
 def _compare(mine: dict[str, Path], registry: Path) -> None:
-    """Raise OutputError where a living run has one of `mine`; lists of dead ones are removed."""
+    """Raise OutputError if an active run has claimed one of `mine`; delete stale lists."""
     for listed in registry.glob("*.list"):
         lock = FileLock(listed.with_suffix(".lock"), timeout=0)
         try:
@@ -66,7 +66,7 @@ def _compare(mine: dict[str, Path], registry: Path) -> None:
 
 
 def _read(listed: Path) -> list[str]:
-    """The process that wrote a list, and its outputs; of a run that has ended just now, none."""
+    """Return the process that wrote a list, and its outputs; [""] if the run has just ended."""
     try:
         return listed.read_text(encoding="utf-8", errors="surrogateescape").split("\0")
     except FileNotFoundError:
@@ -75,11 +75,11 @@ def _read(listed: Path) -> list[str]:
 
 @contextmanager
 def _listed(mine: dict[str, Path], registry: Path) -> Iterator[None]:
-    """The list of this run, for as long as the block lasts."""
+    """Keep this run's list in the registry until the block ends."""
     listed = registry / f"{uuid.uuid4().hex}.list"
     lock = FileLock(listed.with_suffix(".lock"), timeout=0)
     with lock:
-        # NUL is the one character that no path can have.
+        # NUL is the one character that no path can contain.
         text = "\0".join((str(os.getpid()), *mine))
         listed.write_text(text, encoding="utf-8", errors="surrogateescape")
         try:

@@ -1,17 +1,17 @@
-"""Every error that shufflecam raises on purpose, and the exit code that each one means.
+"""Every error that shufflecam raises deliberately, and its exit code.
 
 ::
 
     ShufflecamError            1   anything else that went wrong
-    ├── UsageError             2   an option, a name, an extension or a boxes file that cannot be meant
-    ├── SourceError            3   the source cannot be opened, or holds nothing readable
-    │   └── SourceBrokeOff     5   the source ended in the middle; what came before is good
+    ├── UsageError             2   an invalid option, name, extension or boxes file
+    ├── SourceError            3   the source cannot be opened, or contains nothing readable
+    │   └── SourceBrokeOff     5   the source ended prematurely; everything before that is valid
     ├── OutputError            1   an output cannot be written
     ├── WeightsError           4   weights are missing, wrong or unsafe
     └── Interrupted          130   SIGINT or SIGTERM
 
-A message is one sentence: what went wrong, where, and what to try; addresses in it have lost their
-secrets. The command line prints it in one red line; ``--debug`` shows the traceback as well.
+A message is one sentence: what went wrong, where, and what to try; secrets in addresses are removed. The
+command line prints it as one red line; ``--debug`` adds the traceback.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ from shufflecam.core.addresses import without_secrets
 
 
 class ShufflecamError(Exception):
-    """The root: catch this to catch everything that shufflecam raises on purpose."""
+    """The base class: catch it to catch everything that shufflecam raises deliberately."""
 
     exit_code = 1
 
     def __init__(self, *args: object) -> None:
-        """As `Exception`; users and passwords of addresses are taken out of the message."""
+        """As `Exception`; users and passwords of addresses are removed from the message."""
         super().__init__(*(without_secrets(one) if isinstance(one, str) else one for one in args))
 
 
 class UsageError(ShufflecamError):
-    """What was asked for cannot be meant: an unknown name, a wrong extension, a malformed boxes file."""
+    """The request is invalid: an unknown name, a wrong extension, a malformed boxes file."""
 
     exit_code = 2
 
 
 class SourceError(ShufflecamError):
-    """The camera, video, picture or folder cannot be opened, or holds nothing readable."""
+    """The camera, video, picture or folder cannot be opened, or contains nothing readable."""
 
     exit_code = 3
 
 
 class SourceBrokeOff(SourceError):
-    """A source that began well and ended too early: a damaged file, a camera that went away."""
+    """A source that started correctly and ended prematurely: a damaged file, a disconnected camera."""
 
     exit_code = 5
 

@@ -1,7 +1,7 @@
-"""What every record writer shares: the target, checked before work starts, and text that survives.
+"""Shared by all record writers: target checks before work starts, and crash-safe text files.
 
-A writer's text reaches the operating system with each frame, so that a killed program loses nothing
-that was written. A write that fails halfway (a full disk) is taken back to the last whole piece.
+Text is flushed to the operating system after each frame, so that a killed program loses nothing that was
+written. A write that fails halfway (a full disk) is rolled back to the last complete piece.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _USUAL_LONGEST_NAME = 255
 
 
 def name_that_fits(folder: Path, stem: str, ending: str) -> str:
-    """`stem` + `ending`, the stem cut where the file system would refuse so long a name.
+    """Return `stem` + `ending`, the stem truncated if the name is too long for the file system.
 
-    A cut one carries a hash of the whole, so that two long names stay two. Whole characters are cut off:
-    most systems count bytes of UTF-8.
+    A truncated stem carries a hash of the full one, so that long names stay distinct. Characters are never
+    split: most systems count bytes of UTF-8.
     """
     room = _longest_name(folder) - len(os.fsencode(ending))
     whole = os.fsencode(stem)
@@ -38,7 +38,7 @@ def name_that_fits(folder: Path, stem: str, ending: str) -> str:
 
 
 def _longest_name(folder: Path) -> int:
-    """Bytes of a file's name in `folder`, which need not be there yet."""
+    """Return the maximum file name length in `folder`, in bytes; the folder need not exist yet."""
     for place in (folder, *folder.parents):
         with contextlib.suppress(OSError, ValueError, AttributeError):
             return os.pathconf(place, "PC_NAME_MAX")
@@ -46,7 +46,7 @@ def _longest_name(folder: Path) -> int:
 
 
 def is_there(path: Path) -> bool:
-    """Whether something has this name; a name that cannot be looked for raises OutputError."""
+    """Whether the path exists; raises OutputError if that cannot be determined."""
     try:
         path.lstat()
     except (FileNotFoundError, NotADirectoryError):
@@ -57,7 +57,7 @@ def is_there(path: Path) -> bool:
 
 
 def check_writable(path: Path, overwrite: bool) -> None:
-    """Make sure that `path` can be written, and leave everything as it was.
+    """Check that `path` can be written, without changing anything.
 
     Raises:
         OutputError: it exists already (and `overwrite` is off), is a folder, or cannot be opened for writing.
@@ -71,13 +71,13 @@ def check_writable(path: Path, overwrite: bool) -> None:
     if mode is not None and stat.S_ISDIR(mode):
         raise OutputError(f"Cannot write {path}: it is a folder; give the name of a file.")
     if mode is not None and not stat.S_ISREG(mode):
-        return  # a pipe or a device: nothing to lose there, and opening it could block
+        return  # a pipe or a device: nothing to overwrite, and opening it could block
     if mode is not None and not overwrite:
         raise OutputError(f"{path} exists already; choose another name, or add --overwrite to replace it.")
     if not path.parent.is_dir():
         raise OutputError(f"Cannot write {path}: there is no folder {path.parent}; create it first.")
     try:
-        # Only a real attempt knows read-only file systems, quotas and a root user.
+        # Only a real attempt accounts for read-only file systems, quotas and the root user.
         if mode is None:
             path.open("xb").close()
             path.unlink()
@@ -88,20 +88,20 @@ def check_writable(path: Path, overwrite: bool) -> None:
 
 
 def gone(name: str) -> str:
-    """The sentence for a file that somebody removed while it was written."""
+    """Return the message for a file that was removed while it was being written."""
     return f"{name} was removed while it was written, and nothing of it is left; run again."
 
 
 class TextFile:
-    """A file (or the program's standard output) that is written piece by piece.
+    """A file (or standard output) that is written incrementally.
 
-    `tail` is what makes the file whole at any moment (the closing brackets of a JSON document): it is
-    written after each piece and overwritten by the next one, so that a killed program leaves a document
-    that parses. On a stream, which cannot go back, it is written once, by `close`.
+    `tail` completes the file at any moment (the closing brackets of a JSON document): it is written after
+    each piece and overwritten by the next one, so that a killed program leaves a document that parses. On
+    a stream, which cannot seek, it is written once, by `close`.
     """
 
     def __init__(self, target: Path | TextIO, *, go_on_at: int | None = None) -> None:
-        """Open `target`; with `go_on_at` a file that is there is kept up to that byte and goes on there."""
+        """Open `target`; with `go_on_at`, truncate an existing file to that many bytes and append to it."""
         self.name = "standard output" if not isinstance(target, Path) else str(target)
         self._stream: TextIO | None = None
         self._file: IO[bytes] | None = None
@@ -122,12 +122,12 @@ class TextFile:
             raise self._error(error) from error
 
     def append(self, text: str, tail: str = "") -> None:
-        """Add `text`, and `tail` for the time being.
+        """Append `text`, then `tail` provisionally.
 
         Raises:
-            OutputError: the disk is full, the folder is gone, ...; what was written before is still whole.
-            BrokenPipeError: whoever read our standard output has gone. Unchanged, so that the command line
-                can end quietly.
+            OutputError: the disk is full, the folder is gone, ...; what was written before stays intact.
+            BrokenPipeError: the reader of standard output has closed it. Passed on unchanged, so that the
+                command line can exit quietly.
         """
         try:
             if self._stream is not None:
@@ -145,14 +145,14 @@ class TextFile:
             raise self._error(error) from error
 
     def close(self, text: str = "") -> None:
-        """Add the last piece, in the place of the tail, and close. Safe to repeat, and after a failure."""
+        """Write the last piece in place of the tail, and close. Idempotent; safe after a failure."""
         if self._stream is None and self._file is None:
             return
         try:
             if not self._failed:
                 self.append(text)
             elif self._file is not None:
-                # Room for the last words may be there again, or may not: the loss was told already.
+                # There may or may not be space for the tail again: the failure has been reported already.
                 with contextlib.suppress(OSError):
                     self._append(text.encode("utf-8", "surrogateescape"), b"")
         finally:
@@ -172,7 +172,7 @@ class TextFile:
             if len(text) + len(tail) < len(self._tail):
                 self._file.truncate()
         except OSError:
-            # Back to the last whole piece; the old tail fits, it was there before.
+            # Roll back to the last complete piece; the old tail fits, it was there before.
             with contextlib.suppress(OSError):
                 self._file.truncate(self._end)
                 self._file.seek(self._end)
@@ -181,7 +181,7 @@ class TextFile:
         self._end += len(text)
         self._tail = tail
         if not os.fstat(self._file.fileno()).st_nlink:
-            # The system would let us write on, into nothing.
+            # Writing to a deleted file would succeed, and be lost.
             raise OutputError(gone(self.name))
 
     def _write(self, data: bytes) -> None:
@@ -201,10 +201,10 @@ class TextFile:
 
 
 def read_json(path: Path, what: str) -> Any:
-    """The parsed file.
+    """Parse a JSON file.
 
     Raises:
-        SourceError: there is no such file, or it cannot be read.
+        SourceError: the file does not exist, or cannot be read.
         UsageError: it is not JSON.
     """
     try:
@@ -220,7 +220,7 @@ def read_json(path: Path, what: str) -> Any:
 
 
 def refuse_same_file(output: Path | str | None, source: str, option: str) -> None:
-    """Raise UsageError where an output is the input, by whatever name (links included)."""
+    """Raise UsageError if an output is the same file as the input (links included)."""
     if output is None or str(output) == "-" or source == "-":
         return
     try:

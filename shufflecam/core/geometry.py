@@ -12,18 +12,18 @@ import numpy as np
 from shufflecam.core.types import FloatArray
 
 BOX_PADDING = 1.25
-"""How much larger than the box the crop is (OpenMMLab's GetBBoxCenterScale)."""
+"""Size of the crop relative to the box (OpenMMLab's GetBBoxCenterScale)."""
 
 
 def box_to_center_scale(
     boxes_xyxy: FloatArray, aspect: float, padding: float = BOX_PADDING
 ) -> tuple[FloatArray, FloatArray]:
-    """Boxes -> the centre and the size of the region to cut out.
+    """Convert boxes to the centres and sizes of the regions to crop.
 
     Args:
         boxes_xyxy: (N, 4).
         aspect: width / height of the network's input.
-        padding: factor on the box's size.
+        padding: size of the crop relative to the box.
 
     Returns:
         centers (N, 2) and scales (N, 2) = (width, height), float32 image pixels; the short side is
@@ -43,7 +43,7 @@ def box_to_center_scale(
 
 
 def center_scale_to_box(centers: FloatArray, scales: FloatArray, padding: float = BOX_PADDING) -> FloatArray:
-    """The inverse of `box_to_center_scale` for boxes that already have the input's shape. (N, 4)."""
+    """Return (N, 4) boxes: the inverse of `box_to_center_scale` for boxes of the input's aspect ratio."""
     half = scales * np.float32(0.5 / padding)
     return np.concatenate([centers - half, centers + half], axis=1).astype(np.float32)
 
@@ -51,10 +51,10 @@ def center_scale_to_box(centers: FloatArray, scales: FloatArray, padding: float 
 def crop_affine(
     center: FloatArray, scale: FloatArray, input_size: tuple[int, int], pixel_aspect: float = 1.0
 ) -> FloatArray:
-    """The (2, 3) float32 matrix that takes image pixels to crop pixels, which are square.
+    """Return the (2, 3) float32 matrix that maps image pixels to crop pixels, which are square.
 
-    The region's centre lands on (w/2, h/2) and one crop pixel is scale_w / w image pixels wide, and as
-    many times `pixel_aspect` high; no half-pixel term.
+    The region's centre maps to (w/2, h/2). A crop pixel is scale_w / w image pixels wide, and `pixel_aspect`
+    times as many high; no half-pixel term.
     """
     width, height = input_size
     zoom_x = width / float(scale[0])
@@ -69,13 +69,13 @@ def crop_affine(
 
 
 def invert_affine(matrix: FloatArray) -> FloatArray:
-    """The (2, 3) matrix of the way back."""
+    """Return the inverse of a (2, 3) affine matrix, as (2, 3)."""
     full = np.vstack([matrix.astype(np.float64), [0.0, 0.0, 1.0]])
     return np.linalg.inv(full)[:2].astype(np.float32)
 
 
 def apply_affine(points: FloatArray, matrix: FloatArray) -> FloatArray:
-    """(..., 2) points through a (2, 3) matrix."""
+    """Map (..., 2) points by a (2, 3) affine matrix."""
     return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
@@ -90,19 +90,19 @@ def crop_to_image(
 
 
 def clip_boxes(boxes_xyxy: FloatArray, size: tuple[float, float]) -> FloatArray:
-    """(N, 4) boxes cut to a picture of (width, height)."""
+    """Clip (N, 4) boxes to a picture of (width, height)."""
     limit = np.array([size[0], size[1], size[0], size[1]], np.float32)
     return np.clip(boxes_xyxy, 0, limit).astype(np.float32)
 
 
 def box_area(boxes_xyxy: FloatArray) -> FloatArray:
-    """(N,) areas in square pixels; a turned-over box has area 0."""
+    """Return (N,) areas in square pixels; an inverted box has area 0."""
     size = np.clip(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0, None)
     return (size[:, 0] * size[:, 1]).astype(np.float32)
 
 
 def box_iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
-    """(N, M) intersection over union of (N, 4) and (M, 4); 0 where both are empty."""
+    """Return the (N, M) intersection over union of (N, 4) and (M, 4) boxes; 0 where both are empty."""
     corner1 = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
     corner2 = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
     overlap = np.clip(corner2 - corner1, 0, None)
@@ -125,7 +125,7 @@ def oks(
         others: (M, K, 2).
         area: the person's area in square pixels.
         sigmas: K fall-off constants.
-        visible: (M, K) or (K,) booleans of which joints count; None: those finite on both sides.
+        visible: (M, K) or (K,) booleans, which joints count; None: those finite in both.
 
     Returns:
         (M,) float32 in 0..1; 0 where no joint counts.
@@ -145,7 +145,7 @@ def oks(
 def clip_segment(
     a: FloatArray, b: FloatArray, size: tuple[int, int], margin: float = 0.0
 ) -> tuple[FloatArray, FloatArray] | None:
-    """The part of the segment a-b within a picture of (width, height) and a margin around it, or None.
+    """Clip the segment a-b to a picture of (width, height) plus a margin; None if it lies outside.
 
     Liang & Barsky 1984, in floating point: any finite coordinates will do.
     """

@@ -1,8 +1,8 @@
-"""From the numbers of a picture to 8 bits: what is black, what is white, and how that is known.
+"""Scales pixel values of any depth to 8 bits: determines the black and white levels.
 
-Cameras put 10, 12 or 14 bits into 16, programs write floats of 0..1, of 0..255 or of as much light as there
-was. What a file says about its range is taken; what it does not say is told from the values, and that is
-a guess, which is said.
+Cameras store 10, 12 or 14 bits in 16; programs write floats in 0..1, in 0..255, or unbounded linear light.
+The range that a file declares is used; an undeclared one is estimated from the values, and the estimate is
+reported.
 """
 
 from __future__ import annotations
@@ -18,46 +18,46 @@ from shufflecam.core.types import ImageArray
 Values = NDArray[Any]
 
 _USUAL_BITS = (8, 10, 12, 14, 16, 24, 32)
-"""Depths that sensors and programs have."""
+"""Usual bit depths of sensors and programs."""
 
 _FLOAT_WHITES = (255.0, 1023.0, 4095.0, 16383.0, 65535.0)
-"""What floats that came from integers of the usual depths end at."""
+"""White levels of floats converted from integers of the usual depths."""
 
 _OVERSHOOT = 1.06
-"""Sharpening and scaling swing above white by as much."""
+"""How far sharpening and scaling overshoot white."""
 
 _SAMPLED = 1 << 20
-"""Values that percentiles are taken of."""
+"""Number of values that percentiles are computed from."""
 
 _EXPOSED = "its light has no upper end, so its exposure is chosen"
 
 _KEY = 0.18
-"""Middle grey: where Reinhard et al. (2002) put a scene's log-average luminance."""
+"""Middle grey: the value to which Reinhard et al. (2002) map a scene's log-average luminance."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """What a file says about its numbers; None where it does not."""
+    """What a file declares about its values; None where it declares nothing."""
 
     white: float | None = None
-    """The largest value that counts."""
+    """The white level."""
     bits: int | None = None
-    """Bits of the sensor, which may stand at either end of the 16 (PNG's sBIT)."""
+    """Significant bits, which may be the high or the low ones of 16 (PNG's sBIT)."""
     linear: bool = False
-    """Amounts of light without an upper end, as in EXR and Radiance HDR."""
+    """Unbounded linear light, as in EXR and Radiance HDR."""
     inverted: bool = False
     """The smallest value is white."""
 
 
 def to_8_bit(values: Values, said: Said = Said()) -> tuple[ImageArray, str | None]:
-    """Numbers of any type, (H, W) or (H, W, C), as uint8.
+    """Scale values of any type, (H, W) or (H, W, C), to uint8.
 
     Args:
-        values: colours or grey, without transparency.
-        said: what the file says about them.
+        values: colour or grey, without alpha.
+        said: what the file declares about them.
 
     Returns:
-        uint8 of the same shape, and what was guessed ("its values use 12 of 16 bits, ..."), or None.
+        uint8 of the same shape, and what was estimated ("its values use 12 of 16 bits, ..."), or None.
     """
     if values.dtype == np.uint8 and said.white is None and said.bits is None:
         return _inverted(values, said), None
@@ -78,7 +78,7 @@ def _inverted(image: ImageArray, said: Said) -> ImageArray:
 
 
 def _scaled(values: Values, black: float, white: float) -> ImageArray:
-    """`black`..`white` -> 0..255, in bands: a whole picture in float is four times its size."""
+    """Map `black`..`white` to 0..255, in bands: a full picture in float takes four times the memory."""
     image = np.empty(values.shape, np.uint8)
     step = max(1, _SAMPLED // max(1, values[0].size)) if len(values) else 1
     factor = 255.0 / (white - black) if white > black else 0.0
@@ -97,7 +97,7 @@ def _white_of_integers(values: Values, said: Said) -> tuple[float, str | None]:
         return said.white, None
     if said.bits is not None and said.bits < depth:
         small = 2**said.bits - 1
-        # The standard has the sensor's bits at the upper end, many cameras leave them at the lower one.
+        # The standard shifts the significant bits to the top; many cameras leave them at the bottom.
         if top <= small and bool((values & (2 ** (depth - said.bits) - 1)).any()):
             return float(small), None
         return full, None
@@ -113,7 +113,7 @@ def _signed(values: Values, low: int, said: Said) -> tuple[ImageArray, str | Non
     info = np.iinfo(values.dtype)
     if said.white is not None and top <= said.white and low >= -0.02 * said.white:
         return _scaled(values, 0.0, said.white), None
-    if low < info.min // 2 and top > info.max // 2:  # unsigned numbers, moved to lie around zero
+    if low < info.min // 2 and top > info.max // 2:  # unsigned values, shifted to be centred on zero
         return _scaled(values, float(info.min), float(info.max)), None
     if low >= -0.02 * top:  # noise below black
         white, guess = _white_of_integers(np.maximum(values, 0), said)
@@ -167,7 +167,7 @@ def _stretched(low: float, top: float) -> str:
 
 
 def _toned(values: Values, sample: NDArray[np.float64]) -> ImageArray:
-    """Light -> a picture for eyes: Reinhard et al. (2002), global, then sRGB's curve (IEC 61966-2-1)."""
+    """Tone-map linear light: global operator of Reinhard et al. (2002), then sRGB's curve (IEC 61966-2-1)."""
     light = np.nan_to_num(values.astype(np.float32), nan=0.0, posinf=float(sample.max()), neginf=0.0)
     np.maximum(light, 0, out=light)
     luminance = light if light.ndim == 2 else light[..., :3].mean(axis=-1)

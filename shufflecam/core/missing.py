@@ -1,4 +1,4 @@
-"""What a run should have had and has not, counted by kind: the footer's `"missing"`."""
+"""Counts of missing input by kind: the record footer's `"missing"`."""
 
 from __future__ import annotations
 
@@ -11,36 +11,36 @@ from shufflecam.core.words import counted
 
 @dataclass(frozen=True)
 class Missing:
-    """Counts by kind, all 0 where nothing is missing; false then. Two of them add up.
+    """Counts of missing input by kind; falsy if nothing is missing. Instances can be added.
 
-    A source tells it as its property `missing`; `pipeline.run.run_pipeline` hands it to every sink's `close`,
-    and records have it in their footer. Whatever is missing makes a record incomplete.
+    A source reports it as its property `missing`; `pipeline.run.run_pipeline` passes it to every sink's
+    `close`, and records store it in their footer. A record with anything missing is incomplete.
     """
 
     damaged: int = 0
-    """Pictures of a video that were given though the decoder had to guess parts of them."""
+    """Video frames that were output although the decoder had to conceal errors in them."""
     undecodable: int = 0
-    """Pictures of a video whose data was there and could not be decoded."""
+    """Video frames whose data is present but cannot be decoded."""
     lost: int = 0
-    """Pictures of a video that its index, header or counters promise and that are not there."""
+    """Video frames that the index, header or counters declare but that are absent."""
     unsupported: int = 0
-    """Files of a folder that are pictures of a kind which cannot be read here."""
+    """Picture files in a folder whose format is not supported."""
     unreadable: int = 0
-    """Files of a folder that are broken or may not be read."""
+    """Files in a folder that are broken or not permitted to be read."""
     unmatched_boxes: int = 0
-    """Keys of `--boxes` that no frame has."""
+    """Keys of `--boxes` that match no frame."""
 
     def __bool__(self) -> bool:
         """Whether anything is missing."""
         return any(getattr(self, field.name) for field in fields(self))
 
     def __add__(self, other: Missing) -> Missing:
-        """The counts of both."""
+        """The sum of both, kind by kind."""
         names = (field.name for field in fields(self))
         return Missing(**{name: getattr(self, name) + getattr(other, name) for name in names})
 
     def counts(self) -> dict[str, int]:
-        """Kind -> count, of the kinds that are missing, in the order above."""
+        """Return kind -> count for the non-zero kinds, in the order above."""
         counts = {field.name: int(getattr(self, field.name)) for field in fields(self)}
         return {kind: count for kind, count in counts.items() if count}
 
@@ -54,7 +54,7 @@ class Missing:
 
     @classmethod
     def from_counts(cls, counts: Any) -> Missing:
-        """The reverse of `counts`: kinds that are not known, and what is no count, are left out."""
+        """The inverse of `counts`; unknown kinds and invalid counts are ignored."""
         if not isinstance(counts, Mapping):
             return cls()
         kinds = {field.name for field in fields(cls)}
@@ -62,7 +62,7 @@ class Missing:
 
 
 NOTHING_MISSING = Missing()
-"""What is missing where all is there."""
+"""The value for a complete input."""
 
 
 def _is_count(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""File names that were right elsewhere: compared from their ends, whatever system, case or Unicode form."""
+"""Matches file names from another machine by their ends, whatever the system, case or Unicode form."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ T = TypeVar("T")
 
 
 def parts_of(name: str) -> list[str]:
-    """Folders and base name, whichever system or address wrote them; without drive, host, "." and ".."."""
+    """Split a path or address of any system into folders and base name; without drive, host, "." and ".."."""
     bare = re.sub(r"^(?:[A-Za-z][\w+.-]*://[^/]*|[A-Za-z]:)", "", name.replace("\\", "/"))
     return [part for part in bare.split("/") if part not in ("", ".", "..")]
 
 
 class ByEnd(Generic[T]):
-    """Named things, found by the end of a name."""
+    """A lookup of named items by the end of a name."""
 
     def __init__(self, named: Iterable[tuple[str, T]]) -> None:
         self._by_base: dict[str, list[tuple[list[str], T]]] = {}
@@ -27,9 +27,9 @@ class ByEnd(Generic[T]):
                 self._by_base.setdefault(key[0], []).append((key, thing))
 
     def find(self, name: str) -> T | None:
-        """The one thing whose name agrees with this one from the end on for the most parts.
+        """Return the item whose name has the longest common suffix, in path components, with this one.
 
-        None where there is none, or where several agree as far.
+        None if there is none, or if several share the longest.
         """
         wanted = _from_end(name)
         ranked: dict[int, list[T]] = {}

@@ -1,4 +1,4 @@
-"""Pictures of one size made from pictures of any, and how many may wait: huge ones fill the memory."""
+"""Fits pictures to a size, and limits how many may be queued: huge ones fill the memory."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from shufflecam.core.pixels import shown_size
 from shufflecam.core.types import ImageArray
 
 WAITING_BYTES = 64_000_000
-"""Pictures that hold more may not wait between two threads, but for the last one that came: two or three of
-a 4K video, one of an 8K video (99 MB), where smaller ones wait by their number."""
+"""Memory limit of the pictures queued between two threads, apart from the newest: two or three of a 4K video,
+one of an 8K video (99 MB). Smaller pictures are limited by their number."""
 
 
 def holds(size: tuple[int, int], most: int, bytes_a_pixel: float, budget: float) -> int:
-    """How many pictures of (width, height) a codec may hold: `most`, or fewer where they are huge."""
+    """Return how many pictures of (width, height) fit into `budget` bytes, at most `most`."""
     return min(most, int(budget / max(1.0, size[0] * size[1] * bytes_a_pixel)))
 
 
 def fitted(image: ImageArray, size: tuple[int, int], squeeze: float = 1.0) -> ImageArray:
-    """`image`, or where its size is another, scaled to fit `size` and centred on black.
+    """Return `image` scaled to fit `size` and centred on black; unchanged if it already has that size.
 
     Args:
         image: (H, W, 3) uint8.
         size: (width, height).
-        squeeze: how many times as wide its pixels are as those of the result, for their height.
+        squeeze: pixel aspect ratio of `image` divided by that of the result.
     """
     width, height = size
     if image.shape[:2] == (height, width) and squeeze == 1.0:
@@ -45,7 +45,7 @@ def fitted(image: ImageArray, size: tuple[int, int], squeeze: float = 1.0) -> Im
 
 
 def as_shown(image: ImageArray, pixel_aspect: float) -> ImageArray:
-    """A picture with square pixels, for whoever looks at it as it is: `image` itself where it has them.
+    """Return the picture resampled to square pixels, for display; `image` itself if they are square.
 
     Args:
         image: (H, W, 3) uint8.

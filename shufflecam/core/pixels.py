@@ -1,9 +1,9 @@
-"""The shape of a picture's pixels, and geometry as it looks when the picture is shown. numpy only.
+"""Pixel aspect ratios, and geometry in square pixels, as displayed. numpy only.
 
 Anamorphic video is stored narrower, or wider, than it is played: a pixel is `pixel_aspect` times as wide as
 it is high (the sample aspect ratio of ITU-T H.273, the PixelAspectRatio box of ISO/IEC 14496-12). Keypoints
-and boxes are told in *stored* pixels, those of the arrays. Lengths and angles mean something in *square*
-pixels only, which are as high as the stored ones: x times the aspect, y as it is.
+and boxes are in *stored* pixels, those of the arrays. Lengths and angles are meaningful in *square* pixels
+only, which are as high as the stored ones: x is multiplied by the aspect, y is unchanged.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ import numpy as np
 from shufflecam.core.types import Detections, FloatArray, Pose
 
 MOST_ASPECT = 8
-"""No pixel is so many times as wide as high, or the other way round: half-width stereo has 2, and widescreen
-on 352 columns 2.4. Files that say more were told nonsense."""
+"""Largest plausible pixel aspect ratio, or its inverse: half-width stereo has 2, widescreen on 352 columns
+2.4. Files that declare more are wrong."""
 
 NEARLY_SQUARE = 0.002
-"""Encoders that round a picture's size write such as 1217:1216: as good as square, and angles are off by a
-tenth of a degree at most."""
+"""Encoders that round a picture's size write ratios such as 1217:1216: treated as square, with an error of at
+most a tenth of a degree in angles."""
 
 
 def believable_aspect(told: Any) -> float | None:
-    """What a file tells of its pixels (a number or None) -> width / height; None where that cannot be.
+    """Validate a file's pixel aspect ratio (a number or None): width / height, or None if implausible.
 
-    Nothing told, and what is square but for rounding, is 1.0 exactly.
+    An undeclared ratio, and one that is square up to rounding, is exactly 1.0.
     """
     if told is None:
         return 1.0
@@ -39,14 +39,14 @@ def believable_aspect(told: Any) -> float | None:
 
 
 def as_fraction(pixel_aspect: float) -> Fraction | None:
-    """For a file's header: the fraction that is meant; None for square pixels."""
+    """Return the ratio as a fraction for a file's header; None for square pixels."""
     return None if pixel_aspect == 1.0 else Fraction(pixel_aspect).limit_denominator(10_000)
 
 
 def to_square(places: FloatArray, pixel_aspect: float) -> FloatArray:
-    """(..., 2) points or sizes, or (..., 4) boxes xyxy: stored pixels -> square ones.
+    """Convert (..., 2) points or sizes, or (..., 4) boxes xyxy, from stored to square pixels.
 
-    The array itself where they are square.
+    Returns the array itself if the stored pixels are square.
     """
     if pixel_aspect == 1.0:
         return places
@@ -60,12 +60,12 @@ def to_stored(places: FloatArray, pixel_aspect: float) -> FloatArray:
 
 
 def square_size(size: tuple[int, int], pixel_aspect: float) -> tuple[float, float]:
-    """(width, height) of a picture in square pixels as high as its own."""
+    """Return a picture's (width, height) in square pixels as high as the stored ones."""
     return size if pixel_aspect == 1.0 else (size[0] * pixel_aspect, size[1])
 
 
 def shown_size(size: tuple[int, int], pixel_aspect: float) -> tuple[int, int]:
-    """(width, height) in whole square pixels of a picture as it is shown: no side loses any."""
+    """Return a picture's (width, height) as displayed, in whole square pixels; no side shrinks."""
     width, height = size
     if pixel_aspect >= 1.0:
         return max(1, round(width * pixel_aspect)), height
@@ -73,7 +73,7 @@ def shown_size(size: tuple[int, int], pixel_aspect: float) -> tuple[int, int]:
 
 
 def boxes_to_square(found: Detections, pixel_aspect: float) -> Detections:
-    """Detections in stored pixels -> in square ones."""
+    """Convert detections from stored to square pixels."""
     if pixel_aspect == 1.0:
         return found
     return Detections(to_square(found.boxes_xyxy, pixel_aspect), found.scores)
@@ -85,7 +85,7 @@ def boxes_to_stored(found: Detections, pixel_aspect: float) -> Detections:
 
 
 def poses_to_square(poses: Iterable[Pose], pixel_aspect: float) -> list[Pose]:
-    """Poses in stored pixels -> in square ones, in their order."""
+    """Convert poses from stored to square pixels, keeping their order."""
     if pixel_aspect == 1.0:
         return list(poses)
     return [pose.moved(lambda places: to_square(places, pixel_aspect)) for pose in poses]

@@ -1,4 +1,4 @@
-"""Why something failed, in this program's own words: what a library says follows in brackets at most."""
+"""Error descriptions in this program's own words; a library's message follows in brackets at most."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 from shufflecam.core.addresses import without_secrets
 
 _LONGEST = 160
-"""Characters of a library's own words: some write pages."""
+"""Maximum length of a quoted library message, in characters: some are pages long."""
 
 _BY_NUMBER = {
     errno.ENOENT: "it is not there (No such file or directory)",
@@ -75,14 +75,14 @@ _BY_NAME = {
     "ConnectionResetError": "the other side closed the connection",
     "gaierror": "there is no host of this name",
 }
-"""Of PyAV's and Python's errors, which this layer does not import, by the names of their classes."""
+"""Descriptions of PyAV's and Python's errors, by class name: this layer does not import PyAV."""
 
 
 def reason(error: BaseException) -> str:
-    """The end of a sentence such as "x.mp4 cannot be read: ...", without a full stop.
+    """Return the cause of an error, to complete "x.mp4 cannot be read: ...", without a full stop.
 
-    "the disk is full", "user or password are missing or wrong (401)"; what is not known here keeps the
-    library's words, in brackets: "it was refused (broken PNG file)".
+    "the disk is full", "user or password are missing or wrong (401)"; an unknown error is quoted in
+    brackets: "it was refused (broken PNG file)".
     """
     for kind in type(error).__mro__:
         if kind.__name__ in _BY_NAME:
@@ -94,14 +94,14 @@ def reason(error: BaseException) -> str:
 
 
 def in_their_words(error: BaseException) -> str:
-    """What a library says of itself, in one line, for brackets: never a sentence of its own."""
+    """Return a library's error message on one line, to quote in brackets: never a sentence of its own."""
     told = getattr(error, "strerror", None) or str(error) or type(error).__name__
     line = next((line.strip() for line in str(told).splitlines() if line.strip()), type(error).__name__)
     return without_secrets(line[:_LONGEST].rstrip(". "))
 
 
 def json_fault(error: BaseException) -> str:
-    """Where a text stops being JSON: "line 3, column 7"."""
+    """Return the position of a JSON syntax error: "line 3, column 7"."""
     if isinstance(error, json.JSONDecodeError):
         return f"line {error.lineno}, column {error.colno}"
     if isinstance(error, (UnicodeError, RecursionError)):
@@ -113,7 +113,7 @@ REPORT = "run it again with --debug and report what that prints"
 
 
 def unexpected(error: Exception, what_to_do: str = REPORT) -> str:
-    """A sentence on an error that no part of the program has words for; Python's own stand in brackets."""
+    """Return the message for an error that nothing else describes; Python's own is quoted in brackets."""
     if isinstance(error, MemoryError):
         return f"There is not enough memory ({told(error)}); end other programs, or take smaller pictures."
     if isinstance(error, ImportError):
@@ -125,7 +125,7 @@ def unexpected(error: Exception, what_to_do: str = REPORT) -> str:
 
 
 def told(error: BaseException) -> str:
-    """Kind and words of an error, in one line, for brackets."""
+    """Return an error's class and message on one line, to quote in brackets."""
     words = in_their_words(error)
     name = type(error).__name__
     return name if words == name else f"{name}: {words}"

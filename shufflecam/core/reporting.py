@@ -1,7 +1,7 @@
-"""What a job says while it works, and to whom: the terminal, a batch's overview, or nobody.
+"""How a job reports messages and progress: to the terminal, to a batch's overview, or not at all.
 
-A job takes a `Reporter` and never prints. `Quiet` is for programs; the command line's terminal and the
-workers of a batch are others.
+A job takes a `Reporter` and never prints. `Quiet` is for programs; the terminal and the workers of a batch
+have their own.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 BytesDone = Callable[[int, int | None], None]
-"""Told (bytes so far, bytes in all or None) of a download."""
+"""Progress callback of a download: (bytes so far, total bytes or None)."""
 
 
 class Stop(Protocol):
-    """A request to stop: true once somebody has made it."""
+    """A request to stop: truthy once it has been made."""
 
     def __bool__(self) -> bool:
         """Whether to stop at the next opportunity."""
@@ -23,64 +23,64 @@ class Stop(Protocol):
 
 
 class Meter(Protocol):
-    """Counts what is done of a known or unknown number."""
+    """A progress meter with a known or unknown total."""
 
     def advance(self, info: str = "") -> None:
-        """One more is done; `info` says something of it."""
+        """Advance by one; `info` is shown with it."""
         ...
 
 
 class Reporter(Protocol):
-    """Takes sentences and progress. Called from the thread that runs the job."""
+    """Receives messages and progress. Called from the thread that runs the job."""
 
     def say(self, text: str, *, as_is: bool = False) -> None:
-        """One line on what goes on or has come of it; `as_is`: with an address of our own, token and all."""
+        """Report a status or result, one line; `as_is`: do not redact (our own address with its token)."""
         ...
 
     def note(self, text: str) -> None:
-        """One line that matters even in a hurry (a setting that has no effect, a frozen camera)."""
+        """Report a warning, one line (a setting that has no effect, a frozen camera)."""
         ...
 
     def progress(
         self, description: str, total: int | None, *, each: str = "frame", done: int = 0
     ) -> AbstractContextManager[Meter]:
-        """A meter for the time of the block.
+        """Show a progress meter for the duration of the block.
 
         Args:
             description: what is being done.
-            total: how many there are; None where nobody knows.
-            each: what one of them is.
-            done: how many an earlier run has done.
+            total: number of items; None if unknown.
+            each: what an item is called.
+            done: number of items that an earlier run completed.
         """
         ...
 
     def download(self, name: str) -> AbstractContextManager[BytesDone | None]:
-        """A meter in bytes for the time of the block; None where nobody looks."""
+        """Show a meter in bytes for the duration of the block; None if nothing is displayed."""
         ...
 
 
 class _NoMeter:
     def advance(self, info: str = "") -> None:
-        """Nothing."""
+        """Do nothing."""
 
 
 class Quiet:
-    """A `Reporter` that says nothing."""
+    """A `Reporter` that discards everything."""
 
     def say(self, text: str, *, as_is: bool = False) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def note(self, text: str) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     @contextmanager
     def progress(
         self, description: str, total: int | None, *, each: str = "frame", done: int = 0
     ) -> Iterator[Meter]:
-        """A meter that shows nothing."""
+        """Return a meter that displays nothing."""
         yield _NoMeter()
 
     @contextmanager
     def download(self, name: str) -> Iterator[BytesDone | None]:
-        """None: nobody looks."""
+        """None: nothing is displayed."""
         yield None

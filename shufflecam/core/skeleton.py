@@ -1,4 +1,4 @@
-"""The two sets of keypoints that the models speak, as data: names, edges, pairs, sigmas, colours."""
+"""The two keypoint sets of the models, as data: names, edges, pairs, sigmas, colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LEFT, RIGHT, MIDDLE = "left", "right", "middle"
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A set of K keypoints and how they are joined."""
+    """A set of K keypoints and their connections."""
 
     name: str
     keypoints: tuple[str, ...]
@@ -17,13 +17,13 @@ class Skeleton:
     edges: tuple[tuple[int, int], ...]
     """Pairs of keypoint indices to draw a line between."""
     sigmas: tuple[float, ...]
-    """K fall-off constants of OKS: how far annotators differ at a joint, relative to the person's size."""
+    """K fall-off constants of OKS: the annotators' spread at a joint, relative to the person's size."""
     upper_body: tuple[int, ...]
     """Indices of the keypoints above the hips; for the half-body augmentation."""
 
     @property
     def flip_pairs(self) -> tuple[tuple[int, int], ...]:
-        """(left, right) index pairs that change places when the picture is mirrored."""
+        """(left, right) index pairs that are swapped when the picture is mirrored."""
         index = {name: i for i, name in enumerate(self.keypoints)}
         return tuple(
             (i, index[name.replace("left_", "right_")])
@@ -44,7 +44,7 @@ class Skeleton:
         return any(self.keypoints[i].split("_")[-1] in ("elbow", "knee") for i in (a, b))
 
     def side(self, *indices: int) -> str:
-        """`left`, `right` or `middle`: the side that all the keypoints at `indices` are on."""
+        """Return `left`, `right` or `middle`: the side of the keypoints at `indices`."""
         sides = {self.keypoints[i].split("_")[0] for i in indices}
         if sides == {LEFT}:
             return LEFT

@@ -1,4 +1,4 @@
-"""How long the stages take, how fast frames come, what was dropped. The clock is passed in.
+"""Run statistics: stage durations, frame rates, drop counts. The clock is injected.
 
 Memory does not grow with the run: durations go into a histogram, rates keep a short window. Every
 method may be called from any thread.
@@ -21,7 +21,7 @@ _WINDOW_EVENTS = 1024  # above 512 events a second the window is shorter than tw
 
 
 class Durations:
-    """Seconds, seen one by one: count, total, extremes, and percentiles to half a per cent."""
+    """Streaming statistics of durations: count, total, extremes, and percentiles to half a per cent."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -33,7 +33,7 @@ class Durations:
         self._buckets: dict[int, int] = {}
 
     def add(self, seconds: float) -> None:
-        """Take one in; a clock that ran back counts as 0."""
+        """Add a duration in seconds; a negative one (the clock ran back) counts as 0."""
         seconds = max(0.0, seconds)
         self.count += 1
         self.total_s += seconds
@@ -44,7 +44,7 @@ class Durations:
         self._buckets[bucket] = self._buckets.get(bucket, 0) + 1
 
     def percentile(self, percent: float) -> float:
-        """The value that `percent` of all are at or below; NaN before the first."""
+        """Return the given percentile in seconds; NaN if empty."""
         if not self.count:
             return math.nan
         rank = max(1, math.ceil(self.count * percent / 100.0))
@@ -58,7 +58,7 @@ class Durations:
 
 @dataclass(frozen=True)
 class StageTimes:
-    """What a stage came to, in seconds."""
+    """Statistics of a stage, in seconds."""
 
     count: int
     total_s: float
@@ -71,18 +71,18 @@ class StageTimes:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Everything at one moment."""
+    """All statistics at one moment."""
 
     elapsed_s: float
-    """Since the statistics were made."""
+    """Seconds since the statistics were created."""
     stages: dict[str, StageTimes] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
-    """Events a second over the last two seconds."""
+    """Events per second over the last two seconds."""
     counts: dict[str, int] = field(default_factory=dict)
 
 
 class Stats:
-    """Collects from all threads of a run."""
+    """Collects statistics from all threads of a run."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -95,7 +95,7 @@ class Stats:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """`with stats.stage("detect"):` measures the block, also one that raises."""
+        """Measure a block: `with stats.stage("detect"):`, even if it raises."""
         began = self._clock()
         try:
             yield
@@ -104,7 +104,7 @@ class Stats:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """Durations of what happens meanwhile do not count, as while networks are warmed up."""
+        """Ignore durations measured within the block, e.g. while networks warm up."""
         self._paused = True
         try:
             yield
@@ -112,14 +112,14 @@ class Stats:
             self._paused = False
 
     def observe(self, name: str, seconds: float) -> None:
-        """Add a duration that was measured elsewhere, e.g. a result's latency."""
+        """Add a duration measured elsewhere, e.g. a result's latency."""
         if self._paused:
             return
         with self._lock:
             self._stages.setdefault(name, Durations()).add(seconds)
 
     def tick(self, name: str) -> None:
-        """Something happened now: a frame came, a result was shown."""
+        """Record an event now: a frame arrived, a result was shown."""
         now = self._clock()
         with self._lock:
             self._events.setdefault(name, deque(maxlen=_WINDOW_EVENTS)).append(now)
@@ -130,18 +130,18 @@ class Stats:
             self._counts[name] = self._counts.get(name, 0) + n
 
     def rate(self, name: str) -> float:
-        """How often `tick(name)` was called a second, over the last two seconds; it falls when ticks stop."""
+        """Return the calls of `tick(name)` per second over the last two seconds; decays when ticks stop."""
         now = self._clock()
         with self._lock:
             return self._rate(name, now)
 
     def counted(self, name: str) -> int:
-        """What a counter stands at."""
+        """Return the value of a counter."""
         with self._lock:
             return self._counts.get(name, 0)
 
     def snapshot(self) -> Snapshot:
-        """Everything at this moment; stages with nothing in them do not appear."""
+        """Return all current statistics; empty stages are omitted."""
         now = self._clock()
         with self._lock:
             return Snapshot(
@@ -168,7 +168,7 @@ class Stats:
 
 
 def stage(stats: Stats | None, name: str) -> AbstractContextManager[None]:
-    """`Stats.stage` where somebody counts, nothing where nobody does."""
+    """`Stats.stage` if there are `stats`, else a null context."""
     return nullcontext() if stats is None else stats.stage(name)
 
 

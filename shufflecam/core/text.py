@@ -1,8 +1,8 @@
-"""Text as people's programs write it, and file names as their systems spell them: read here, once for all.
+"""Decodes text of any common encoding, and matches file names in any Unicode form.
 
-Windows' editors put a mark in front of UTF-8, PowerShell writes UTF-16, and a mark may be missing; macOS
-takes names apart (`U` + two dots, NFD) that others keep whole (`Ü`, NFC). Everything that reads text -
-lists, boxes, annotations, settings, records - asks this file what it means.
+Windows editors write UTF-8 with a BOM, PowerShell writes UTF-16, with or without a BOM; macOS decomposes
+names (`U` + diaeresis, NFD) that others keep composed (`Ü`, NFC). Everything that reads text - lists, boxes,
+annotations, settings, records - uses this module.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from typing import Any, TextIO
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose BOM it begins with
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
 _LOOKED_AT = 4096
-"""Bytes from the beginning that tell how text is written."""
+"""Number of leading bytes that the encoding is detected from."""
 
 
 def encoding_of(head: bytes) -> tuple[str, int]:
-    """How text is written, and how many bytes of a mark (BOM) stand before it, from its first bytes.
+    """Detect the encoding of text from its first bytes; also returns the length of its BOM in bytes.
 
-    Without a mark UTF-16 is known by the zeros that it puts into every other byte of Latin text; anything
-    else is UTF-8. A list separated by zeros, as `find -print0` writes it, is none: its zeros stand apart.
+    Without a BOM, UTF-16 is recognized by the zeros in every other byte of Latin text; anything else is
+    UTF-8. A NUL-separated list, as `find -print0` writes it, is not UTF-16: its zeros are far apart.
     """
     for mark, encoding in _MARKS:
         if head.startswith(mark):
@@ -48,30 +48,30 @@ def encoding_of(head: bytes) -> tuple[str, int]:
 
 
 def decode(data: bytes, errors: str = "strict") -> str:
-    """The text, without its mark. Raises UnicodeDecodeError unless `errors` says otherwise."""
+    """Decode text, without its BOM. Raises UnicodeDecodeError, depending on `errors`."""
     encoding, skipped = encoding_of(data)
     return data[skipped:].decode(encoding, errors)
 
 
 def read_text(path: Path) -> str:
-    """The text of a file. Raises OSError or UnicodeDecodeError."""
+    """Read and decode a text file. Raises OSError or UnicodeDecodeError."""
     return decode(path.read_bytes())
 
 
 def parse_json(data: bytes, **options: Any) -> Any:
-    """What JSON text means; `options` as of `json.loads`.
+    """Decode and parse JSON; `options` as for `json.loads`.
 
     Raises:
-        ValueError: it is no text (UnicodeDecodeError) or no JSON.
-        RecursionError: it is nested too deep.
+        ValueError: it is not text (UnicodeDecodeError) or not JSON.
+        RecursionError: it is nested too deeply.
     """
     return json.loads(decode(data), **options)
 
 
 def open_text(path: Path, errors: str = "strict") -> TextIO:
-    """A file to be read as it comes, behind its mark. Raises OSError.
+    """Open a text file for reading, positioned after its BOM. Raises OSError.
 
-    Lines end in a line feed whatever they end in there.
+    Line endings are translated to line feeds.
     """
     file = path.open("rb")
     try:
@@ -84,14 +84,14 @@ def open_text(path: Path, errors: str = "strict") -> TextIO:
 
 
 def _errors_for(encoding: str, errors: str) -> str:
-    """`surrogateescape` keeps single bytes, which UTF-16 and UTF-32 have none of."""
+    """Return `errors` for an encoding: `surrogateescape` does not apply to UTF-16 and UTF-32."""
     return errors if encoding == "utf-8" or errors != "surrogateescape" else "replace"
 
 
 def list_of_paths(data: bytes) -> list[str]:
-    """The paths of a list: one a line, or separated by zeros as `find -print0` does; empty ones left out.
+    """Parse a list of paths: one per line, or NUL-separated as from `find -print0`; empty ones are skipped.
 
-    Bytes that are no UTF-8 are kept as the file system has them.
+    Bytes that are not UTF-8 are kept as in the file system (surrogateescape).
     """
     encoding, skipped = encoding_of(data)
     text = data[skipped:].decode(encoding, _errors_for(encoding, "surrogateescape"))
@@ -100,11 +100,11 @@ def list_of_paths(data: bytes) -> list[str]:
 
 
 def as_meant(path: str) -> str:
-    """The file that a line of a list means: as it stands there if it is there, else as it may be meant.
+    """Return the file that a line of a list refers to: the line verbatim if it exists, else a variant.
 
-    Tried are, in this order: without spaces and quotes around it, with slashes for Windows' backslashes, in
-    the code page of Western Windows, and each in the other Unicode form. Where none of them is there it is
-    the path without spaces and quotes.
+    Variants, in order: without surrounding spaces and quotes, with Windows backslashes replaced by slashes,
+    in the Western Windows code page, and each in the other Unicode form. If none exists, the result is the
+    path without spaces and quotes.
     """
     bare = path.strip().lstrip("\ufeff")
     while len(bare) > 1 and bare[0] == bare[-1] and bare[0] in "\"'":
@@ -124,12 +124,12 @@ def as_meant(path: str) -> str:
 
 
 def same_form(name: str) -> str:
-    """Equal for names that look equal: in the composed form (NFC)."""
+    """Normalize a name to composed form (NFC), so that names that look equal compare equal."""
     return unicodedata.normalize("NFC", name)
 
 
 def in_any_form(path: str) -> str | None:
-    """The path as the file system spells it, whichever Unicode form it was written in; None: not there."""
+    """Return the path in the file system's Unicode form, whichever was given; None if it does not exist."""
     if os.path.lexists(path):
         return path
     if path.isascii():
@@ -157,5 +157,5 @@ def _named_alike(folder: str, name: str) -> str | None:
 
 @functools.lru_cache(maxsize=4)
 def _names_in(folder: str, changed_ns: int) -> dict[str, str]:
-    """Composed form -> name of what is in a folder. Kept: lists and annotations ask thousands of times."""
+    """Map composed form -> name for a folder. Cached: lists and annotations ask thousands of times."""
     return {same_form(name): name for name in os.listdir(folder)}

@@ -3,7 +3,7 @@
     Frame -> Detections -> CropBatch -> heatmaps (a plain array) -> Pose -> FrameResult
 
 All are frozen: a stage takes one and returns the next. Sizes are (width, height), arrays are
-(H, W, ...), the box format is in the name, and what is missing is NaN, never (0, 0).
+(H, W, ...), the box format is in the name, and missing values are NaN, never (0, 0).
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ SourceKind = Literal["video", "images", "camera", "stream", "replay"]
 
 @dataclass(frozen=True, eq=False)
 class SourceInfo:
-    """What a source says of itself before its first frame."""
+    """Metadata of a source, known before its first frame."""
 
     path: str
     """As the user wrote it: a file, a folder, a URL or a camera's index."""
     kind: SourceKind
     size: tuple[int, int] | None
-    """(width, height) of the upright picture in pixels; None for a folder, where each differs."""
+    """(width, height) of the upright picture in pixels; None for a folder, where sizes differ."""
     fps: Fraction | None = None
-    """Nominal rate, exact (29.97 is 30000/1001); None where there is none or it varies wildly."""
+    """Nominal frame rate, exact (29.97 is 30000/1001); None if unknown or highly variable."""
     frames: int | None = None
-    """How many frames it should give, for progress only: containers are often a few off."""
+    """Expected number of frames, for progress only: containers are often off by a few."""
     pixel_aspect: float = 1.0
-    """Width / height of one pixel when the picture is shown; see `core.pixels`."""
+    """Width / height of a pixel when the picture is displayed; see `core.pixels`."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user: what it says of itself that cannot be, and what is done instead."""
+    """Messages for the user: implausible metadata, and what is assumed instead."""
 
     @property
     def live(self) -> bool:
@@ -52,12 +52,12 @@ class SourceInfo:
 
 @dataclass(frozen=True)
 class Gap:
-    """A time in which a live source gave nothing: unplugged, switched off, or silent."""
+    """An interval in which a live source delivered nothing: unplugged, switched off, or silent."""
 
     from_s: float
-    """The last frame before, in the frames' own time."""
+    """Timestamp of the last frame before the gap."""
     to_s: float
-    """The first frame after."""
+    """Timestamp of the first frame after it."""
     reason: str
 
 
@@ -68,18 +68,18 @@ class Frame:
     image: ImageArray
     """(H, W, 3) uint8 BGR, upright: EXIF and container rotation are already applied."""
     index: int
-    """Counts from 0. Of a live source: every frame that the camera gave has a number, dropped ones too."""
+    """Counts from 0. For a live source, every frame that the camera delivered counts, dropped ones too."""
     timestamp_s: float
-    """Seconds. In files the frame's PTS as the container has it; live: monotonic since start."""
+    """Seconds. Files: the frame's PTS in the container; live: monotonic since start."""
     file: str | None = None
-    """Of pictures: the path relative to the folder given, with forward slashes."""
+    """Pictures only: the path relative to the given folder, with forward slashes."""
     captured_s: float | None = None
-    """Live only: the clock (`time.monotonic`) when the frame came, from which latency counts."""
+    """Live only: `time.monotonic` at arrival of the frame; latency is measured from it."""
     gap: Gap | None = None
-    """Live only: the camera was away since the last frame that was handed out."""
+    """Live only: the gap between this frame and the last one that was delivered."""
     pixel_aspect: float = 1.0
-    """Width / height of one pixel when the picture is shown. Boxes and keypoints are in pixels of `image`;
-    lengths and angles mean something in square ones (`core.pixels`)."""
+    """Width / height of a pixel when the picture is displayed. Boxes and keypoints are in pixels of `image`;
+    lengths and angles are meaningful in square ones only (`core.pixels`)."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -89,19 +89,19 @@ class Frame:
 
 @dataclass(frozen=True, eq=False)
 class Detections:
-    """The people that a detector found in one frame, best first unless the boxes were given."""
+    """The people detected in one frame, by descending score unless the boxes were given."""
 
     boxes_xyxy: FloatArray
     """(N, 4) float32, pixels of the upright picture."""
     scores: FloatArray
-    """(N,) float32 in 0..1; NaN where nobody scored the box (given boxes, the whole frame)."""
+    """(N,) float32 in 0..1; NaN for boxes without a score (given boxes, the full frame)."""
 
     def __len__(self) -> int:
         return len(self.boxes_xyxy)
 
     @staticmethod
     def empty() -> Detections:
-        """Nobody."""
+        """Return an empty result."""
         return Detections(np.zeros((0, 4), np.float32), np.zeros((0,), np.float32))
 
 
@@ -127,7 +127,7 @@ class Pose:
     box_xyxy: FloatArray
     """(4,) float32, the box that was cropped, image pixels."""
     box_score: float
-    """0..1, or NaN where nobody scored the box; it then counts as 1."""
+    """0..1, or NaN for a box without a score, which counts as 1."""
     keypoints: FloatArray
     """(K, 2) float32 image pixels, 0-based; NaN where the heatmap's maximum is <= 0."""
     scores: FloatArray
@@ -135,22 +135,22 @@ class Pose:
     score: float
     """Box score x mean of the keypoint scores above `SCORE_FLOOR` (the reference's instance score)."""
     track_id: int | None = None
-    """From 1, never used again within a run; None without tracking."""
+    """From 1, never reused within a run; None without tracking."""
     keypoints_smoothed: FloatArray | None = None
-    """(K, 2) as `keypoints`, after smoothing: what is drawn. None without smoothing."""
+    """(K, 2) `keypoints` after smoothing: what is drawn. None without smoothing."""
 
     scores_smoothed: FloatArray | None = None
-    """(K,) as `scores`, after smoothing: with hysteresis, and low where a joint is not to be believed yet.
+    """(K,) `scores` after smoothing: with hysteresis, and low while a joint is not yet confirmed.
     None without smoothing."""
 
     @property
     def drawn_scores(self) -> FloatArray:
-        """(K,): the smoothed ones where there are any, else the raw ones."""
+        """(K,): the smoothed scores if there are any, else the raw ones."""
         return self.scores if self.scores_smoothed is None else self.scores_smoothed
 
     @property
     def drawn_keypoints(self) -> FloatArray:
-        """(K, 2): the smoothed ones where there are any, else the raw ones."""
+        """(K, 2): the smoothed keypoints if there are any, else the raw ones."""
         return self.keypoints if self.keypoints_smoothed is None else self.keypoints_smoothed
 
     def moved(
@@ -190,9 +190,9 @@ class Pose:
 
 @dataclass(frozen=True, eq=False)
 class FrameResult:
-    """A frame and everybody in it: what sinks write and the window shows."""
+    """A frame and the poses in it: what sinks write and the window shows."""
 
     frame: Frame
     poses: tuple[Pose, ...] = field(default=())
     latency_s: float | None = None
-    """Live only: from capture to the moment the result is handed to the sinks, in seconds."""
+    """Live only: seconds from capture until the result is passed to the sinks."""

@@ -1,4 +1,4 @@
-"""The version: the one place that has it; the package's metadata reads it here."""
+"""The version: its single definition, which the package's metadata reads."""
 
 from __future__ import annotations
 

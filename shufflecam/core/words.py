@@ -1,19 +1,19 @@
-"""Numbers of things as people say them."""
+"""Counts and lists in English."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 PLURALS = {"person": "people", "box": "boxes", "entry": "entries", "pass": "passes"}
-"""Nouns whose plural is not made with an s."""
+"""Nouns with an irregular plural."""
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 person`, `2 people`, `0 frames`.
+    """Return a number with its noun: `1 person`, `2 people`, `0 frames`.
 
     Args:
         number: how many.
-        noun: the singular; with words before it where need be (`whole frame`).
+        noun: the singular, possibly with words before it (`whole frame`).
     """
     if number == 1:
         return f"{number} {noun}"
@@ -23,11 +23,11 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(words: Sequence[str], last: str = "and") -> str:
-    """`a, b and c`; `last`: what stands before the last of several words."""
+    """Join words as `a, b and c`; `last` is the conjunction before the last one."""
     *others, end = words
     return f"{', '.join(others)} {last} {end}" if others else end
 
 
 def are(number: int) -> str:
-    """`is` for one, else `are`."""
+    """Return `is` for one, else `are`."""
     return "is" if number == 1 else "are"
