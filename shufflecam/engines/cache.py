@@ -1,10 +1,10 @@
-r"""Converted networks kept on disk, so that the next start neither converts nor compiles.
+r"""A disk cache of converted networks, so that the next start neither converts nor compiles.
 
-One file an entry: a line of JSON that says what it is for, then the bytes::
+One file per entry: a header line of JSON, then the bytes::
 
     {"format": "shufflecam-engine/1", "key": {...}, "size": 27903526, "sha256": "..."}\n<bytes>
 
-What is not exactly what was asked for, whole and unchanged, does not exist: it is built anew.
+An entry whose key differs, or that is truncated or modified, is a cache miss, and is rebuilt.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ FORMAT = "shufflecam-engine/1"
 SUFFIX = ".engine"
 
 MAX_ENTRIES = 12
-"""Entries kept, the last used ones: at 28 MB for a pose network about a third of a gigabyte."""
+"""Maximum number of entries (least recently used are evicted): at 28 MB per pose network, a third of a GB."""
 
 MAX_HEADER = 4096
-"""Bytes; longer first lines are not ours."""
+"""Maximum header length in bytes; a longer first line is not ours."""
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class EngineCache:
     """A folder of converted networks. Losing it costs only time."""
 
     folder: Path
-    """Made when the first entry is written."""
+    """Created when the first entry is written."""
 
     def path(self, key: dict[str, str]) -> Path:
-        """Where the entry of this key is, or would be."""
+        """Return the path of this key's entry, whether it exists or not."""
         digest = hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()
         return self.folder / f"{digest[:40]}{SUFFIX}"
 
     def load(self, key: dict[str, str]) -> bytes | None:
-        """The bytes that were stored under this key; None where there are none, or they are not sound."""
+        """Return the bytes stored under this key; None if there are none, or they are corrupt."""
         path = self.path(key)
         try:
             with path.open("rb") as file:
@@ -51,7 +51,7 @@ class EngineCache:
                 header = json.loads(first)
                 if not isinstance(header, dict) or header.get("format") != FORMAT or header.get("key") != key:
                     return None
-                # By the file's own size, so that a header that lies cannot ask for all the memory.
+                # Checked against the file's own size: a false header must not exhaust the memory.
                 if header.get("size") != os.fstat(file.fileno()).st_size - len(first):
                     return None
                 payload = file.read()
@@ -59,15 +59,15 @@ class EngineCache:
             return None
         if hashlib.sha256(payload).hexdigest() != header.get("sha256"):
             return None
-        with contextlib.suppress(OSError):  # a read-only cache is a good cache too
+        with contextlib.suppress(OSError):  # a read-only cache still works
             os.utime(path)
         return payload
 
     def store(self, key: dict[str, str], payload: bytes) -> str | None:
-        """Keep bytes under a key. Another process never sees half an entry.
+        """Store bytes under a key, atomically: no process ever reads a partial entry.
 
         Returns:
-            None, or one sentence that says why they could not be kept: a matter of time, not an error.
+            None, or one sentence on why they could not be stored, which costs time but is no error.
         """
         header = {
             "format": FORMAT,
@@ -92,12 +92,12 @@ class EngineCache:
         return None
 
     def drop(self, key: dict[str, str]) -> None:
-        """Forget an entry, if there is one."""
+        """Delete an entry, if it exists."""
         with contextlib.suppress(OSError):
             self.path(key).unlink()
 
     def _prune(self) -> None:
-        """Delete the entries that were used least lately; others may be doing the same."""
+        """Delete the least recently used entries; other processes may be doing the same."""
         used: list[tuple[float, Path]] = []
         for path in self.folder.glob(f"*{SUFFIX}"):
             with contextlib.suppress(OSError):

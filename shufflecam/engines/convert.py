@@ -1,4 +1,4 @@
-"""A torch module -> forms that other runtimes read. Imports torch: only for what no cache holds."""
+"""Converts torch modules to the formats of other runtimes. Imports torch: used on cache misses only."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from torch import Tensor, nn
 from shufflecam.engines.torch import fold_batch_norms
 
 OPSET = 17
-"""Of ONNX: the newest that torch's TorchScript exporter wrote for years, read by every runtime of today."""
+"""ONNX opset: long the newest of torch's TorchScript exporter, and supported by every current runtime."""
 
 INPUT = "input"
 OUTPUT = "output"
 
 FREE_SIZE = (64, 96)
-"""(width, height) of the example where the size may change: small, two different multiples of 32."""
+"""(width, height) of the example input for dynamic sizes: small, two different multiples of 32."""
 
 
 class FirstOutput(nn.Module):
-    """A module's output, or the first of several: what `core.protocols.Engine` gives."""
+    """A module's output, or the first of several: what `core.protocols.Engine` returns."""
 
     def __init__(self, module: nn.Module) -> None:
         super().__init__()
@@ -37,25 +37,25 @@ class FirstOutput(nn.Module):
 
 
 def prepare(module: nn.Module) -> nn.Module:
-    """A copy for inference on the CPU: batch norms folded, one output. The caller's module is left alone."""
+    """Return a copy for CPU inference: batch norms folded, one output. The caller's module is unchanged."""
     net = copy.deepcopy(module).cpu().float().eval().requires_grad_(False)
     fold_batch_norms(net)
     return FirstOutput(net)
 
 
 def example(input_size: tuple[int, int] | None) -> Tensor:
-    """Zeros to trace with: two pictures, because a batch of one could be taken for a constant."""
+    """Return zeros to trace with: a batch of two, because a batch of one could be traced as a constant."""
     width, height = input_size or FREE_SIZE
     return torch.zeros(2, 3, height, width)
 
 
 def to_torchscript(module: nn.Module, input_size: tuple[int, int] | None) -> torch.jit.ScriptModule:
-    """A module (N, 3, H, W) -> its traced form; N is free, and H and W where `input_size` is None."""
+    """Trace a module (N, 3, H, W); N is dynamic, H and W too if `input_size` is None."""
     with warnings.catch_warnings(), torch.no_grad():
-        # torch prefers its newer exporters, and remarks on every size that Python reads.
+        # torch warns in favour of its newer exporters, and about every size that Python reads.
         warnings.simplefilter("ignore")
         # Its own check runs the network twice more and compares every constant: three times the time.
-        # What comes out is compared by the engines' contract tests and by `shufflecam export`.
+        # The result is verified by the engines' contract tests and by `shufflecam export`.
         traced: torch.jit.ScriptModule = torch.jit.trace(
             prepare(module), example(input_size), check_trace=False
         )
@@ -63,7 +63,7 @@ def to_torchscript(module: nn.Module, input_size: tuple[int, int] | None) -> tor
 
 
 def to_openvino(module: nn.Module, input_size: tuple[int, int] | None) -> Any:
-    """A module (N, 3, H, W) -> `openvino.Model`, float32; N is free, H and W where `input_size` is None."""
+    """Convert a module (N, 3, H, W) to float32 `openvino.Model`; dynamic N, also H and W if no `input_size`."""
     from shufflecam.engines.runtimes import import_openvino
 
     openvino = import_openvino()
@@ -76,10 +76,10 @@ def to_openvino(module: nn.Module, input_size: tuple[int, int] | None) -> Any:
 
 
 def to_onnx(module: nn.Module, input_size: tuple[int, int] | None) -> bytes:
-    """A module (N, 3, H, W) -> an ONNX model; N is free, and H and W where `input_size` is None.
+    """Convert a module (N, 3, H, W) to an ONNX model; N is dynamic, H and W too if `input_size` is None.
 
     Raises:
-        ImportError: the package `onnx`, which torch needs for this, is not installed.
+        ImportError: the package `onnx`, which torch needs for the export, is not installed.
     """
     free = {0: "n"} if input_size else {0: "n", 2: "h", 3: "w"}
     import onnx  # noqa: F401 - where it is missing, torch says so on a page of its own

@@ -1,4 +1,4 @@
-"""What the engines need to know of the processor. Nothing here imports a backend."""
+"""CPU properties that the engines need: cores, instruction sets. Nothing here imports a backend."""
 
 from __future__ import annotations
 
@@ -10,29 +10,29 @@ import sys
 from pathlib import Path
 
 BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
-"""Linux' names for instructions that multiply bfloat16; other CPUs emulate it and lose time and accuracy."""
+"""Linux's names of the instructions that multiply bfloat16; other CPUs emulate it, slower and less exact."""
 
 
 def thread_count(threads: int | None = None) -> int:
-    """Threads for a network: `threads`, else `OMP_NUM_THREADS` where the user set it, else the cores."""
+    """Return the threads for a network: `threads`, else the user's `OMP_NUM_THREADS`, else the cores."""
     if threads is not None:
         return threads
     return threads_by_user() or physical_cores()
 
 
 def threads_by_user() -> int | None:
-    """`OMP_NUM_THREADS` where the user set it."""
+    """Return `OMP_NUM_THREADS` if the user set it, else None."""
     wanted = os.environ.get("OMP_NUM_THREADS", "")
-    # Importing ultralytics writes a "1" there that nobody asked for.
+    # Importing ultralytics sets it to "1", unasked.
     if wanted.isdecimal() and int(wanted) > 0 and not (wanted == "1" and "ultralytics" in sys.modules):
         return int(wanted)
     return None
 
 
 def physical_cores() -> int:
-    """Cores that this process may use: hyper-threads of one core count once, a container's quota counts.
+    """Return the physical cores that this process may use, limited by a container's CPU quota.
 
-    Two threads on one core only fight for its multipliers.
+    Hyper-threads of a core count once: two threads on it only compete for its multipliers.
     """
     allowed = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set(range(os.cpu_count() or 1))
     siblings = set()
@@ -46,7 +46,7 @@ def physical_cores() -> int:
 
 
 def _quota() -> int:
-    """CPUs' worth of time that the container's control group grants (cgroup v2), rounded up."""
+    """Return the CPU quota of the container's control group (cgroup v2), in CPUs, rounded up."""
     try:
         limit, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return -(-int(limit) // int(period))
@@ -56,7 +56,7 @@ def _quota() -> int:
 
 @functools.cache
 def cpu_flags() -> frozenset[str]:
-    """The instruction sets as Linux names them; empty where the system does not say."""
+    """Return the instruction sets by their Linux names; empty if the system does not list them."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace").splitlines()
     except OSError:
@@ -69,11 +69,11 @@ def cpu_flags() -> frozenset[str]:
 
 
 def has_bfloat16() -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; False where it cannot be told."""
+    """Whether the CPU multiplies bfloat16 in hardware; False if unknown."""
     return bool(BFLOAT16_FLAGS & cpu_flags())
 
 
 def cpu_identity() -> str:
-    """A short text that differs between CPUs for which a compiler may choose other instructions."""
+    """Return a short text that differs between CPUs for which a compiler may select other instructions."""
     flags = hashlib.sha256(" ".join(sorted(cpu_flags())).encode()).hexdigest()[:16]
     return f"{platform.system()} {platform.machine()} {flags}"

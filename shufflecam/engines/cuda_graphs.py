@@ -1,8 +1,8 @@
-"""CUDA graphs: a network's hundreds of kernel launches as one, for the small batches of a live picture.
+"""CUDA graphs: replay a network's hundreds of kernel launches as one, for the small batches of live video.
 
-At a few crops a frame the GPU waits for the CPU that launches its kernels, not the other way round. A graph
-records the launches of one input shape once; afterwards they are one call. PyTorch's documentation, "CUDA
-semantics", section "CUDA Graphs", has the rules that this keeps: fixed memory, a side stream to warm up.
+At a few crops per frame the GPU waits for the CPU that launches its kernels, not vice versa. A graph captures
+the launches for one input shape; a replay is a single call. The rules followed here (static memory, warm-up
+on a side stream) are those of PyTorch's documentation, "CUDA semantics", section "CUDA Graphs".
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ from shufflecam.core.types import FloatArray
 log = logging.getLogger(__name__)
 
 LARGEST_BATCH = 16
-"""Larger batches keep the GPU busy by themselves."""
+"""Largest batch that is captured: larger ones keep the GPU busy by themselves."""
 
 KEPT = 24
-"""Graphs of so many input shapes are kept, the longest unused goes: each holds its own memory."""
+"""Maximum number of graphs, one per input shape (LRU): each holds its own memory."""
 
 WARM_UPS = 3
-"""Runs before a recording, in which libraries choose their kernels and take their work space."""
+"""Warm-up runs before a capture, in which libraries select kernels and allocate their workspace."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Graph:
-    """A recording and the memory that it reads and writes."""
+    """A captured graph and the static memory that it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
     host_in: Tensor
-    """Pinned: the GPU fetches from it by itself."""
+    """Pinned: the GPU reads it directly."""
     device_in: Tensor
     device_out: Tensor
     host_out: Tensor
 
 
 class CudaGraphs:
-    """Runs a function of one tensor by recordings, one for each input shape."""
+    """Runs a function of one tensor by graph replay, one graph per input shape."""
 
     def __init__(self, function: Callable[[Tensor], Tensor], device: torch.device) -> None:
-        """Nothing is recorded yet.
+        """Start without any graph.
 
         Args:
-            function: float32 on the device -> float32 on the device; the same kernels whenever it is given
-                the same shape.
-            device: of CUDA.
+            function: float32 on the device -> float32 on the device; it must launch the same kernels for the
+                same shape.
+            device: a CUDA device.
         """
         self._function, self._device = function, device
         self._graphs: OrderedDict[tuple[int, ...], _Graph] = OrderedDict()
 
     def run(self, inputs: FloatArray) -> FloatArray | None:
-        """The function's answer to a C-ordered float32 array; None where it cannot be recorded.
+        """Return the function of a C-ordered float32 array; None if it cannot be captured.
 
         Raises:
             torch.OutOfMemoryError: the GPU's memory is full.
@@ -82,7 +82,7 @@ class CudaGraphs:
             entry.graph.replay()
             entry.host_out.copy_(entry.device_out, non_blocking=True)
             torch.cuda.current_stream().synchronize()
-            answer: FloatArray = entry.host_out.numpy().copy()  # the next run writes into the same memory
+            answer: FloatArray = entry.host_out.numpy().copy()  # the next run overwrites this memory
         return answer
 
     def _record(self, shape: tuple[int, ...]) -> _Graph:
@@ -94,7 +94,7 @@ class CudaGraphs:
                 self._function(device_in)
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        # The detector may work on a thread of its own meanwhile: its calls are no part of this recording.
+        # The detector may run on another thread meanwhile: its calls must not be captured.
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             device_out = self._function(device_in)
         return _Graph(

@@ -1,6 +1,6 @@
 """The ONNX Runtime engine (extra `onnx`), on the CPU. Arrays in, arrays out.
 
-With a warm cache neither torch nor the weights are touched: the converted network is read back.
+With a warm cache neither torch nor the weights are loaded: the converted network is read from the cache.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 
 class OnnxEngine:
-    """Runs a module on the CPU by ONNX Runtime, in float32; a `core.protocols.Engine`.
+    """Runs a module on the CPU with ONNX Runtime, in float32; a `core.protocols.Engine`.
 
-    Any number of threads may call `run`.
+    `run` is thread-safe.
     """
 
     name = "onnx"
@@ -36,32 +36,32 @@ class OnnxEngine:
         cache: EngineCache | None = None,
         threads: int | None = None,
     ) -> None:
-        """Read the converted network from the cache, or convert and keep it.
+        """Read the converted network from the cache, or convert and store it.
 
         Args:
-            factory: makes the module, (N, 3, H, W) -> a tensor, or a tuple whose first item is the one that
-                counts; only called where the cache does not hold it.
-            cache_key: all that decides what the module computes: its weights' SHA-256, its architecture.
-            input_size: (width, height) in pixels; None where it may change from call to call.
-            cache: None: keep nothing.
+            factory: creates the module, (N, 3, H, W) -> a tensor, or a tuple of which the first item is used;
+                called on a cache miss only.
+            cache_key: everything that determines the module's function: SHA-256 of its weights, architecture.
+            input_size: (width, height) in pixels; None if it may vary between calls.
+            cache: None: no caching.
             threads: None: see `engines.cpu.thread_count`.
 
         Raises:
             ImportError: onnxruntime, or for the conversion onnx, is not installed.
             RuntimeError: the network cannot be converted or loaded.
         """
-        import_onnxruntime()  # before anything slow: where it is missing, this says so
+        import_onnxruntime()  # before anything slow: fail fast if it is missing
         key = {
             "engine": "onnx",
             "network": cache_key,
             "input": "x".join(str(side) for side in input_size) if input_size else "free",
         }
         self.note: str | None = None
-        """One sentence if the converted network could not be kept."""
+        """One sentence if the converted network could not be stored."""
         threads = thread_count(threads)
         session = None if cache is None else _from_cache(cache, key, threads)
         self.from_cache = session is not None
-        """Whether the converted network was read back; then the factory was not called."""
+        """Whether the converted network came from the cache; the factory was then not called."""
         if session is None:
             from shufflecam.engines.convert import to_onnx
 
@@ -73,20 +73,20 @@ class OnnxEngine:
         self._input = session.get_inputs()[0].name
 
     def run(self, inputs: FloatArray) -> FloatArray:
-        """(N, 3, H, W) float32 -> the network's (first) output as float32, the caller's own. N may change."""
+        """Run the network: (N, 3, H, W) float32 -> its (first) output, a new float32 array. N may vary."""
         array = np.ascontiguousarray(inputs, np.float32)
         output: FloatArray = self._session.run(None, {self._input: array})[0]
         return output
 
 
 def open_session(model: bytes, threads: int) -> Any:
-    """An `onnxruntime.InferenceSession` for a model, on the CPU."""
+    """Create an `onnxruntime.InferenceSession` for a model, on the CPU."""
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors only: standard error belongs to the command
-    # Idle threads would spin on the cores that decode, draw and encode need.
+    # Idle threads would spin on cores that decoding, drawing and encoding need.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
@@ -97,6 +97,6 @@ def _from_cache(cache: EngineCache, key: dict[str, str], threads: int) -> Any:
         return None
     try:
         return open_session(payload, threads)
-    except Exception:  # its errors share no base: whole, but not what this ONNX Runtime reads
+    except Exception:  # its errors share no base class: intact, but unreadable for this ONNX Runtime
         cache.drop(key)
         return None

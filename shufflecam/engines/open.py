@@ -1,4 +1,4 @@
-"""`--backend auto|torch|openvino|onnx` and `--device` -> an engine that has run once on this machine."""
+"""Selects an engine by `--backend auto|torch|openvino|onnx` and `--device`, and proves it by a trial run."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CPU_ORDER = ("openvino", "onnx", "torch")
 """Fastest first, as measured; torch is always there."""
 
 TRIAL_SIZE = (64, 64)
-"""(width, height) of the trial where the network takes any size."""
+"""(width, height) of the trial input if the network takes any size."""
 
 
 def open_engine(
@@ -42,27 +42,26 @@ def open_engine(
     precision: Precision = "float32",
     threads: int | None = None,
 ) -> tuple[Engine, tuple[str, ...]]:
-    """An engine for a network, proven by one run.
+    """Create an engine for a network, proven by a trial run.
 
     Args:
-        factory: makes the module, (N, 3, H, W) -> a tensor or a tuple of which the first counts. Called once
-            at most, and not at all where the cache holds the network ready for this machine.
-        backend: "auto" (on a GPU torch; else the fastest that is installed and works), or one of `BACKENDS`.
+        factory: creates the module, (N, 3, H, W) -> a tensor or a tuple of which the first item is used.
+            Called at most once, and not at all if the network is cached for this machine.
+        backend: "auto" (torch on a GPU; else the fastest that is installed and works), or one of `BACKENDS`.
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        cache_key: all that decides what the module computes: the SHA-256 of its weights, its architecture.
-        input_size: (width, height) in pixels; None where it may change from call to call.
-        cache_dir: where prepared networks are kept; None: nowhere.
-        precision: "float32"; "auto": what is fastest on this device and as good (bfloat16, float16).
+        cache_key: everything that determines the module's function: its weights' SHA-256, its architecture.
+        input_size: (width, height) in pixels; None if it may vary between calls.
+        cache_dir: folder of converted networks; None: no caching.
+        precision: "float32"; "auto": the fastest on this device with equal accuracy (bfloat16, float16).
         threads: CPU threads; None: see `engines.cpu.thread_count`.
 
     Returns:
-        The engine, and a sentence for each thing that the user should know: a backend that did not work, a
-        cache that cannot be written.
+        The engine, and warnings for the user, one sentence each: a backend that failed, a cache that cannot
+        be written.
 
     Raises:
-        UsageError: an unknown backend, one that is not installed, a device that is not here, or one that
-            the backend cannot use.
-        ShufflecamError: the backend asked for by name does not work here; whatever `factory` raises.
+        UsageError: an unknown or not installed backend, a missing device, or one that the backend cannot use.
+        ShufflecamError: the explicitly requested backend does not work here; whatever `factory` raises.
     """
     if backend != "auto" and backend not in BACKENDS:
         raise UsageError(f"there is no backend {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
@@ -77,7 +76,7 @@ def open_engine(
             _try_out(engine, input_size)
         except ShufflecamError:
             raise
-        except Exception as error:  # whatever a runtime of somebody else's may throw
+        except Exception as error:  # third-party runtimes may raise anything
             reason = f"{type(error).__name__}: {_first_line(error)}"
             if name == candidates[-1]:
                 raise ShufflecamError(
@@ -93,15 +92,15 @@ def open_engine(
 
 
 def installed(backend: str) -> bool:
-    """Whether a backend's package is there, without importing it."""
+    """Whether a backend's package is installed, without importing it."""
     return importlib.util.find_spec(PACKAGES[backend]) is not None
 
 
 def _place(backend: str, device: str) -> str:
-    """The device by torch's name. Imports torch only where there might be something to find.
+    """Return the device by torch's name. Imports torch only if there might be a GPU.
 
     Raises:
-        UsageError: a device that is unknown, not here, or not for this backend.
+        UsageError: an unknown or missing device, or one that the backend cannot use.
     """
     if backend in ("openvino", "onnx"):
         if device not in ("auto", "cpu"):
@@ -115,7 +114,7 @@ def _place(backend: str, device: str) -> str:
 
 
 def _may_have_gpu() -> bool:
-    """Whether it is worth asking torch, whose import takes seconds, for a GPU."""
+    """Whether a GPU is plausible, so that importing torch, which takes seconds, is worthwhile."""
     if platform.system() == "Darwin":
         return platform.machine() == "arm64"
     try:
@@ -124,7 +123,7 @@ def _may_have_gpu() -> bool:
     except PackageNotFoundError:
         return False
     if platform.system() == "Linux":
-        # Kernel driver of a real machine; device of containers and of WSL.
+        # The kernel driver on bare metal; the device node in containers and WSL.
         return any(Path(path).exists() for path in ("/proc/driver/nvidia", "/dev/nvidiactl", "/dev/dxg"))
     return True
 
@@ -174,10 +173,10 @@ def _make(
 
 
 def _try_out(engine: Engine, input_size: tuple[int, int] | None) -> None:
-    """Run once: much fails only then, and the first run is the slow one anyway.
+    """Run once: many failures only show then, and the first run is the slow one anyway.
 
     Raises:
-        RuntimeError: what comes out are not numbers.
+        RuntimeError: the output is not finite.
     """
     width, height = input_size or TRIAL_SIZE
     output = engine.run(np.zeros((1, 3, height, width), np.float32))
@@ -186,6 +185,6 @@ def _try_out(engine: Engine, input_size: tuple[int, int] | None) -> None:
 
 
 def _first_line(error: Exception) -> str:
-    """Runtimes write pages; the first line says what went wrong."""
+    """Return the first line of an error message, which names the cause: runtimes write pages."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:200] if lines else "no reason given"

@@ -1,6 +1,6 @@
 """The OpenVINO engine: the fastest on an ordinary CPU. Arrays in, arrays out.
 
-With a warm cache neither torch nor the weights are touched: the compiled network is read back.
+With a warm cache neither torch nor the weights are loaded: the compiled network is read from the cache.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ Precision = Literal["float32", "auto"]
 
 
 class OpenVINOEngine:
-    """Runs a module on the CPU by OpenVINO; a `core.protocols.Engine`.
+    """Runs a module on the CPU with OpenVINO; a `core.protocols.Engine`.
 
-    Any number of threads may call `run`; the calls take turns.
+    `run` is thread-safe; concurrent calls are serialized.
     """
 
     name = "openvino"
@@ -42,16 +42,16 @@ class OpenVINOEngine:
         precision: Precision = "float32",
         threads: int | None = None,
     ) -> None:
-        """Read the compiled network from the cache, or convert, compile and keep it.
+        """Read the compiled network from the cache, or convert, compile and store it.
 
         Args:
-            factory: makes the module, (N, 3, H, W) -> a tensor, or a tuple whose first item is the one that
-                counts; only called where the cache does not hold it.
-            cache_key: all that decides what the module computes: its weights' SHA-256, its architecture.
-            input_size: (width, height) in pixels; None where it may change from call to call.
-            cache: None: keep nothing.
-            precision: what the network computes in. "auto": bfloat16 where the CPU has it in hardware; left
-                to itself OpenVINO takes it there, and keypoints move. Inputs and outputs stay float32.
+            factory: creates the module, (N, 3, H, W) -> a tensor, or a tuple of which the first item is used;
+                called on a cache miss only.
+            cache_key: everything that determines the module's function: SHA-256 of its weights, architecture.
+            input_size: (width, height) in pixels; None if it may vary between calls.
+            cache: None: no caching.
+            precision: of the computation. "auto": bfloat16 if the CPU has it in hardware, which is OpenVINO's
+                default there, and moves keypoints. Inputs and outputs stay float32.
             threads: None: see `engines.cpu.thread_count`.
 
         Raises:
@@ -62,12 +62,12 @@ class OpenVINOEngine:
         half = precision == "auto" and has_bfloat16()
         self.precision = "bfloat16" if half else "float32"
         self.note: str | None = None
-        """One sentence if the compiled network could not be kept."""
+        """One sentence if the compiled network could not be stored."""
         config = {
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if half else "f32",
             "INFERENCE_NUM_THREADS": thread_count(threads),
-            # Threads tied to cores wait where another program, or our own decoder, holds the core.
+            # Pinned threads stall while another program, or our own decoder, occupies their core.
             "ENABLE_CPU_PINNING": False,
         }
         key = {
@@ -79,7 +79,7 @@ class OpenVINOEngine:
         }
         compiled = None if cache is None else _from_cache(cache, key, config)
         self.from_cache = compiled is not None
-        """Whether the compiled network was read back; then the factory was not called."""
+        """Whether the compiled network came from the cache; the factory was then not called."""
         if compiled is None:
             from shufflecam.engines.convert import to_openvino
 
@@ -91,21 +91,21 @@ class OpenVINOEngine:
         self._lock = threading.Lock()
 
     def run(self, inputs: FloatArray) -> FloatArray:
-        """(N, 3, H, W) float32 -> the network's (first) output as float32, the caller's own. N may change."""
-        # openvino wants a writable array in C order, though it only reads; copies only where it is neither.
+        """Run the network: (N, 3, H, W) float32 -> its (first) output, a new float32 array. N may vary."""
+        # openvino requires a writable C-ordered array, though it only reads; copied only if it is not.
         array = np.require(inputs, np.float32, ["C", "W"])
         with self._lock:
-            # The request reads the caller's memory in place while it runs, and no longer.
+            # The request reads the caller's memory in place, but only while it runs.
             self._request.set_input_tensor(self._tensor(array, shared_memory=True))
             self._request.infer()
-            # Its output lies in the request's memory, which the next run writes over.
+            # Its output is in the request's memory, which the next run overwrites.
             output: FloatArray = self._request.get_output_tensor(0).data.copy()
         return output
 
 
 @functools.cache
 def _core() -> Any:
-    """One for the process: it owns the threads, which pose and detector then share."""
+    """Return the process-wide core: it owns the threads, which pose network and detector share."""
     return import_openvino().Core()
 
 
@@ -115,7 +115,7 @@ def _from_cache(cache: EngineCache, key: dict[str, str], config: dict[str, Any])
         return None
     try:
         return _core().import_model(io.BytesIO(payload), "CPU", config)
-    except RuntimeError:  # whole, but not what this OpenVINO reads
+    except RuntimeError:  # intact, but unreadable for this OpenVINO
         cache.drop(key)
         return None
 

@@ -1,4 +1,4 @@
-"""The torch engine: a module on the CPU, a CUDA device or Apple's MPS. Arrays in, arrays out."""
+"""The torch engine: runs a module on the CPU, a CUDA device or Apple's MPS. Arrays in, arrays out."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Precision = Literal["float32", "float16", "bfloat16"]
 class TorchEngine:
     """Runs a module over batches; a `core.protocols.Engine`.
 
-    The module is copied, so the caller's own goes on unchanged (a net in training, say). In the copy
-    batch norms are folded into the convolutions before them: the same function up to rounding.
+    The module is copied, so the caller's is unchanged (e.g. a network in training). In the copy batch norms
+    are folded into the preceding convolutions: the same function up to rounding.
 
-    On the CPU this sets torch's number of threads, which counts for the whole process.
+    On the CPU this sets torch's number of threads, which is global to the process.
     """
 
     name = "torch"
@@ -47,15 +47,15 @@ class TorchEngine:
         """Prepare a module for inference.
 
         Args:
-            module: (N, 3, H, W) -> a tensor, or a tuple whose first item is the one that counts.
+            module: (N, 3, H, W) -> a tensor, or a tuple of which the first item is used.
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-            channels_last: keep activations as NHWC in memory; faster for convolutions on the CPU.
+            channels_last: store activations as NHWC; faster for convolutions on the CPU.
             fold: fold batch norms into convolutions.
-            precision: what the network computes in; inputs and outputs stay float32.
-            threads: CPU threads; None: `OMP_NUM_THREADS` where the user set it, else the physical cores.
+            precision: of the computation; inputs and outputs stay float32.
+            threads: CPU threads; None: the user's `OMP_NUM_THREADS`, else the physical cores.
 
         Raises:
-            UsageError: a device that is not here.
+            UsageError: a missing device.
         """
         self.device = resolve_device(device)
         self._dtype: torch.dtype = getattr(torch, precision)
@@ -63,11 +63,11 @@ class TorchEngine:
         net = copy.deepcopy(module).eval().requires_grad_(False)
         if fold:
             fold_batch_norms(net)
-        # torch's stubs know the memory format only beside other overloads.
+        # torch's stubs declare the memory format in other overloads only.
         self.module = net.to(self.device, self._dtype).to(memory_format=self._memory_format)  # type: ignore[call-overload]
         self._threads = threads
         self._most = 0
-        """The largest batch that the memory holds; 0: none was too large yet."""
+        """The largest batch that fits into memory; 0: no limit known."""
         self._graphs: CudaGraphs | None = None
         if self.device.startswith("cuda"):
             self._graphs = CudaGraphs(self._call, torch.device(self.device))
@@ -75,13 +75,13 @@ class TorchEngine:
             _use_cores(threads)
 
     def run(self, inputs: FloatArray) -> FloatArray:
-        """(N, 3, H, W) float32 -> the network's (first) output as float32. N and the size may change.
+        """Run the network: (N, 3, H, W) float32 -> its (first) output as float32. N and the size may vary.
 
-        A GPU that runs out of memory gets smaller batches from then on; where even one item is too much,
-        the CPU goes on, and a warning is logged.
+        After a GPU runs out of memory it gets smaller batches; if even one item is too large, the engine
+        falls back to the CPU and logs a warning.
 
         Raises:
-            ShufflecamError: the CPU has not memory enough for one item.
+            ShufflecamError: not enough memory for one item on the CPU.
         """
         step = self._most or len(inputs)
         parts: list[FloatArray] = []
@@ -95,7 +95,7 @@ class TorchEngine:
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
     def _make_do_with_less(self, size: int, error: Exception) -> int:
-        """The batch size to go on with after one of `size` was too large for the memory."""
+        """Return the batch size to continue with after one of `size` did not fit into memory."""
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
         if size > 1:
@@ -112,29 +112,29 @@ class TorchEngine:
         return 1
 
     def _run(self, inputs: FloatArray) -> FloatArray:
-        # torch wants a writable array in C order; copies only where it is neither.
+        # torch requires a writable C-ordered array; copied only if it is not.
         array = np.require(inputs, np.float32, ["C", "W"])
         with torch.inference_mode():
             if self._graphs is not None and 0 < len(array) <= LARGEST_BATCH:
                 replayed = self._graphs.run(array)
                 if replayed is not None:
                     return replayed
-                self._graphs = None  # this network cannot be recorded: never try again
+                self._graphs = None  # this network cannot be captured: do not retry
             result: FloatArray = self._call(torch.from_numpy(array).to(self.device)).cpu().numpy()
         return result
 
     def _call(self, inputs: Tensor) -> Tensor:
-        """(N, 3, H, W) float32 on the device -> the first output there, float32 in C order."""
+        """Run (N, 3, H, W) float32 on the device -> the first output on the device, C-ordered float32."""
         output = self.module(inputs.to(self._dtype).contiguous(memory_format=self._memory_format))
         first: Tensor = output[0] if isinstance(output, (tuple, list)) else output
         return first.float().contiguous()
 
 
 def resolve_device(choice: str) -> str:
-    """The torch device for `auto|cpu|cuda[:N]|mps`; `auto` takes the fastest that is here.
+    """Return the torch device for `auto|cpu|cuda[:N]|mps`; `auto` is the fastest available.
 
     Raises:
-        UsageError: an unknown name, or a device that this machine or this torch lacks.
+        UsageError: an unknown name, or a device that this machine or this build of torch lacks.
     """
     if choice == "auto":
         if torch.cuda.is_available():
@@ -157,10 +157,10 @@ def resolve_device(choice: str) -> str:
 
 
 def fold_batch_norms(module: nn.Module) -> None:
-    """Fold each batch norm into the convolution right before it, in place; the module must be in eval mode.
+    """Fold each batch norm into the immediately preceding convolution, in place; requires eval mode.
 
-    Right before means: the next item of an `nn.Sequential`, or the children `conv` and `bn` of one
-    module, which both `models.shufflenet` and ultralytics call one after the other.
+    Immediately preceding means: the previous item of an `nn.Sequential`, or the children `conv` and `bn` of a
+    module, which both `models.shufflenet` and ultralytics call in this order.
     """
     for parent in module.modules():
         for (name, conv), (next_name, norm) in pairwise(list(parent.named_children())):
