@@ -1,9 +1,9 @@
-"""Every file of weights that shufflecam can load, and where it is kept. No torch here.
+"""The catalogue of weight files that shufflecam can load, and their locations. No torch here.
 
 The COCO and MPII rows are the published results of the OpenMMLab pose models (val2017 with the person
-boxes of a detector with human AP 56.4, flip test; MPII val). Their file names carry the first eight
-digits of the file's SHA-256. The digests of yolov8 were taken from the official files, those of yolo11n and
-yolo26n from the pins of several independent projects, which agree.
+boxes of a detector with human AP 56.4, flip test; MPII val). Their file names contain the first eight
+digits of the file's SHA-256. The digests of yolov8 were computed from the official files, those of yolo11n
+and yolo26n are the pins of several independent projects, which agree.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ DEFAULT_POSE = "shufflecam-256x192"
 DEFAULT_PERSON = "shufflecam-person"
 
 AUTO_PERSONS = ("yolov8n", "yolo11n", "yolo26n")
-"""What `--detector auto` takes from the cache, in this order, where our own detector is not at hand."""
+"""Fallbacks of `--detector auto` if our own detector is absent: the first of these in the cache."""
 
 _OPENMMLAB = "https://download.openmmlab.com/mmpose"
 _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
@@ -30,34 +30,34 @@ _ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One file of weights."""
+    """A weight file."""
 
     kind: ClassVar[Literal["pose", "person"]]
     name: str
-    """What people type."""
+    """The name on the command line."""
     architecture: str
     file: str
     """The file's name in the cache or in `weights/`."""
     url: str | None
-    """Where it is published; None for what comes with shufflecam."""
+    """Where it is published; None if it is bundled with shufflecam."""
     sha256: str
-    """The file's SHA-256 in hex, or as many of its first digits as are known: all, eight or none."""
+    """The known leading digits of the file's SHA-256 in hex: all, eight or none."""
     published: str
     """The published result."""
     licence: str
     megabytes: float = 0.0
-    """The file's size in MB (10^6 bytes), rounded; of files that were not at hand as many as their parameters
-    take in the precision in which they are published."""
+    """The file's size in MB (10^6 bytes), rounded; for files that were not available, computed from their
+    parameters in the published precision."""
 
     @property
     def embedded(self) -> bool:
-        """Whether the file comes with shufflecam and is never fetched."""
+        """Whether the file is bundled with shufflecam and never downloaded."""
         return self.url is None
 
 
 @dataclass(frozen=True, kw_only=True)
 class PoseEntry(Entry):
-    """A pose network: picture of one person -> heatmaps."""
+    """A pose network: crop of one person -> heatmaps."""
 
     kind: ClassVar[Literal["pose", "person"]] = "pose"
     architecture: str = "shufflenetv1-heatmap"
@@ -65,16 +65,16 @@ class PoseEntry(Entry):
     input_size: tuple[int, int]
     """(width, height) in pixels."""
     sigma: float
-    """Of the Gaussian that it was trained to draw, in heatmap pixels."""
+    """Standard deviation of the Gaussian training target, in heatmap pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PersonEntry(Entry):
-    """A network that finds people."""
+    """A person detector."""
 
     kind: ClassVar[Literal["pose", "person"]] = "person"
     overlap_sigma: float | None = None
-    """How much a better box beside it takes from a box's score (detect.decode.soften); None: nothing."""
+    """Strength of the score decay by better overlapping boxes (detect.decode.soften); None: off."""
 
 
 E = TypeVar("E", bound=Entry)
@@ -158,7 +158,7 @@ POSES: tuple[PoseEntry, ...] = (
     ),
 )  # fmt: skip
 
-# Published box AP on COCO val2017 at 640 px over all 80 classes, as ultralytics' documents give it; of 26
+# Published box AP on COCO val2017 at 640 px over all 80 classes, from ultralytics' documentation; for 26
 # without suppression, as it is used here.
 PERSONS: tuple[PersonEntry, ...] = (
     PersonEntry(
@@ -170,8 +170,8 @@ PERSONS: tuple[PersonEntry, ...] = (
         published="dev AP50 .824 from 96x96 px",
         licence="weights/README.md",
         megabytes=6.1,
-        # Chosen on 121 train2017 pictures, among .15 to 1. The published detectors tell people who overlap
-        # apart, and lose a little by it.
+        # Chosen on 121 train2017 pictures, among .15 to 1. The published detectors separate overlapping
+        # people by themselves, and lose slightly by it.
         overlap_sigma=0.5,
     ),
     _yolo(
@@ -196,17 +196,17 @@ BEST_FIRST: tuple[tuple[str, ...], tuple[str, ...]] = (
     ("coco-384x288-2022", "coco-384x288", "coco-256x192-2022", "coco-256x192", DEFAULT_POSE),
     ("yolov8s", "yolo26n", "yolo11n", "yolov8n", DEFAULT_PERSON),
 )
-"""COCO pose models, and detectors of people, by their published accuracy (ours by what it measured). The MPII
-model has other keypoints and is not compared."""
+"""COCO pose models, and person detectors, by published accuracy (ours by our measurement). The MPII model
+has other keypoints and is not compared."""
 
 
 def all_entries() -> tuple[Entry, ...]:
-    """Pose models, then person models."""
+    """Return all entries: pose models, then person models."""
     return POSES + PERSONS
 
 
 def entry(name: str) -> Entry:
-    """The entry of this name.
+    """Return the entry with this name.
 
     Raises:
         UsageError: there is none.
@@ -215,7 +215,7 @@ def entry(name: str) -> Entry:
 
 
 def pose_entry(name: str) -> PoseEntry:
-    """The pose model of this name.
+    """Return the pose model with this name.
 
     Raises:
         UsageError: there is none.
@@ -224,7 +224,7 @@ def pose_entry(name: str) -> PoseEntry:
 
 
 def person_entry(name: str) -> PersonEntry:
-    """The person model of this name.
+    """Return the person model with this name.
 
     Raises:
         UsageError: there is none.
@@ -233,7 +233,7 @@ def person_entry(name: str) -> PersonEntry:
 
 
 def best_here(names: tuple[str, ...]) -> str | None:
-    """The first of these models whose file is on this machine; None where there is none."""
+    """Return the first of these models whose file is on this machine; None if there is none."""
     return next((name for name in names if state_of(entry(name)) in ("embedded", "cached")), None)
 
 
@@ -246,7 +246,7 @@ def _named(name: str, entries: tuple[E, ...], what: str) -> E:
 
 
 def cache_dir() -> Path:
-    """Where fetched files are kept: `SHUFFLECAM_CACHE`, else the platform's cache folder. May not exist."""
+    """Return the download folder: `SHUFFLECAM_CACHE`, else the platform's cache folder. May not exist."""
     if chosen := os.environ.get("SHUFFLECAM_CACHE"):
         return Path(chosen).expanduser()
     from platformdirs import user_cache_dir
@@ -255,7 +255,7 @@ def cache_dir() -> Path:
 
 
 def embedded_path(name: str) -> Path | None:
-    """The file of an embedded model: in the installed package, else in the repository; None where absent."""
+    """Return an embedded model's file: in the installed package or the repository; None if absent."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "_weights", package.parent / "weights"):
         path = folder / entry(name).file
@@ -265,7 +265,7 @@ def embedded_path(name: str) -> Path | None:
 
 
 def locate(model: Entry) -> Path | None:
-    """Where the model's file is on this machine; None where it is not."""
+    """Return the path of the model's file; None if it is not on this machine."""
     if model.embedded:
         return embedded_path(model.name)
     path = cache_dir() / model.file
@@ -273,17 +273,17 @@ def locate(model: Entry) -> Path | None:
 
 
 def state_of(model: Entry) -> State:
-    """Whether the model's file is here, can be fetched, or is missing from this build of shufflecam."""
+    """Return whether the model's file is present, can be fetched, or is missing from this build."""
     if locate(model) is not None:
         return "embedded" if model.embedded else "cached"
     return "missing" if model.embedded else "to fetch"
 
 
 def require(model: Entry) -> Path:
-    """Where the model's file is on this machine.
+    """Return the path of the model's file.
 
     Raises:
-        WeightsError: it is not here; says how to get it.
+        WeightsError: it is not on this machine; the message says how to get it.
     """
     path = locate(model)
     if path is not None:
@@ -294,5 +294,5 @@ def require(model: Entry) -> Path:
 
 
 def looks_like_file(choice: str) -> bool:
-    """Whether a detector's name means a file: it has a folder in it, or a weights file's ending."""
+    """Whether a detector's name denotes a file: it contains a folder, or has a weight file's extension."""
     return "/" in choice or "\\" in choice or Path(choice).suffix.lower() in (".pt", ".pth", ".safetensors")

@@ -1,4 +1,4 @@
-"""Fetches the files of the catalogue into the cache, and checks that they are what was published."""
+"""Downloads the files of the catalogue into the cache, and verifies their hashes."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from shufflecam.models.catalogue import Entry, cache_dir, locate, require
 from shufflecam.models.http import BrokeOff, Limits, Progress, download
 
 ATTEMPTS = 4
-"""How often a broken download goes on from where it was, before a person has to ask again."""
+"""How often an interrupted download is resumed automatically before the call fails."""
 
 LOCK_TIMEOUT_S = 600.0
-"""The longest wait for another process that fetches the same file."""
+"""The longest wait for another process that downloads the same file."""
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """A file of weights that is on this machine now."""
+    """A weight file on this machine."""
 
     path: Path
     sha256: str
     verified: bool
-    """Whether the hash was held against a known one."""
+    """Whether the hash was verified against a known one."""
     fresh: bool
-    """Whether it came just now; False: it was here already."""
+    """Whether it was downloaded now; False: it was present already."""
 
 
 def file_sha256(path: Path) -> str:
-    """The SHA-256 of a file as hex.
+    """Return the SHA-256 of a file in hex.
 
     Raises:
         WeightsError: it cannot be read.
@@ -51,10 +51,10 @@ def file_sha256(path: Path) -> str:
 
 
 def check_sha256(path: Path, model: Entry) -> str:
-    """The file's SHA-256, held against what the catalogue knows of it (all, eight or none of its digits).
+    """Return the file's SHA-256, verified against the catalogue's (all, eight or none of its digits).
 
     Raises:
-        WeightsError: it is another file than the published one.
+        WeightsError: it is not the published file.
     """
     digest = file_sha256(path)
     if not digest.startswith(model.sha256):
@@ -66,13 +66,13 @@ def check_sha256(path: Path, model: Entry) -> str:
 
 
 def address(model: Entry) -> str:
-    """Where the file is fetched from: the published URL, with `SHUFFLECAM_MIRROR` in place of its host.
+    """Return the download URL: the published one, with `SHUFFLECAM_MIRROR` in place of its host.
 
     `SHUFFLECAM_MIRROR=https://example.org/files` turns https://host/a/b.pth into
     https://example.org/files/a/b.pth.
 
     Raises:
-        UsageError: the mirror is not an http or https address, or the model comes with shufflecam.
+        UsageError: the mirror is not an http or https address, or the model is bundled with shufflecam.
     """
     if model.url is None:
         raise UsageError(f"{model.name} comes with shufflecam and is never fetched")
@@ -94,22 +94,22 @@ def fetch(
     on_progress: Progress | None = None,
     limits: Limits | None = None,
 ) -> Fetched:
-    """Put the model's file into the cache, unless it is there and whole.
+    """Download the model's file into the cache, unless it is there and complete.
 
-    A download that breaks off is kept beside it as `.part`, and the next call goes on from there. The file
-    gets its name only when it is whole and its hash is right. Where two processes fetch one file, the
-    second waits and finds it there.
+    An interrupted download is kept next to it as `.part`, and the next call resumes it. The file is renamed
+    only when it is complete and its hash matches. If two processes fetch the same file, the second waits for
+    the first.
 
     Args:
-        model: what to fetch; of an embedded one the path is returned.
-        allow_unverified: fetch also what no hash is known of.
-        on_progress: called as the bytes come.
-        limits: of time and size.
+        model: what to fetch; for an embedded one the path is returned.
+        allow_unverified: also fetch files without a known hash.
+        on_progress: called as bytes arrive.
+        limits: on time and size.
 
     Raises:
-        WeightsError: it cannot be had, or is not what was published; says what to do by hand.
+        WeightsError: the download failed, or is not the published file; the message says what to do by hand.
         OutputError: the cache cannot be written.
-        UsageError: an impossible mirror.
+        UsageError: an invalid mirror.
     """
     if model.embedded:
         path = require(model)
@@ -135,11 +135,11 @@ def _why(error: urllib.error.URLError) -> str:
 
 
 def _unseen(done: int, total: int | None) -> None:
-    """Progress that nobody watches."""
+    """Discard progress."""
 
 
 def _fetch_once(model: Entry, target: Path, on_progress: Progress, limits: Limits) -> Fetched:
-    """Fetch while no other process does."""
+    """Fetch under a lock against other processes."""
     from filelock import FileLock, Timeout
 
     try:
@@ -151,7 +151,7 @@ def _fetch_once(model: Entry, target: Path, on_progress: Progress, limits: Limit
                     return Fetched(target, digest, verified, fresh=False)
             part = target.with_name(target.name + ".part")
             if not verified:
-                # Nobody would notice if the two halves were of different files.
+                # Without a hash, two halves of different files would go unnoticed.
                 part.unlink(missing_ok=True)
             digest = _complete(model, part, on_progress, limits)
             os.replace(part, target)
@@ -164,7 +164,7 @@ def _fetch_once(model: Entry, target: Path, on_progress: Progress, limits: Limit
 
 
 def _complete(model: Entry, part: Path, on_progress: Progress, limits: Limits) -> str:
-    """Download until `part` is whole and right; its SHA-256."""
+    """Download until `part` is complete and verified; return its SHA-256."""
     url = address(model)
     left = ATTEMPTS
     while True:
@@ -172,7 +172,7 @@ def _complete(model: Entry, part: Path, on_progress: Progress, limits: Limits) -
         try:
             download(url, part, on_progress, limits)
         except WeightsError:
-            part.unlink(missing_ok=True)  # too large: there is nothing to go on from
+            part.unlink(missing_ok=True)  # too large: there is nothing to resume from
             raise
         except BrokeOff as error:
             left -= 1
@@ -205,7 +205,7 @@ def _complete(model: Entry, part: Path, on_progress: Progress, limits: Limits) -
                 f"{url} gave {came}{expected} and it was deleted: try again later, or get {model.name} from "
                 f"somewhere else and put it into {cache_dir()} as {model.file}"
             )
-        # Else the beginning may have been of another file: once more, all of it.
+        # Else the beginning may be of another file: start over.
 
 
 def _is_page(path: Path) -> bool:
@@ -218,15 +218,15 @@ def _by_hand(model: Entry, url: str) -> str:
 
 
 def fetch_detector(choice: str, talk: Reporter) -> None:
-    """Fetch a published detector that was asked for by its name, unless it is here.
+    """Fetch a published detector requested by name, unless it is present.
 
     Args:
-        choice: what `--detector` says; nothing is done for "auto", "none" and files.
-        talk: where it is said.
+        choice: the value of `--detector`; nothing is done for "auto", "none" and files.
+        talk: receives messages and progress.
 
     Raises:
         UsageError: an unknown name.
-        WeightsError: it cannot be had.
+        WeightsError: the download failed.
         OutputError: the cache cannot be written.
     """
     from shufflecam.models.catalogue import looks_like_file, person_entry

@@ -1,4 +1,4 @@
-"""One HTTP download into a file that may be begun already. Standard library only."""
+"""Resumable HTTP download into a file. Standard library only."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from shufflecam.core.reasons import reason
 from shufflecam.core.version import __version__
 
 SLOWEST = 1024.0
-"""Bytes a second, over a whole time-out: a server that only drips counts as silent."""
+"""Minimum bytes per second over a timeout: a server that only trickles counts as stalled."""
 
 BLOCK = 1 << 16
 
 Progress = Callable[[int, "int | None"], None]
-"""Called with the bytes that are here, and with all bytes where the server says how many."""
+"""Progress callback: (bytes so far, total bytes or None if the server does not say)."""
 
 
 class BrokeOff(Exception):
-    """The connection ended too early; what came is kept and can be gone on from."""
+    """The connection ended prematurely; the received part is kept, and the download can be resumed."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a server may do to us."""
+    """Limits that a server must respect."""
 
     timeout_s: float = 30.0
-    """The longest silence."""
+    """Timeout of a stalled connection, in seconds."""
     max_bytes: int = 256 << 20
-    """The largest file; nothing in the catalogue comes near."""
+    """The largest file, in bytes; nothing in the catalogue comes close."""
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows redirects within one scheme, and from http to https; nowhere else."""
+    """Follows redirects within one scheme, and from http to https; no others."""
 
     def redirect_request(
         self,
@@ -63,7 +63,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         msg: str,
         headers: http.client.HTTPMessage,
     ) -> object:
-        # Before the standard library answers file: and others with an error of its own.
+        # Before the standard library rejects file: and others with its own error.
         place = headers.get("location") or headers.get("uri") or ""
         if urlsplit(place).scheme:
             check_redirect(req.full_url, place)
@@ -73,10 +73,10 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
 
 
 def check_redirect(before: str, after: str) -> None:
-    """Refuse a redirect to another scheme, but for http to https.
+    """Reject a redirect to another scheme, except from http to https.
 
     Raises:
-        WeightsError: to http, a local file or anything else that is less safe.
+        WeightsError: it leads to http, a local file or anything else less secure.
     """
     old, new = urlsplit(before).scheme.lower(), urlsplit(after).scheme.lower()
     if new != old and (old, new) != ("http", "https"):
@@ -84,7 +84,7 @@ def check_redirect(before: str, after: str) -> None:
 
 
 def _opener() -> urllib.request.OpenerDirector:
-    """Speaks http and https, through the proxy that the environment names, and no file: or ftp:."""
+    """Return an opener for http and https only, using the environment's proxy; no file: or ftp:."""
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
@@ -100,12 +100,12 @@ def _opener() -> urllib.request.OpenerDirector:
 
 
 def download(url: str, part: Path, on_progress: Progress, limits: Limits) -> None:
-    """Append to `part` what is missing of it, or write it anew where the server cannot go on.
+    """Resume the download of `part`, or restart it if the server does not support ranges.
 
     Raises:
-        BrokeOff: less came than was promised.
+        BrokeOff: less was received than announced.
         urllib.error.URLError: no connection (`HTTPError`: the server refuses).
-        WeightsError: too large, or a redirect to somewhere less safe.
+        WeightsError: too large, or an insecure redirect.
         OSError: `part` cannot be written.
     """
     have = part.stat().st_size if part.exists() else 0
@@ -134,7 +134,7 @@ def download(url: str, part: Path, on_progress: Progress, limits: Limits) -> Non
 
 
 def _request(url: str, have: int, timeout_s: float) -> http.client.HTTPResponse | None:
-    """The server's answer to a request for what comes after the first `have` bytes; None: nothing does."""
+    """Request the bytes after the first `have`; None: there are none."""
     headers = {"User-Agent": f"shufflecam/{__version__}", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -155,7 +155,7 @@ def _request(url: str, have: int, timeout_s: float) -> http.client.HTTPResponse 
 
 
 def _start(response: http.client.HTTPResponse, have: int) -> int:
-    """Where the answer begins in the file: `have` if the server goes on from there, else 0."""
+    """Return the response's offset in the file: `have` if the server resumes there, else 0."""
     if response.status != 206:
         return 0
     given = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0].strip()
@@ -168,7 +168,7 @@ def _blocks(response: http.client.HTTPResponse, timeout_s: float) -> Iterator[by
     began, came = time.monotonic(), 0
     while True:
         try:
-            block = response.read1(BLOCK)  # what is there: read() would wait for a whole block, however long
+            block = response.read1(BLOCK)  # what has arrived: read() would wait for a full block
         except (OSError, http.client.HTTPException) as error:
             raise BrokeOff(reason(error)) from error
         if not block:

@@ -1,4 +1,4 @@
-"""Files of weights -> tensors -> networks, with every tensor accounted for and nothing in a file run."""
+"""Loads weight files into networks: every tensor accounted for, no code in a file executed."""
 
 from __future__ import annotations
 
@@ -23,43 +23,44 @@ FINAL_LAYER = "head.final_layer.weight"
 """Its first dimension is the number of keypoints."""
 
 SHOWN_NAMES = 3
-"""Names that an error lists before it only counts."""
+"""Maximum number of names that an error lists; the rest is only counted."""
 
 _COUNTER = ".num_batches_tracked"
 
 _IGNORED = ("data_preprocessor.mean", "data_preprocessor.std", "n_averaged")
-"""Of 1.x files: the constants that `pose.crops` has of its own; of torch's `AveragedModel`: its counter."""
+"""Ignored tensors: normalization constants of 1.x files (`pose.crops` has its own), and the counter of
+torch's `AveragedModel`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tensors:
-    """What a file of weights holds."""
+    """The contents of a weight file."""
 
     tensors: dict[str, Tensor]
     """By name; float16 and bfloat16 widened to float32. On the CPU."""
     metadata: dict[str, str]
-    """Of `.safetensors` files: what they say of themselves; else empty."""
+    """The metadata of `.safetensors` files; else empty."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a file of pose weights is, as far as the file can tell."""
+    """What a pose weight file contains, as far as it can be determined."""
 
     sha256: str
     keypoints: int
     metadata: dict[str, str]
     candidates: tuple[str, ...]
-    """Catalogue names with that many keypoints; the input size is not in the tensors."""
+    """Catalogue names with this number of keypoints; the tensors do not determine the input size."""
 
 
 def read_checkpoint(path: Path) -> Any:
-    """The object in a `.pth`, `.pt` (zip or older format) or `.safetensors` file, whatever its name says.
+    """Read the object in a `.pth`, `.pt` (zip or older format) or `.safetensors` file, by content, not name.
 
     Returns:
-        For `.safetensors` a `Tensors`; else what was saved, all but tensors and plain values inert.
+        `Tensors` for `.safetensors`; else what was saved, everything but tensors and plain values inert.
 
     Raises:
-        WeightsError: no such file, not weights, damaged, or with code in it.
+        WeightsError: no such file, not weights, damaged, or containing code.
     """
     path = Path(path)
     if not path.exists():
@@ -100,10 +101,10 @@ def _widen(tensor: Tensor) -> Tensor:
 
 
 def read_tensors(path: Path) -> Tensors:
-    """The named tensors in a file: `.safetensors`, a state_dict, or one in a trainer's wrapping (`unwrap`).
+    """Read the named tensors of a file: `.safetensors`, a state_dict, or a training checkpoint (`unwrap`).
 
     Raises:
-        WeightsError: as `read_checkpoint`, or no named tensors are in it.
+        WeightsError: as `read_checkpoint`, or it contains no named tensors.
     """
     content = read_checkpoint(path)
     if isinstance(content, Tensors):
@@ -112,7 +113,7 @@ def read_tensors(path: Path) -> Tensors:
 
 
 def pose_tensors(path: Path) -> Tensors:
-    """As `read_tensors`, by the names of `models.shufflenet.PoseNet` (0.x and 1.x layouts)."""
+    """Like `read_tensors`, renamed to `models.shufflenet.PoseNet`'s names (0.x and 1.x layouts)."""
     read = read_tensors(path)
     renamed: dict[str, Tensor] = {}
     for name, tensor in read.tensors.items():
@@ -128,19 +129,19 @@ def pose_tensors(path: Path) -> Tensors:
 
 
 def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str) -> None:
-    """Load tensors into a module: all of them, exactly.
+    """Load tensors into a module, strictly.
 
     Args:
-        module: takes them, in its own precision.
+        module: the target; tensors are converted to its precision.
         tensors: by the names of `module.state_dict()`.
-        path: the file, for the error.
-        what: the architecture's name, for the error.
+        path: the file, for error messages.
+        what: the architecture's name, for error messages.
 
     Raises:
-        WeightsError: tensors are missing, left over, of another shape or kind, or not finite.
+        WeightsError: tensors are missing, unexpected, of another shape or type, or not finite.
     """
     wanted = module.state_dict()
-    # How many batches a norm has seen steers nothing once it is trained, and some exporters leave it out.
+    # A norm's batch counter has no effect on inference, and some exporters omit it.
     tensors = {
         **{
             name: value
@@ -175,7 +176,7 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], path: Path, what: str
 
 
 def load_pose(path: Path, model: PoseEntry) -> PoseNet:
-    """The network of a catalogue entry's architecture with the weights of a file, in eval mode.
+    """Build the network of a catalogue entry with the weights of a file, in eval mode.
 
     Raises:
         WeightsError: the file is not weights of this architecture, damaged, or unsafe.
@@ -190,14 +191,14 @@ def load_pose(path: Path, model: PoseEntry) -> PoseNet:
         raise WeightsError(
             f"{path} gives {final.shape[0]} keypoints where {model.name} has {keypoints}; {advice}"
         )
-    with torch.random.fork_rng(devices=[]):  # building draws random weights: leave the caller's dice alone
+    with torch.random.fork_rng(devices=[]):  # construction draws random weights: keep the caller's RNG state
         net = PoseNet(keypoints, _head_channels(tensors))
     fill(net, tensors, path, f"the network of {model.name}")
     return net.eval()
 
 
 def _head_channels(tensors: Mapping[str, Tensor]) -> tuple[int, int, int]:
-    """Of the three deconvolutions: our own runs may train a narrower head than the published one."""
+    """Return the three deconvolutions' channels: our training may use a narrower head than published."""
     widths = []
     for place in (0, 3, 6):
         weight = tensors.get(f"head.deconv_layers.{place}.weight")
@@ -207,7 +208,7 @@ def _head_channels(tensors: Mapping[str, Tensor]) -> tuple[int, int, int]:
 
 
 def describe(path: Path) -> Description:
-    """What a file of pose weights is.
+    """Describe a pose weight file.
 
     Raises:
         WeightsError: as `read_tensors`, or it is not a pose network of this family.

@@ -1,12 +1,12 @@
-"""Reads torch checkpoints without running anything that is in them.
+"""Reads torch checkpoints without executing any code in them.
 
 A checkpoint (`.pth`, `.pt`) is a pickle: a list of instructions, one of which is "call this function".
-Every file goes through `torch.load(weights_only=True)`, which calls only what is on an allow-list. Ours is
-written by name in this module, and stricter than it need be: beside torch's own tensors each name on it
-leads to an `Inert` class made here, never to the object that bears the name. A layer of ultralytics, a
-numpy scalar or some tool's history becomes a lifeless holder of the values that were stored with it.
+Every file is read by `torch.load(weights_only=True)`, which calls only what is on an allow-list. Ours is
+spelled out in this module, and stricter than necessary: apart from torch's own tensors each name on it is
+mapped to an `Inert` class created here, never to the object of that name. A layer of ultralytics, a numpy
+scalar or a tool's history becomes a passive holder of the values that were stored with it.
 
-A name that is not on the list, `os.system` for one, refuses the whole file.
+A name that is not on the list, such as `os.system`, causes the file to be rejected.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ from shufflecam.core.errors import WeightsError
 from shufflecam.core.reasons import reason
 
 LEGACY_PICKLES = 5
-"""torch's format before 1.6 is this many pickles in a row (magic number, protocol, system, the object, the
-keys of the storages), then the numbers."""
+"""torch's format before 1.6 is this many consecutive pickles (magic number, protocol, system, the object, the
+storage keys), then the raw data."""
 
 MAX_NAMES = 1000
-"""Different names in one checkpoint; real ones have some thirty."""
+"""Maximum number of distinct names in a checkpoint; real ones have about thirty."""
 
 MAX_MODULES = 20_000
-"""Modules inside one another in one checkpoint; the largest detectors have about a thousand."""
+"""Maximum number of nested modules in a checkpoint; the largest detectors have about a thousand."""
 
-# Read by torch itself, from its own built-in allow-list; what is not on that is refused there.
+# Resolved by torch itself, by its built-in allow-list; names that are not on it are rejected there.
 _TORCHS_OWN = {
     "_codecs.encode",
     "builtins.bytearray",
@@ -49,8 +49,8 @@ _TORCHS_OWN = {
     "collections.OrderedDict",
 }
 
-# Names of the standard library and of numpy that checkpoints hold in their notes. Each becomes inert, so
-# that even `getattr`, with which mmengine's history names its methods, gets nothing.
+# Names of the standard library and of numpy that occur in checkpoints' metadata. Each becomes inert, so that
+# even `getattr`, by which mmengine's history refers to its methods, has no effect.
 _HARMLESS = {
     "argparse.Namespace",
     "builtins.dict",
@@ -86,58 +86,58 @@ _HARMLESS = {
 }
 _NUMPY_TYPES = re.compile(r"numpy\.(bool_?|str_|bytes_|u?int\d*|float\d+|complex\d+)|numpy\.dtypes\.\w+DType")
 _LAYERS = re.compile(r"(torch\.nn\.modules|ultralytics)\.[\w.]+")
-# Of other packages: what is written like a class, a note-keeping one such as mmengine's HistoryBuffer.
+# Other packages: names spelled like a class, e.g. mmengine's HistoryBuffer, which holds metadata.
 _LIKE_A_CLASS = re.compile(r"[A-Z]\w*")
 
 _ALLOW_LIST = threading.Lock()
-"""torch's allow-list is one for the whole process."""
+"""torch's allow-list is global to the process."""
 
 
 class Inert:
-    """Holds what a checkpoint stored of an object: `args` of its creation and its `state`."""
+    """The stored form of an object in a checkpoint: the `args` of its construction and its `state`."""
 
     args: tuple[Any, ...] = ()
     state: Any = None
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Inert:
-        """Keep the arguments, whatever they are."""
+        """Store the arguments, whatever they are."""
         made = super().__new__(cls)
         made.args = args
         return made
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Nothing: `__new__` has kept the arguments."""
+        """Do nothing: `__new__` has stored the arguments."""
 
     def __setstate__(self, state: Any) -> None:
         self.state = state
 
     def get(self, name: str, default: Any = None) -> Any:
-        """An attribute that the stored object had."""
+        """Return an attribute of the stored object."""
         return self.state.get(name, default) if isinstance(self.state, dict) else default
 
-    # As a key of a dictionary an object is itself and nothing else.
+    # As a dictionary key an object equals only itself.
     __hash__ = object.__hash__
     __eq__ = object.__eq__
 
 
 def _is_other_archive(path: Path) -> bool:
-    """Whether it is a whole zip file, but none of `torch.save`: an intact other thing."""
+    """Whether it is an intact zip file that `torch.save` did not write."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             return not any(name.endswith("data.pkl") for name in names) and archive.testzip() is None
-    except Exception:  # a damaged one fails in many ways
+    except Exception:  # damaged files fail in many ways
         return False
 
 
 def read_pickle(path: Path) -> Any:
-    """The object in a torch checkpoint, on the CPU, all but tensors and plain values inert.
+    """Read the object in a torch checkpoint, on the CPU; everything but tensors and plain values is inert.
 
     Args:
-        path: a file of `torch.save`, in the zip format or the older one.
+        path: a file written by `torch.save`, in the zip format or the older one.
 
     Raises:
-        WeightsError: not a checkpoint, cut short, or with something in it that has no place in weights.
+        WeightsError: not a checkpoint, truncated, or containing something that does not belong in weights.
     """
     if _is_other_archive(path):
         raise WeightsError(
@@ -152,19 +152,19 @@ def read_pickle(path: Path) -> Any:
     except WeightsError:
         raise
     except UnpicklingError as error:
-        # torch's own messages advise to switch the protection off: not ours to pass on.
+        # torch's own messages advise disabling the protection: do not pass that on.
         raise WeightsError(f"{path} is not plain weights and was refused: nothing in it was run") from error
     except OSError as error:
         raise WeightsError(f"{path} cannot be read: {reason(error)}") from error
     except (RecursionError, MemoryError) as error:
         raise WeightsError(f"{path} is not weights: it is nested or sized beyond reason") from error
     except Exception as error:
-        # A damaged file fails in as many ways as there are bytes; all mean the same to a person.
+        # A damaged file can fail in any way; all mean the same to the user.
         raise WeightsError(f"{path} is damaged or cut short; fetch or copy it again") from error
 
 
 def _needs_stand_in(path: Path, module: str, name: str) -> bool:
-    """Whether the name becomes inert (True) or is left to torch's own list (False); else refuse the file."""
+    """Whether the name becomes inert (True) or is left to torch's allow-list (False); else reject it."""
     full = f"{module}.{name}"
     if full in _TORCHS_OWN:
         return False
@@ -182,13 +182,13 @@ def _needs_stand_in(path: Path, module: str, name: str) -> bool:
 
 
 def _stand_in(module: str, name: str) -> type[Inert]:
-    """An inert class that answers to the given name, under which torch looks it up."""
+    """Create an inert class with the given qualified name, by which torch looks it up."""
     return type(name, (Inert,), {"__module__": module, "__qualname__": name})
 
 
 @contextmanager
 def _only(classes: list[Any]) -> Iterator[None]:
-    """Let torch load these beside its own, and nothing that others have allowed in this process."""
+    """Allow torch to load these classes and its own, but none that other code in this process has allowed."""
     serialization = torch.serialization
     with _ALLOW_LIST:
         before = serialization.get_safe_globals()
@@ -202,10 +202,10 @@ def _only(classes: list[Any]) -> Iterator[None]:
 
 
 def _names(path: Path) -> set[tuple[str, str]]:
-    """(module, name) of everything that the checkpoint's instructions ask for, read without following them.
+    """Return (module, name) of every global that the checkpoint refers to, without executing it.
 
-    This only decides what to offer. If it and torch saw different things in a strange file, torch would
-    find a name missing from its list and refuse.
+    This only decides what to allow. If torch found other names in a malformed file, they would not be on its
+    list, and it would reject the file.
     """
     found: set[tuple[str, str]] = set()
     if zipfile.is_zipfile(path):
@@ -226,7 +226,7 @@ def _check_archive(path: Path, archive: zipfile.ZipFile) -> None:
     members = archive.infolist()
     if any(member.filename.endswith("/constants.pkl") for member in members):
         raise WeightsError(f"{path} was refused: it is a TorchScript program and not only weights")
-    # torch stores its members as they are: what unpacks to far more was made to fill the memory.
+    # torch stores its members uncompressed: one that inflates to far more is a zip bomb.
     if sum(member.file_size for member in members) > 2 * path.stat().st_size + 2**20:
         raise WeightsError(f"{path} is not weights: it unpacks to far more than its own size")
 
@@ -240,7 +240,7 @@ def _names_in_pickle(path: Path, stream: IO[bytes]) -> set[tuple[str, str]]:
             )
         if opcode.name == "GLOBAL":
             module, _, name = str(argument).partition(" ")
-            # As torch does: files from Python 2 use its names.
+            # As in torch: files from Python 2 use its names.
             if (module, name) in NAME_MAPPING:
                 module, name = NAME_MAPPING[module, name]
             found.add((IMPORT_MAPPING.get(module, module), name))
@@ -252,10 +252,10 @@ def _names_in_pickle(path: Path, stream: IO[bytes]) -> set[tuple[str, str]]:
 
 
 def module_tensors(module: Inert) -> dict[str, Tensor]:
-    """The `state_dict` of an inert `torch.nn.Module`: parameters and persistent buffers by dotted name.
+    """Return the `state_dict` of an inert `torch.nn.Module`: parameters and persistent buffers by name.
 
     Raises:
-        WeightsError: the object is not built like a module.
+        WeightsError: the object is not structured like a module.
     """
     tensors: dict[str, Tensor] = {}
     pending: list[tuple[str, Any]] = [("", module)]

@@ -1,8 +1,8 @@
-"""Leave out what is always zero: a head whose spare channels were never trained costs only its own width.
+"""Prunes head channels that are always zero, so that a narrow head costs only its own width.
 
-Nine tenths of the network's arithmetic is the head, and weights that were trained with a narrow one are
-stored at full width, so that they load wherever the published ones do. The spare channels are zero after
-their ReLU whatever the picture; without them the network computes the same and is several times as fast.
+Nine tenths of the network's arithmetic is in the head, and weights trained with a narrow head are stored at
+full width, so that they load wherever the published ones do. The padding channels are zero after their ReLU
+for any picture; without them the network computes the same, several times as fast.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from shufflecam.models.shufflenet import PoseNet
 
 
 def prune_zero_channels(net: PoseNet) -> PoseNet:
-    """Take the head's channels that are zero for every picture out of it, in place.
+    """Remove the head's channels that are zero for every picture, in place.
 
     Args:
-        net: in evaluation mode. One without such channels, as the published ones are, stays as it is.
+        net: in evaluation mode. One without such channels, such as the published ones, is unchanged.
 
     Returns:
-        The same module. Its tensors no longer have the published shapes: not for saving.
+        The same module. Its tensors no longer have the published shapes: do not save it.
     """
     layers = net.head.deconv_layers
     kept_in: Tensor | None = None
@@ -37,13 +37,13 @@ def prune_zero_channels(net: PoseNet) -> PoseNet:
 
 
 def _prune_layer(deconv: nn.ConvTranspose2d, norm: nn.BatchNorm2d, kept_in: Tensor | None) -> Tensor:
-    """One layer without the inputs that are gone and without its own zeros; the numbers of those kept."""
+    """Remove a layer's pruned inputs and its own zero channels; return the indices of the channels kept."""
     weight = deconv.weight.detach()  # (in, out, 4, 4)
     if kept_in is not None:
         weight = weight[kept_in]
     kept = torch.nonzero(~_always_zero(weight, norm)).flatten()
     if not len(kept):
-        kept = torch.zeros(1, dtype=torch.long, device=weight.device)  # a layer must have some width
+        kept = torch.zeros(1, dtype=torch.long, device=weight.device)  # a layer needs at least one channel
     if weight.shape[0] == deconv.in_channels and len(kept) == deconv.out_channels:
         return kept
     deconv.weight = _frozen(weight[:, kept])
@@ -57,7 +57,7 @@ def _prune_layer(deconv: nn.ConvTranspose2d, norm: nn.BatchNorm2d, kept_in: Tens
 
 
 def _always_zero(weight: Tensor, norm: nn.BatchNorm2d) -> Tensor:
-    """(out,) whether a channel is zero after batch norm and ReLU, whatever comes in."""
+    """Return (out,) booleans: whether a channel is zero after batch norm and ReLU for any input."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
     scale = norm.weight.detach() * torch.rsqrt(norm.running_var + norm.eps)

@@ -1,4 +1,4 @@
-"""The pose network: ShuffleNetV1 and a deconvolution head, nn.Modules only.
+"""The pose network: a ShuffleNetV1 backbone and a deconvolution head, nn.Modules only.
 
 Source: Zhang et al., ShuffleNet (CVPR 2018), in the variant and with the tensor names of the
 OpenMMLab pose models, so that their checkpoints load key by key (314 keys, 6.94 M parameters).
@@ -22,7 +22,7 @@ OUTPUT_STRIDE = 4  # the backbone's 32, halved by each of three deconvolutions
 
 
 class ConvBN(nn.Module):
-    """Convolution without bias, batch norm and, where asked for, ReLU."""
+    """Convolution without bias, batch norm and, optionally, ReLU."""
 
     def __init__(
         self, c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1, relu: bool = True
@@ -40,8 +40,8 @@ class ConvBN(nn.Module):
 def channel_shuffle(x: Tensor, groups: int) -> Tensor:
     """Interleave the groups' channels: twelve in three groups become 0 4 8 1 5 9 2 6 10 3 7 11.
 
-    The ShuffleNet authors' own code interleaves the other way round; weights trained with this
-    order load there without an error and give wrong poses.
+    The ShuffleNet authors' own code uses the inverse permutation; weights trained with this order load there
+    without an error and yield wrong poses.
     """
     n, c, h, w = x.shape
     return x.view(n, groups, c // groups, h, w).transpose(1, 2).reshape(n, c, h, w)
@@ -50,15 +50,15 @@ def channel_shuffle(x: Tensor, groups: int) -> Tensor:
 class ShuffleUnit(nn.Module):
     """A bottleneck of grouped 1x1 convolutions with a shuffle between them.
 
-    The first unit of a stage (`downsample`) halves the picture and concatenates the pooled input
-    and the branch, in this order; the others add the branch to the input.
+    The first unit of a stage (`downsample`) halves the resolution and concatenates the pooled input and the
+    branch, in this order; the others add the branch to the input.
     """
 
     def __init__(self, c_in: int, c_out: int, *, downsample: bool, first_of_all: bool) -> None:
         super().__init__()
         self.downsample = downsample
         middle = c_out // 4
-        # The very first compression has too few input channels to be worth grouping.
+        # The very first compression has too few input channels for grouping.
         self.g_conv_1x1_compress = ConvBN(c_in, middle, 1, groups=1 if first_of_all else GROUPS)
         self.depthwise_conv3x3_bn = ConvBN(
             middle, middle, 3, stride=2 if downsample else 1, groups=middle, relu=False
@@ -70,7 +70,7 @@ class ShuffleUnit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         branch = self.depthwise_conv3x3_bn(self.g_conv_1x1_compress(x))
-        # The paper shuffles before the depthwise convolution; the published weights want it after.
+        # The paper shuffles before the depthwise convolution; the published weights require it after.
         branch = self.g_conv_1x1_expand(channel_shuffle(branch, GROUPS))
         if self.downsample:
             return torch.cat([self.avgpool(x), torch.relu(branch)], dim=1)
@@ -95,7 +95,7 @@ class ShuffleNetV1(nn.Module):
             c_in = c_out
 
     def stages(self, x: Tensor) -> list[Tensor]:
-        """The three stages' outputs, at strides 8, 16 and 32."""
+        """Return the three stages' outputs, at strides 8, 16 and 32."""
         x = self.maxpool(self.conv1(x))
         outputs = []
         for layer in self.layers:

@@ -1,10 +1,9 @@
-"""The pose network's tensors out of whatever a training program saved around them.
+"""Extracts the pose network's tensors from training checkpoints.
 
-A checkpoint is rarely the bare `state_dict`: trainers put it under a name, beside the optimizer's
-state and their own notes; parallel and compiled modules put a prefix before every tensor; a model inside a
-trainer's class gets that class's attribute as a prefix. All of this is packing, and
-packing that is known is taken off. Where a file holds both the trained and the averaged weights, the
-averaged ones are taken: they are what such a run measures and means to ship.
+A checkpoint is rarely a bare `state_dict`: trainers nest it under a key, next to the optimizer's state and
+metadata; parallel and compiled modules prefix every tensor name; a model inside a trainer's class has that
+class's attribute as a prefix. Known wrappings and prefixes are removed. If a file contains both the trained
+and the averaged weights, the averaged ones are used: they are what such a run evaluates and ships.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from shufflecam.core.errors import WeightsError
 from shufflecam.models.pickles import Inert, module_tensors
 
 WRAPPINGS = (
-    # Averages of the weights over the steps: ours, timm's, BasicSR's, Lightning's and others' names.
+    # Averages of the weights over training steps: the keys of ours, timm, BasicSR, Lightning and others.
     "average",
     "ema",
     "ema_state_dict",
@@ -40,37 +39,37 @@ WRAPPINGS = (
     "weights",
     "params",
 )
-"""Names under which trainers store a network, the ones to be preferred first."""
+"""Keys under which trainers store a network, in order of preference."""
 
 MAX_DEPTH = 4
-"""Wrappings within one another: {"ema": {"module": {...}}} has two."""
+"""Maximum nesting of wrappings: {"ema": {"module": {...}}} has two."""
 
 ANCHOR = "backbone."
-"""What a prefix stands before."""
+"""The start of a tensor's own name; what precedes it is a prefix."""
 
 _INSERTED = ("_orig_mod.", "module.")
-"""What `torch.compile` and the parallel modules put into names, at any depth; no tensor here has either."""
+"""Name parts inserted by `torch.compile` and the parallel modules, at any depth; no tensor here has them."""
 
 _AVERAGED = ("ema", "average", "swa")
-"""In the prefix of a network that is the average of another one in the same file."""
+"""Substrings of the prefix of a network that is the average of another one in the same file."""
 
 SHOWN = 6
-"""Entries of a file that an error lists before it only counts."""
+"""Maximum number of a file's entries that an error lists; the rest is only counted."""
 
 
 def unwrap(content: Any, path: Path) -> dict[str, Tensor]:
-    """The named tensors of the one pose network in a checkpoint.
+    """Return the named tensors of the pose network in a checkpoint.
 
     Args:
-        content: what `models.load.read_checkpoint` gave for a pickle.
-        path: the file, for errors.
+        content: what `models.load.read_checkpoint` returned for a pickle.
+        path: the file, for error messages.
 
     Returns:
-        Tensors by name without prefixes, detached. Where nothing looks like a pose network, the first group
-        of named tensors as it is, so that what is missing can be told tensor by tensor.
+        Tensors by name without prefixes, detached. If nothing looks like a pose network, the first group of
+        named tensors unchanged, so that missing ones can be reported by name.
 
     Raises:
-        WeightsError: no named tensors are in it, or two networks neither of which is the other's average.
+        WeightsError: it contains no named tensors, or two networks neither of which is the other's average.
     """
     groups = [dict(group) for group in _groups(content)]
     for group in groups:
@@ -85,12 +84,12 @@ def unwrap(content: Any, path: Path) -> dict[str, Tensor]:
 
 
 def strip_prefixes(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """The network's tensors by their own names, without what stands before `backbone.` in them.
+    """Return the network's tensors by their own names, without the prefix before `backbone.`.
 
-    Tensors outside the prefix (a loss's own, say) are no part of the network and are left out.
+    Tensors without the prefix (e.g. a loss's) are not part of the network and are dropped.
 
     Raises:
-        WeightsError: several networks are in it.
+        WeightsError: there are several networks.
     """
     plain: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
@@ -114,13 +113,13 @@ def strip_prefixes(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tenso
 
 
 def _anchor(name: str) -> int | None:
-    """Where `backbone.` begins in a dotted name."""
+    """Return the index of `backbone.` in a dotted name; None if absent."""
     place = 0 if name.startswith(ANCHOR) else name.find("." + ANCHOR) + 1
     return place if place or name.startswith(ANCHOR) else None
 
 
 def _groups(content: Any, depth: int = 0) -> Iterator[Mapping[str, Tensor]]:
-    """Every group of named tensors under known wrappings, the preferred first."""
+    """Yield every group of named tensors under known wrappings, in order of preference."""
     if isinstance(content, Inert):  # a whole module, saved with its class
         try:
             tensors = module_tensors(content)
@@ -132,7 +131,7 @@ def _groups(content: Any, depth: int = 0) -> Iterator[Mapping[str, Tensor]]:
     if not isinstance(content, Mapping) or depth > MAX_DEPTH:
         return
     named = {str(name): value.detach() for name, value in content.items() if isinstance(value, Tensor)}
-    # Notes between the tensors (a step, a date) are no reason to refuse them.
+    # Metadata between the tensors (a step, a date) is no reason to reject them.
     if named and (len(named) == len(content) or any(_anchor(name) is not None for name in named)):
         yield named
         return
@@ -142,13 +141,13 @@ def _groups(content: Any, depth: int = 0) -> Iterator[Mapping[str, Tensor]]:
 
 
 def _never_averaged(content: Mapping[str, Any]) -> bool:
-    """Our own run without `--ema`: its average is what the run began with."""
+    """Whether it is from our own training without `--ema`: its average is still the initial weights."""
     recipe = content.get("recipe")
     return isinstance(recipe, Mapping) and not recipe.get("ema")
 
 
 def _inside(content: Any) -> str:
-    """What is in the file instead, for the error, with what to do."""
+    """Return what the file contains instead, and what to do, for the error message."""
     if not isinstance(content, Mapping) or not content:
         return ""
     names = [str(name) for name in content]

@@ -1,4 +1,4 @@
-"""The person detector's network, from ultralytics' code and files of weights."""
+"""The person detector's network, from ultralytics' code and weight files."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ FINGERPRINTS = {
     (1092, 64): "yolo26l",
     (1092, 96): "yolo26x",
 }
-"""(number of tensors, channels of the first convolution) -> architecture, counted on ultralytics 8.4.190.
-Only a guess at what to build: every tensor is then checked by name and shape."""
+"""(number of tensors, channels of the first convolution) -> architecture, as of ultralytics 8.4.190. Only
+selects what to build: every tensor is then checked by name and shape."""
 
 
 STEM = "model.0.conv.weight"
@@ -43,18 +43,18 @@ STEM = "model.0.conv.weight"
 
 @dataclass(frozen=True, eq=False)
 class PersonNetwork:
-    """A detector's network with its weights."""
+    """A detector network with its weights."""
 
     module: nn.Module
     """(N, 3, H, W) RGB in 0..1, sides multiples of 32 -> (N, 4 + classes, anchors), or (N, M, 6) from 26."""
     architecture: str
     person: int
-    """The number of the class that means a person."""
+    """The index of the person class."""
     metadata: dict[str, str]
 
 
 def load_network(path: Path) -> PersonNetwork:
-    """The network in a file: ultralytics' `.pt`, or `.safetensors` with the same tensor names.
+    """Load the network in a file: ultralytics' `.pt`, or `.safetensors` with the same tensor names.
 
     Raises:
         WeightsError: missing, damaged, unsafe, or not a detector of the v8, 11 or 26 families.
@@ -77,11 +77,11 @@ def load_network(path: Path) -> PersonNetwork:
 
 
 def build_network(architecture: str, classes: int) -> nn.Module:
-    """A `DetectionModel` of ultralytics with random weights, in training mode.
+    """Build ultralytics' `DetectionModel` with random weights, in training mode.
 
     Args:
         architecture: "yolov8n" ... "yolo26x".
-        classes: how many kinds of things it tells apart.
+        classes: number of object classes.
     """
     with quiet_ultralytics():
         import torch
@@ -91,39 +91,36 @@ def build_network(architecture: str, classes: int) -> nn.Module:
 
     family, scale = architecture[:-1], architecture[-1]
     folder = Path(ultralytics.__file__).parent / "cfg" / "models" / family.removeprefix("yolo")
-    # Read here, not by name: by name ultralytics looks in the working directory first.
+    # Parsed here: given a name, ultralytics would look in the working directory first.
     description = {
         **YAML.load(folder / f"{family}.yaml"),
         "scale": scale,
         "yaml_file": f"{architecture}.yaml",
     }
-    with torch.random.fork_rng(devices=[]):  # building draws random weights: leave the caller's dice alone
+    with torch.random.fork_rng(devices=[]):  # construction draws random weights: keep the caller's RNG state
         module: nn.Module = DetectionModel(description, nc=classes, verbose=False)
     return module
 
 
 def inference_network(module: Any) -> nn.Module:
-    """A detector's network for inference: without what only training needs, the boxes as the only output.
-
-    Changes the module itself.
-    """
+    """Convert a detector for inference, in place: no training-only parts, boxes as the only output."""
     module.eval()
     head = module.model[-1]
     if hasattr(head, "one2one_cv2"):
-        # 26 has two heads: the one that gives each person once, and one for training that needs suppression.
-        # Which of them runs unasked has changed between releases.
+        # 26 has two heads: an end-to-end one, and one for training whose output needs suppression. Which of
+        # them is the default has changed between releases.
         module.end2end = True
     module.fuse(verbose=False)
-    # With this flag the head returns the boxes alone, as exports do, without its raw maps beside them.
+    # With this flag the head returns the boxes alone, as exports do, without its raw feature maps.
     head.export = True
-    # Anchors for each shape anew: a traced network would keep those of the first picture.
+    # Anchors are recomputed for each shape: a traced network would keep those of the first picture.
     head.dynamic = True
     checked: nn.Module = module.requires_grad_(False)
     return checked
 
 
 def _read(path: Path) -> tuple[Mapping[str, Tensor], dict[str, str], Any]:
-    """Tensors by name, metadata, and the class names where the file has them."""
+    """Return the tensors by name, the metadata, and the class names if the file has them."""
     from torch import Tensor
 
     from shufflecam.models.load import Tensors, read_checkpoint
@@ -134,7 +131,7 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], dict[str, str], Any]:
         return content.tensors, content.metadata, None
     stored = content
     if isinstance(content, dict):
-        # ultralytics keeps the averaged weights of a training under "ema" and prefers them.
+        # ultralytics stores a training's averaged weights under "ema" and prefers them.
         stored = content.get("ema") or content.get("model") or content.get("state_dict") or content
     if isinstance(stored, Inert):
         return module_tensors(stored), {}, stored.get("names")
@@ -144,7 +141,7 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], dict[str, str], Any]:
 
 
 def _classes(path: Path, tensors: Mapping[str, Tensor]) -> int:
-    """How many classes the head tells apart: the biases of its last classifying convolution."""
+    """Return the number of classes: the biases of the head's last classification convolution."""
     biases = [value for name, value in tensors.items() if name.endswith("cv3.0.2.bias") and value.ndim == 1]
     if not biases:
         raise WeightsError(f"{path} is not a person detector: it has no classifying head")
@@ -152,7 +149,7 @@ def _classes(path: Path, tensors: Mapping[str, Tensor]) -> int:
 
 
 def _person_class(path: Path, names: Any, classes: int) -> int:
-    """Which class is a person: by name where names are known, else the first, as in COCO."""
+    """Return the index of the person class: by name if names are known, else 0, as in COCO."""
     if not isinstance(names, dict) or classes == 1:
         return 0
     for number, name in names.items():
@@ -163,12 +160,12 @@ def _person_class(path: Path, names: Any, classes: int) -> int:
 
 @contextmanager
 def quiet_ultralytics() -> Iterator[None]:
-    """Import ultralytics inside this, so that it neither phones, installs, nor changes the process.
+    """Context for importing ultralytics so that it neither phones home, installs, nor changes the process.
 
-    It reads these switches while it is imported. Its settings (telemetry is `sync`) go to a folder of
-    ours and not to the user's home. It also writes OMP_NUM_THREADS=1, switches OpenCV's threads off,
-    sets numpy's print options and replaces torch.save and Pillow's Image.open (which then wants a package
-    that is not here for every broken picture): all that is put back.
+    It reads these switches on import. Its settings (telemetry is `sync`) go to a folder of ours instead of
+    the user's home. It also sets OMP_NUM_THREADS=1, disables OpenCV's threads, sets numpy's print options
+    and replaces torch.save and Pillow's Image.open (which then requires a package that is not installed for
+    every broken picture): all of this is restored.
     """
     if "ultralytics" in sys.modules:
         yield
