@@ -63,7 +63,7 @@ def to_torchscript(module: nn.Module, input_size: tuple[int, int] | None) -> tor
 
 
 def to_openvino(module: nn.Module, input_size: tuple[int, int] | None) -> Any:
-    """Convert a module (N, 3, H, W) to float32 `openvino.Model`; dynamic N, also H and W if no `input_size`."""
+    """Convert a module (N, 3, H, W) to `openvino.Model`, float32; N dynamic, H, W too if no `input_size`."""
     from shufflecam.engines.runtimes import import_openvino
 
     openvino = import_openvino()
