@@ -170,7 +170,8 @@ def _opened(
 ) -> Iterator[tuple[Any, Any, np.ndarray]]:
     """The part from its start, a sink for the drawn video (None without `out`), the part's first picture."""
     from shufflecam.drawing.drawer import drawer
-    from shufflecam.media.video import DrawnVideoSink, VideoWriter
+    from shufflecam.media.drawn import DrawnVideoSink
+    from shufflecam.media.video import VideoWriter
     from shufflecam.sources.video import open_video
 
     with closing(open_video(part.clip, part.start_s)) as first:

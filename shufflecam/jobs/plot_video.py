@@ -193,7 +193,7 @@ def _why_not_played(video: Path) -> str | None:
     """What a browser may not play about a file, or play out of step; None where nothing is doubtful."""
     import av
 
-    from shufflecam.sources.reader import COVERS, video_stream
+    from shufflecam.sources.container import COVERS, video_stream
 
     try:
         with av.open(str(video)) as container:

@@ -53,7 +53,8 @@ def draw_again(
     from shufflecam.core.stats import Stats
     from shufflecam.drawing.look import look_through
     from shufflecam.jobs.outputs import claimed, written_to
-    from shufflecam.media.video import DrawnVideoSink, VideoWriter, check_crf, check_video_name
+    from shufflecam.media.drawn import DrawnVideoSink
+    from shufflecam.media.video import VideoWriter, check_crf, check_video_name
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline

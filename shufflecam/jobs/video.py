@@ -114,7 +114,8 @@ def process_video(
     from shufflecam.jobs.boxes import note_unmatched
     from shufflecam.jobs.memory import note_if_short
     from shufflecam.jobs.outputs import claimed, note_little_room, note_stored_pixels, record_header
-    from shufflecam.media.video import DrawnVideoSink, VideoWriter
+    from shufflecam.media.drawn import DrawnVideoSink
+    from shufflecam.media.video import VideoWriter
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import math
 import os
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import av
 from av.video.frame import PictureType
@@ -21,9 +20,7 @@ from shufflecam.core.files import gone
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.picture import fitted
 from shufflecam.core.pixels import NEARLY_SQUARE, shown_size
-from shufflecam.core.reasons import reason
-from shufflecam.core.stats import Stats, stage
-from shufflecam.core.types import FrameResult, ImageArray
+from shufflecam.core.types import ImageArray
 from shufflecam.media.codecs import (
     CODECS,
     DEFAULT_CODEC,
@@ -43,6 +40,7 @@ from shufflecam.media.codecs import (
 )
 from shufflecam.media.colors import BT709, SMPTE170M, WEIGHTS, to_yuv420
 from shufflecam.media.sound import SoundFeed, SoundTrack
+from shufflecam.media.whole_writes import create, why_not_written
 
 _BT2020_NCL, _BT2020_CL = 9, 10
 """Matrices of BT.2020 with non-constant and with constant luminance."""
@@ -163,7 +161,7 @@ class VideoWriter:
         self._waiting: av.Packet | None = None
         self._recent: deque[int] = deque(maxlen=REORDERED)
         self._hold = 0
-        self._file = _create(self.path, overwrite)
+        self._file = create(self.path, overwrite)
         self._container: Any = None
         if size is not None:
             try:
@@ -351,7 +349,7 @@ class VideoWriter:
             raise
         except (OSError, ValueError, av.error.FFmpegError) as error:
             self._failed = True
-            raise OutputError(_why_not_written(self.path, error, self.frames)) from error
+            raise OutputError(why_not_written(self.path, error, self.frames)) from error
 
     def _abandon(self) -> None:
         """Let go of everything without a further word; half a fragment is cut off."""
@@ -369,83 +367,3 @@ class VideoWriter:
         if self.frames == 0:
             with contextlib.suppress(OSError):
                 os.remove(self.path)  # nothing in it that anything could play
-
-
-class _WholeWrites:
-    """A raw file that writes all of what it is given, or fails and says so from then on.
-
-    On a disk that is nearly full the system takes a part and calls it success. PyAV passes that number on
-    and the muxer does not look at it, so that half a fragment would stand in the file unnoticed.
-    """
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.failure: OSError | None = None
-
-    def write(self, data: Any) -> int:
-        """All of it. Raises OSError."""
-        view = memoryview(data).cast("B")
-        done = 0
-        try:
-            while done < len(view):
-                written = self._file.write(view[done:])
-                if not written:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-                done += written
-        except OSError as error:
-            self.failure = error
-            raise
-        return done
-
-    def __getattr__(self, name: str) -> Any:
-        """Everything else is the file's."""
-        return getattr(self._file, name)
-
-
-def _create(path: str, overwrite: bool) -> _WholeWrites:
-    flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_TRUNC if overwrite else os.O_EXCL)
-    try:
-        return _WholeWrites(os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0))
-    except FileExistsError:
-        raise OutputError(f"{path} is already there; choose another name or give --overwrite.") from None
-    except (OSError, ValueError) as error:
-        raise OutputError(_why_not_written(path, error, 0)) from error
-
-
-def _why_not_written(path: str, error: Exception, frames: int) -> str:
-    # Only what the system said: the libraries use the same numbers for reasons of their own.
-    number = None if isinstance(error, av.error.FFmpegError) else getattr(error, "errno", None)
-    parent = os.path.dirname(path) or "."
-    kept = " What was written until then can be played." if frames else ""
-    if number in (errno.ENOSPC, errno.EDQUOT):
-        return f"{path} cannot be written further: the disk is full; free some space.{kept}"
-    if number == errno.ENOENT:
-        return f"{path} cannot be written: there is no folder {parent}; make it first."
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"{path} cannot be written: no permission to write in {parent}; choose another place."
-    if number == errno.EISDIR:
-        return f"{path} is a folder; give the name of a file."
-    return f"{path} cannot be written: {reason(error)}.{kept}"
-
-
-class DrawnVideoSink:
-    """Draws each result and adds it to a video; a `core.protocols.Sink`."""
-
-    def __init__(
-        self, writer: VideoWriter, draw: Callable[[FrameResult], ImageArray], stats: Stats | None = None
-    ) -> None:
-        """Join the two; `stats` counts the times of "draw" and "encode"."""
-        self._writer = writer
-        self._draw = draw
-        self._stats = stats
-
-    def write(self, result: FrameResult) -> None:
-        """One picture, at the source's own time."""
-        with stage(self._stats, "draw"):
-            picture = self._draw(result)
-        with stage(self._stats, "encode"):
-            self._writer.write_image(picture, result.frame.timestamp_s, result.frame.pixel_aspect)
-
-    def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Finish the file; a video that was cut short is whole up to its last frame."""
-        self._writer.close(complete=complete, dropped=dropped, missing=missing)

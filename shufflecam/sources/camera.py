@@ -18,7 +18,8 @@ import cv2
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.types import ImageArray
 from shufflecam.sources.cameras import find_camera, list_cameras, why_not_open
-from shufflecam.sources.latest import STALL_TIMEOUT_S, Grabbed, LatestFrames
+from shufflecam.sources.capture import Grabbed
+from shufflecam.sources.latest import STALL_TIMEOUT_S, LatestFrames
 from shufflecam.sources.reconnect import Reconnecting
 
 _MJPG = cv2.VideoWriter.fourcc(*"MJPG")

@@ -9,7 +9,8 @@ from typing import Any
 
 import av
 
-from shufflecam.sources.timeline import LEAP_S, PAUSE_S, Runs, Stamp, Timeline
+from shufflecam.sources.runs import LEAP_S, PAUSE_S, Runs, Stamp
+from shufflecam.sources.timeline import Timeline
 
 _NO_TIMES = 0x0080
 """AVFMT_NOTIMESTAMPS: raw streams, whose container has no times."""

@@ -10,15 +10,13 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from fractions import Fraction
-from typing import Protocol, cast
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError
-from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.missing import Missing
 from shufflecam.core.picture import fitted
 from shufflecam.core.reasons import reason
 from shufflecam.core.types import Frame, Gap, ImageArray, SourceInfo, SourceKind
+from shufflecam.sources.capture import Capture, Grabbed, damage_of, missing_of
 from shufflecam.sources.watch import PictureWatch
 
 OPEN_TIMEOUT_S = 10.0
@@ -32,49 +30,6 @@ SILENT_S = 1.5
 
 JOIN_S = 0.5
 """What `close` waits for a reading thread before it is left behind."""
-
-
-@dataclass(frozen=True, eq=False)
-class Grabbed:
-    """A frame as the device gave it, not necessarily converted yet."""
-
-    to_image: Callable[[], ImageArray]
-    """Makes the (H, W, 3) uint8 BGR picture; called at most once, by whoever takes the frame."""
-    captured_s: float
-    """`time.monotonic` when it came."""
-    was_away: str = ""
-    """Of the first frame after the device had gone away: why it had."""
-    pixel_aspect: float = 1.0
-    """Width / height of one of its pixels."""
-
-
-class Capture(Protocol):
-    """A device or stream. `open`, `grab` and `close` are called by one thread; all of them may block."""
-
-    size: tuple[int, int]
-    """(width, height) of the upright picture; known once open."""
-    fps: Fraction | None
-    """Nominal rate; known once open."""
-    pixel_aspect: float
-    """Width / height of one pixel of the first picture; known once open."""
-    notes: tuple[str, ...]
-    """As `SourceInfo.notes`; known once open."""
-
-    def open(self) -> None:
-        """Open and see a first picture, or raise `SourceError`."""
-        ...
-
-    def grab(self) -> Grabbed | None:
-        """The next frame; None at the regular end. Raises `SourceBrokeOff` where it went away."""
-        ...
-
-    def close(self) -> None:
-        """Let go of the device."""
-        ...
-
-    def interrupt(self) -> None:
-        """From any thread: make a `grab` that only waits for its time return. Must not block."""
-        ...
 
 
 class LatestFrames:
@@ -339,16 +294,6 @@ class LatestFrames:
     def _silence_s(self) -> float:
         """How long a pause is trouble: a camera that gives a picture every two seconds is in none."""
         return max(SILENT_S, 3 * self._usual_s)
-
-
-def missing_of(capture: Capture) -> Missing:
-    """A capture's `missing`; most have none."""
-    return cast(Missing, getattr(capture, "missing", NOTHING_MISSING))
-
-
-def damage_of(capture: Capture) -> Missing:
-    """A capture's `damage`; most have none."""
-    return cast(Missing, getattr(capture, "damage", NOTHING_MISSING))
 
 
 def _as_broken(error: BaseException | None, kind: str, path: str) -> BaseException:

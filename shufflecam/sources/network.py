@@ -19,13 +19,14 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.reasons import reason
 from shufflecam.sources.addresses import ESCAPES, cannot_be_meant, escapes_hint, is_url
 from shufflecam.sources.aspect import PixelShape
+from shufflecam.sources.capture import Grabbed
+from shufflecam.sources.container import video_stream
 from shufflecam.sources.damage import PictureCount
 from shufflecam.sources.deinterlace import Deinterlacer, Mode
-from shufflecam.sources.latest import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, Grabbed, LatestFrames
+from shufflecam.sources.latest import JOIN_S, OPEN_TIMEOUT_S, STALL_TIMEOUT_S, LatestFrames
 from shufflecam.sources.notes import picture_notes
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.playout import MAX_DELAY_S, BufferedPackets, BurstWatch
-from shufflecam.sources.reader import video_stream
 from shufflecam.sources.reconnect import Reconnecting
 from shufflecam.sources.timeline import Moments
 from shufflecam.sources.upright import ToBgr, color_tags

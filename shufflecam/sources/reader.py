@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import av
 
@@ -25,6 +25,7 @@ from shufflecam.core.picture import WAITING_BYTES, holds
 from shufflecam.core.reasons import reason
 from shufflecam.sources.aspect import PixelShape
 from shufflecam.sources.clock import StreamClock, is_one_run, must_be_counted, nominal_rate
+from shufflecam.sources.container import open_container, told_duration, video_stream
 from shufflecam.sources.damage import PictureCount, said_of
 from shufflecam.sources.ending import EXACT_INDEX, Ending
 from shufflecam.sources.limits import MAX_PIXELS, too_large
@@ -33,11 +34,6 @@ from shufflecam.sources.upright import color_tags
 
 log = logging.getLogger(__name__)
 
-_PLAYLISTS = {"concat", "hls", "dash", "sdp", "rtsp", "tty", "webvtt", "srt", "ass", "subviewer", "lrc"}
-"""Demuxers that open further files, or make pictures out of text: none of them is a video file."""
-
-COVERS = int(av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
-"""Marks of streams that are no video: a picture that stands for the file."""
 
 _MOST_SOUND = 20_000
 """Sound packets kept for a writer that lags (about seven minutes of AAC); older ones go first."""
@@ -54,13 +50,6 @@ _TS_PACKET_BYTES = 188
 _MAX_ERRORS_IN_A_ROW = 100
 """Reading errors without one packet between them before the rest counts as lost."""
 
-_PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
-"""What picture files begin with: JPEG, PNG, GIF, TIFF, JPEG 2000."""
-
-_PICTURE_BRANDS = {
-    b"ftyp" + brand for brand in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif", b"avis")
-}
-"""What HEIC and AVIF begin with, behind four bytes."""
 
 EPS_S = 1e-6
 """Container times are told in microseconds at worst."""
@@ -94,7 +83,7 @@ class VideoReader:
         self.file = file
         self.seekable = file.seekable()
         self._tap = Tap(file)
-        self.container = _open_container(self._tap, name)
+        self.container = open_container(self._tap, name)
         self._formats = set(self.container.format.name.split(","))
         try:
             self.stream = video_stream(self.container, name)
@@ -131,7 +120,7 @@ class VideoReader:
         """Pictures a second, exact, where the container tells a believable one."""
         self.start = Fraction(self.container.start_time or 0, av.time_base)
         """The time in seconds that a player shows as 0:00."""
-        self.duration = _told_duration(self.container, self.stream)
+        self.duration = told_duration(self.container, self.stream)
         """Seconds of the video, as far as the header tells."""
         cut_off = missing_bytes(self._tap.head, self.container.size)
         self._ending = Ending(self.container, self.stream, self.rate, missing_bytes=cut_off)
@@ -192,7 +181,7 @@ class VideoReader:
             return True
         position = self.file.tell()
         try:
-            second = _open_container(self.file, self.name)
+            second = open_container(self.file, self.name)
         except SourceError:
             return True
         try:
@@ -337,71 +326,3 @@ class VideoReader:
             log.debug("%s: second reading of the end: %s", self.name, error)
         finally:
             again.container.close()
-
-
-def _told_duration(container: Any, stream: Any) -> Fraction | None:
-    if stream.duration:
-        return Fraction(stream.duration * stream.time_base)
-    return Fraction(container.duration, av.time_base) if container.duration else None
-
-
-def _open_container(file: BinaryIO | Tap, name: str) -> Any:
-    if file.seekable() and file.seek(0, 2) == 0:
-        raise SourceError(f"{name} is empty; copy or record it again.")
-    if file.seekable():
-        file.seek(0)
-    try:
-        # Nothing that a file names inside itself is opened: neither other files nor the network.
-        container = av.open(
-            file,
-            metadata_errors="replace",
-            container_options={"protocol_whitelist": "none"},
-            buffer_size=1 << 18,
-        )
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        raise SourceError(_why_not_open(file, name, error)) from error
-    if set(container.format.name.split(",")) & _PLAYLISTS:
-        container.close()
-        raise SourceError(f"{name} is a text or a list, not a video; give the video file itself.")
-    return container
-
-
-def _why_not_open(file: BinaryIO | Tap, name: str, error: Exception) -> str:
-    head = b""
-    if file.seekable():
-        file.seek(0)
-        head = file.read(12)
-    if head.startswith(_PICTURES) or head[4:12] in _PICTURE_BRANDS:
-        return f"{name} is a picture, not a video; use `shufflecam images {name}`."
-    if head[4:8] == b"ftyp":
-        return (
-            f"{name} cannot be read: its index is missing, so the recording or the copy was not finished; "
-            "copy it again, or repair it with a tool such as untrunc."
-        )
-    if isinstance(error, OSError) and not isinstance(error, av.error.FFmpegError):
-        return f"{name} cannot be read: {reason(error)}."
-    return (
-        f"{name} is not a video that can be read ({reason(error)}); "
-        "give an .mp4, .mov, .mkv, .avi or .webm file."
-    )
-
-
-def video_stream(container: Any, name: str) -> Any:
-    """The stream that is the video: no cover, and no preview where there is something that moves.
-
-    Raises:
-        SourceError: there is none, or none that can be decoded.
-    """
-    real = [s for s in container.streams.video if not int(s.disposition) & COVERS]
-    if not real:
-        inside = ", ".join(sorted({s.type for s in container.streams})) or "nothing"
-        raise SourceError(f"{name} has no video in it (only {inside}); give a file with pictures.")
-    known = [s for s in real if s.codec_context is not None]
-    counted = set(container.format.name.split(",")) & EXACT_INDEX
-    if not known:
-        raise SourceError(
-            f"{name} uses a video codec that cannot be decoded here; convert it to H.264 first."
-        )
-    moving = [s for s in known if s.frames != 1 and (not counted or len(s.index_entries) != 1)] or known
-    best = container.streams.best("video")
-    return best if best in moving else max(moving, key=lambda s: s.codec_context.width)

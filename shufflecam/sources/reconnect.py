@@ -10,7 +10,7 @@ from fractions import Fraction
 
 from shufflecam.core.errors import ShufflecamError, SourceBrokeOff, SourceError, UsageError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
-from shufflecam.sources.latest import Capture, Grabbed, damage_of, missing_of
+from shufflecam.sources.capture import Capture, Grabbed, damage_of, missing_of
 
 RECONNECT_S = 60.0
 """How long a camera is waited for: long enough to plug it in elsewhere or for a router to start anew."""

@@ -14,8 +14,9 @@ import av
 from shufflecam.core.errors import SourceBrokeOff, SourceError
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import believable_aspect
+from shufflecam.sources.capture import Grabbed
 from shufflecam.sources.deinterlace import Deinterlacer, Mode
-from shufflecam.sources.latest import Grabbed, LatestFrames
+from shufflecam.sources.latest import LatestFrames
 from shufflecam.sources.notes import picture_notes
 from shufflecam.sources.pace import Pace
 from shufflecam.sources.reader import VideoReader

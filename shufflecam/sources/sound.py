@@ -11,7 +11,8 @@ import av
 from shufflecam.core.errors import SourceError
 from shufflecam.sources.clock import StreamClock, run_of
 from shufflecam.sources.reader import VideoReader
-from shufflecam.sources.timeline import Runs, Timeline
+from shufflecam.sources.runs import Runs
+from shufflecam.sources.timeline import Timeline
 
 
 class _Placed:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from shufflecam.core.errors import SourceError, UsageError
-from shufflecam.evaluate.mpii import MpiiPeople, present, read_mpii, score
+from shufflecam.evaluate.mpii import present, score
+from shufflecam.evaluate.mpii_files import MpiiPeople, read_mpii
 
 
 def people(count: int = 2, hidden: tuple[int, ...] = ()) -> MpiiPeople:

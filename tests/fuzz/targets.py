@@ -117,7 +117,7 @@ def _annotations(data: bytes) -> None:
 
 
 def _mpii(data: bytes) -> None:
-    from shufflecam.evaluate.mpii import read_mpii
+    from shufflecam.evaluate.mpii_files import read_mpii
 
     read_mpii(_file(data, "x.json"))
 

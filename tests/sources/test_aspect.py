@@ -12,7 +12,8 @@ import pytest
 
 from shufflecam.sources import ReplaySource, open_video
 from shufflecam.sources.aspect import PixelShape
-from shufflecam.sources.latest import Grabbed, LatestFrames
+from shufflecam.sources.capture import Grabbed
+from shufflecam.sources.latest import LatestFrames
 from tests.helpers.clips import make_clip
 from tests.sources.fakes import FakeCapture
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from shufflecam.core.errors import SourceBrokeOff, SourceError
-from shufflecam.sources.latest import Grabbed, LatestFrames
+from shufflecam.sources.capture import Grabbed
+from shufflecam.sources.latest import LatestFrames
 from shufflecam.sources.reconnect import Reconnecting
 from tests.helpers.clips import number_picture, read_number
 from tests.sources.fakes import FakeCapture

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from shufflecam.sources.timeline import FALL_S, LEAP_S, PAUSE_S, Moments, Runs, Stamp, Timeline
+from shufflecam.sources.runs import FALL_S, LEAP_S, PAUSE_S, Runs, Stamp
+from shufflecam.sources.timeline import Moments, Timeline
 
 VIDEO, SOUND = 0, 1
 FRAME = Fraction(1, 30)

@@ -19,7 +19,7 @@ from shufflecam.evaluate.results import check_results, write_results
 if TYPE_CHECKING:
     from shufflecam.evaluate.annotations import CocoSet
     from shufflecam.evaluate.coco import BoxSource, Result
-    from shufflecam.evaluate.mpii import MpiiPeople
+    from shufflecam.evaluate.mpii_files import MpiiPeople
     from shufflecam.models.catalogue import PoseEntry
 
 
@@ -163,11 +163,12 @@ def mpii(
     FILE is mpii_val.json (with mpii_gt_val.mat beside it), valid.h5, or a list with joint_self.
     """
     from shufflecam.evaluate import mpii as evaluation
+    from shufflecam.evaluate.mpii_files import read_mpii
     from shufflecam.pose.open import open_estimator
 
     talk = Terminal(quiet)
     entry = _entry(model, "mpii16")
-    everybody = evaluation.read_mpii(annotations)
+    everybody = read_mpii(annotations)
     people = evaluation.present(everybody, images, allow_missing=allow_missing, on_note=talk.note)
     estimator, *_ = open_estimator(model, **network)
     with talk.progress("people", len(people), each="person") as meter:
