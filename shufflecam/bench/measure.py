@@ -74,7 +74,7 @@ def measure(
     with talk.progress("passes", runs + 1, each="pass") as meter:
         for number in range(runs):
             # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
-            fast = options.load(None, talk, stats, rate=rate)
+            fast = options.load(talk, stats, rate=rate)
             fast_runs.append(fast_pass(part, fast, stats, folder / f"fast{number}.mp4", stop))
             if number == 0:
                 memory_mb = _peak_memory_mb()  # before anybody else's networks are there
@@ -83,7 +83,7 @@ def measure(
             if naive is not None:
                 naive_runs.append(naive_pass(part, naive, folder / f"naive{number}.mp4", stop))
             if others:
-                again = options.load(None, talk, rate=rate)
+                again = options.load(talk, rate=rate)
                 unwritten_runs.append(fast_pass(part, again, Stats(), None, stop))
                 for name, one_pass in others.items():
                     peer_ms.setdefault(name, []).append(one_pass(part))

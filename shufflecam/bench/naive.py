@@ -44,6 +44,8 @@ def _naive_detector(options: FinderSettings) -> PersonDetector:
     from shufflecam.detect.yolo import YoloDetector
     from shufflecam.models.yolo import load_network
 
+    if not isinstance(options.detector, str):
+        return options.detector
     if options.detector == "none":
         return WholeFrame()
     path = weights_file(options.detector)

@@ -114,7 +114,7 @@ def live_pass(
     stats, stop = Stats(), or_never(stop)
     with stop.scope(), closing(ReplaySource(part.clip, start_s=part.start_s)) as source:
         assert source.info.size is not None
-        with closing(options.load(None, talk, stats, rate=source.info.fps, live=True)) as finder:
+        with closing(options.load(talk, stats, rate=source.info.fps, live=True)) as finder:
             finder.warm_up(source.info.size)
             stop.begin_writing()
             outcome = run_pipeline(

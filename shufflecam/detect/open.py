@@ -7,8 +7,9 @@ from typing import Any
 
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.core.protocols import PersonDetector
+from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.detect.whole import WholeFrame
-from shufflecam.detect.yolo import DET_CONF, DET_SIZE, MAX_PEOPLE, YoloDetector
+from shufflecam.detect.yolo import YoloDetector
 from shufflecam.models.catalogue import (
     AUTO_PERSONS,
     DEFAULT_PERSON,

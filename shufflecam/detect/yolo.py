@@ -15,12 +15,9 @@ from pathlib import Path
 from shufflecam.core.protocols import Engine
 from shufflecam.core.types import Detections, Frame
 from shufflecam.detect.decode import decode, letterbox
+from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.models.catalogue import cache_dir
 from shufflecam.models.yolo import PersonNetwork, load_network
-
-DET_SIZE = 416
-DET_CONF = 0.4
-MAX_PEOPLE = 20
 
 
 class YoloDetector:

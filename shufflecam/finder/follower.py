@@ -118,7 +118,7 @@ class Follower:
     """Who was there in the last frame, and so where to look in the next one. One a video, frames in order."""
 
     def __init__(self, skeleton: Skeleton, max_people: int = 20) -> None:
-        self._skeleton = skeleton
+        self.skeleton = skeleton
         self._max_people = max_people
         self._people: list[_Person] = []
 
@@ -220,7 +220,7 @@ class Follower:
         return [pose for person, pose in pairs if not (person.lost and person.missed)]
 
     def _new(self, box: FloatArray, now: float) -> _Person:
-        joints = np.full((len(self._skeleton.keypoints), 2), np.nan, np.float32)
+        joints = np.full((len(self.skeleton.keypoints), 2), np.nan, np.float32)
         return _Person(box, math.nan, joints, time=now)
 
     def _see(self, person: _Person, pose: Pose, now: float) -> None:
@@ -247,7 +247,7 @@ class Follower:
 
     def _slid(self, poses: Sequence[Pose]) -> set[int]:
         """Who is another person's double: the detector gave two boxes of one, or one of two slid."""
-        return set(duplicates(poses, self._skeleton.sigmas, rank=self._claims(poses)))
+        return set(duplicates(poses, self.skeleton.sigmas, rank=self._claims(poses)))
 
     def _claims(self, poses: Sequence[Pose]) -> list[float]:
         """The larger, the likelier that this is the person whose joints they are."""

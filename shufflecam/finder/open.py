@@ -2,40 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from shufflecam.core.protocols import PersonDetector
+from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.finder.finder import PoseFinder, Provenance
 from shufflecam.finder.hysteresis import Hysteresis, known_score
 from shufflecam.finder.schedule import DetectionSchedule
+from shufflecam.finder.view import AUTO
+from shufflecam.models.catalogue import DEFAULT_POSE
 
 if TYPE_CHECKING:
     from shufflecam.core.stats import Stats
+    from shufflecam.finder.view import View
     from shufflecam.pose.estimator import Decoding
 
 
 def load(
-    model: str = "shufflecam-256x192",
+    model: str = DEFAULT_POSE,
     *,
     weights: str | Path | None = None,
-    detector: str | PersonDetector = "auto",
-    det_conf: float = 0.4,
-    det_size: int = 416,
-    det_every: int | None = 1,
+    detector: str | PersonDetector = AUTO,
+    det_conf: float = DET_CONF,
+    det_size: int = DET_SIZE,
+    det_every: int | Literal["auto"] | None = 1,
     rate: float | None = None,
     live: bool = False,
     background: bool | None = None,
-    max_people: int = 20,
+    max_people: int = MAX_PEOPLE,
     flip_test: bool = False,
     decode: Decoding = "plain",
-    backend: str = "auto",
-    device: str = "auto",
+    backend: str = AUTO,
+    device: str = AUTO,
     track: bool = False,
     smooth: bool = False,
+    view: View | None = None,
     stats: Stats | None = None,
 ) -> PoseFinder:
-    """A finder from names, with the defaults of the command line.
+    """A finder from names, with the defaults of `FinderSettings`, but without ids and smoothing.
 
     Args:
         model: a pose model of the catalogue; with `weights` it names only the architecture.
@@ -44,7 +50,8 @@ def load(
             person), or an object with `detect(frame) -> Detections`.
         det_conf: people scored lower are left out; with `track`, who was there a moment ago may score less.
         det_size: the longer side of the detector's input in pixels.
-        det_every: look for people every N frames and follow their keypoints in between; None: automatic.
+        det_every: look for people every N frames and follow their keypoints in between; "auto" or
+            None: automatic.
         rate: frames a second of the source: an automatic cadence aims at it, and pictures that are given
             without a `time` count as coming so fast (None: 30 a second).
         live: whether frames come at their own pace; only then does the machine's speed decide the cadence.
@@ -57,10 +64,11 @@ def load(
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         track: give people ids over frames.
         smooth: steady the keypoints over time (needs `track`).
+        view: the part of each picture that people are looked for in, and which way up; None: all of it.
         stats: where stage times are counted.
 
     Raises:
-        UsageError: an unknown model, backend or device.
+        UsageError: an unknown model, backend or device, or a view whose rotation is not settled.
         WeightsError: weights that are missing, of another architecture, damaged or unsafe.
     """
     from shufflecam.detect.open import open_detector
@@ -69,6 +77,9 @@ def load(
     from shufflecam.tracking.smoother import OneEuroSmoother
     from shufflecam.tracking.tracker import PoseTracker
 
+    if view is not None:
+        view = replace(view, rotate=view.degrees)
+    every = None if det_every == AUTO else det_every
     estimator, sha256, notes = open_estimator(
         model, weights, flip_test=flip_test, decode=decode, backend=backend, device=device, stats=stats
     )
@@ -88,9 +99,9 @@ def load(
         person_detector, described = detector, {"name": getattr(detector, "name", type(detector).__name__)}
     if admission is not None:
         described = {**described, "conf": det_conf, "conf_known": known_score(det_conf)}
-    cadence = DetectionSchedule(det_every if searches else 1, rate=rate, live=live)
-    if searches and det_every != 1:
-        described = {**described, "every": "auto" if det_every is None else det_every}
+    cadence = DetectionSchedule(every if searches else 1, rate=rate, live=live)
+    if searches and every != 1:
+        described = {**described, "every": AUTO if every is None else every}
     described_model = {
         "name": model,
         "sha256": sha256,
@@ -106,7 +117,7 @@ def load(
     )
     if background is None:
         background = live and enough_cores()
-    beside = BackgroundDetector(person_detector) if background and searches and det_every != 1 else None
+    beside = BackgroundDetector(person_detector) if background and searches and every != 1 else None
     return PoseFinder(
         person_detector,
         estimator,
@@ -120,4 +131,5 @@ def load(
         max_people=max_people,
         stats=stats,
         rate=rate,
+        view=view,
     )

@@ -5,79 +5,48 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from shufflecam.core.errors import UsageError
 from shufflecam.core.reporting import Quiet, Reporter, Stop
 from shufflecam.core.words import counted
+from shufflecam.finder.view import AUTO, ROTATIONS
 
 if TYPE_CHECKING:
     from shufflecam.core.protocols import FrameSource
-    from shufflecam.finder.finder import PoseFinder
     from shufflecam.finder.settings import FinderSettings
-    from shufflecam.finder.view import View, ViewFinder
-
-
-AUTO = "auto"
-
+    from shufflecam.finder.view import View
 
 LOOK_EVERY_S, LOOK_FOR_S, ENOUGH_FRAMES = 0.5, 60.0, 5
 """For --rotate auto: a picture every half second of the first minute, until five showed somebody."""
 
 
-def check_crop(crop: tuple[int, int, int, int] | None, source: FrameSource) -> None:
-    """Raise UsageError where the picture has no such part."""
-    size = source.info.size
-    if crop is None or size is None:
-        return
-    x, y, width, height = crop
-    if x + width > size[0] or y + height > size[1]:
-        raise UsageError(
-            f"--crop {x},{y},{width},{height} reaches past the picture, which is {size[0]}x{size[1]} pixels."
-        )
-
-
-def looking_through(
-    finder: PoseFinder,
-    crop: tuple[int, int, int, int] | None,
-    rotate: str,
-    open_source: Callable[[], FrameSource],
-    finder_options: FinderSettings,
-    stop: Stop,
-    talk: Reporter,
-) -> tuple[PoseFinder | ViewFinder, dict[str, Any]]:
-    """The finder that looks as was asked for, and what the record's header says of it.
+def settled(
+    settings: FinderSettings, open_source: Callable[[], FrameSource], stop: Stop, talk: Reporter
+) -> FinderSettings:
+    """The settings with the rotation of their view decided where it is "auto"; else as they are.
 
     Args:
-        finder: looks at whole pictures.
-        crop: x, y, width, height, or None.
-        rotate: degrees, or "auto".
+        settings: the networks, and the view.
         open_source: opens the video once more, for "auto".
-        finder_options: the networks, for "auto".
         stop: a signal ends the search for the rotation.
         talk: told what "auto" came to.
     """
-    from shufflecam.finder.view import View, ViewFinder
-
-    if crop is None and rotate == "0":
-        return finder, {}
-    view = View(crop, 0 if rotate == AUTO else int(rotate))
-    if rotate == AUTO:
-        with closing(open_source()) as source:
-            view = replace(view, rotate=best_rotation(source, view, finder_options, stop, talk))
-    said = {"rotate": view.rotate, "crop": None if crop is None else list(crop)}
-    return ViewFinder(finder, view), {"view": said}
+    view = settings.view
+    if view is None or view.rotate != AUTO:
+        return settings
+    settings.fetch(talk)
+    with closing(open_source()) as source:
+        return replace(settings, view=replace(view, rotate=best_rotation(source, view, settings, stop, talk)))
 
 
 def best_rotation(
-    source: FrameSource, view: View, finder_options: FinderSettings, stop: Stop, talk: Reporter
+    source: FrameSource, view: View, settings: FinderSettings, stop: Stop, talk: Reporter
 ) -> int:
     """The rotation under which the first frames with people have the highest sum of pose scores."""
     from shufflecam.core.picture import as_shown
-    from shufflecam.finder.view import ROTATIONS
 
-    every_frame = replace(finder_options, track=False, smooth=False, det_every=1)
-    finder = every_frame.load(None, Quiet())
+    every_frame = replace(settings, track=False, smooth=False, det_every=1, view=None)
+    finder = every_frame.load(Quiet())
     sums = dict.fromkeys(ROTATIONS, 0.0)
     with_people, next_s, until_s = 0, None, None
     for frame in source.frames():

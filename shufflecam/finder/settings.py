@@ -1,12 +1,18 @@
-"""Everything that a finder can be told, with its defaults."""
+"""Every setting of a finder, with its default: the one list that options, `load` and presets take them from.
+
+No numpy here and nothing that imports it: commands read the defaults before they do anything else.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from shufflecam.core.errors import UsageError
+from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
+from shufflecam.finder.view import AUTO, View
+from shufflecam.models.catalogue import DEFAULT_POSE
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -14,71 +20,118 @@ if TYPE_CHECKING:
     from shufflecam.core.protocols import PersonDetector
     from shufflecam.core.reporting import Reporter
     from shufflecam.core.stats import Stats
-    from shufflecam.detect.given import GivenBoxes
     from shufflecam.finder.finder import PoseFinder
 
 
-AUTO = "auto"
+Every = int | Literal["auto"]
+
+LIVE_EVERY: Final = AUTO
+"""`det_every` of a camera, where neither it nor a preset is asked for."""
 
 
-PRESETS: dict[str, dict[str, Any]] = {
-    "fast": {"det_every": AUTO, "flip_test": False, "encode_preset": "superfast"},
+Preset = Literal["fast", "balanced", "accurate"]
+
+PRESETS: dict[Preset, dict[str, Any]] = {
+    "fast": {"det_every": AUTO, "flip_test": False},
     "balanced": {},
     "accurate": {"det_every": 1, "flip_test": True},
 }
-"""What `--preset` sets where the command has that option and it is not given. Balanced is every option's
-default."""
+"""Name -> what it sets. Balanced is every default."""
 
 
 LARGE_MODEL = "coco-384x288"
-"""What `--preset accurate` takes where its weights are here and neither --model nor --weights is given."""
+"""What "accurate" takes where its weights are here and neither a model nor weights are given."""
 
 
 @dataclass(frozen=True)
 class FinderSettings:
     """Which networks find people and their keypoints, and how; picklable, and without torch."""
 
-    model: str
-    weights: Path | None
-    detector: str
-    boxes: Path | None
-    det_conf: float
-    det_size: int
-    det_every: int | None
-    """None: automatic."""
-    max_people: int
-    flip_test: bool
-    decode: Literal["plain", "dark"]
-    backend: str
-    device: str
-    track: bool
-    smooth: bool
+    model: str = DEFAULT_POSE
+    """A pose model of the catalogue; with `weights` it names only the architecture."""
+    weights: Path | None = None
+    """A checkpoint instead of the catalogue's."""
+    detector: str | PersonDetector = AUTO
+    """"auto", a person model of the catalogue, a file, "none" (the full frame is one person), or an object
+    with `detect(frame) -> Detections`."""
+    boxes: Path | None = None
+    """A file of boxes instead of a detector; `read_boxes` makes a detector of it."""
+    det_conf: float = DET_CONF
+    det_size: int = DET_SIZE
+    """The longer side of the detector's input in pixels."""
+    det_every: Every = 1
+    """The detector runs on every Nth frame; "auto": as often as the source's rate and the machine allow."""
+    max_people: int = MAX_PEOPLE
+    """The best N of a frame."""
+    flip_test: bool = False
+    decode: Literal["plain", "dark"] = "plain"
+    backend: str = AUTO
+    device: str = AUTO
+    track: bool = True
+    """Whether people get ids. `load` alone does not track by default: its pictures may be unrelated."""
+    smooth: bool = True
+    """Whether keypoints are steadied over time; needs `track`. As that, off by default in `load`."""
+    view: View | None = None
+    """The part of each picture that people are looked for in, and which way up; None: all of it, as it is."""
+
+    @classmethod
+    def preset(cls, name: Preset, **changes: Any) -> FinderSettings:
+        """The settings of a preset; `changes` win over what it sets.
+
+        Args:
+            name: "fast", "balanced" or "accurate".
+            changes: fields of this class.
+
+        Raises:
+            UsageError: there is no such preset.
+        """
+        if name not in PRESETS:
+            raise UsageError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
+        settings = cls(**{**PRESETS[name], **changes})
+        if name == "accurate" and "model" not in changes and settings.weights is None:
+            from shufflecam.models.catalogue import locate, pose_entry
+
+            if locate(pose_entry(LARGE_MODEL)) is not None:
+                return replace(settings, model=LARGE_MODEL)
+        return settings
 
     def for_pictures(self) -> FinderSettings:
         """The same for pictures that have nothing to do with each other: `auto` looks at each of them."""
-        return self if self.det_every is not None else replace(self, det_every=1)
+        return replace(self, det_every=1) if self.det_every == AUTO else self
 
     def check_names(self) -> None:
         """Raise UsageError for an unknown model or detector, or a detector beside boxes."""
         from shufflecam.models.catalogue import looks_like_file, person_entry, pose_entry
 
         pose_entry(self.model)
-        if self.boxes is not None and self.detector != "auto":
+        if self.boxes is not None and self.detector != AUTO:
             raise UsageError("--boxes and --detector exclude each other; leave one of them out")
-        if self.detector not in ("auto", "none") and not looks_like_file(self.detector):
+        if not isinstance(self.detector, str) or self.detector in (AUTO, "none"):
+            return
+        if not looks_like_file(self.detector):
             person_entry(self.detector)
 
-    def given_boxes(self) -> GivenBoxes | None:
-        """The detector that reads `--boxes`, or None. Its file is a matter of usage: read it first."""
+    def read_boxes(self) -> FinderSettings:
+        """The same with the file of `boxes` read, as the detector; itself where there is none.
+
+        Raises:
+            UsageError: the file is none of boxes. Its content is a matter of usage: read it first.
+        """
         if self.boxes is None:
-            return None
+            return self
         from shufflecam.detect.given import GivenBoxes
 
-        return GivenBoxes.read(self.boxes)
+        return replace(self, boxes=None, detector=GivenBoxes.read(self.boxes))
+
+    def fetch(self, talk: Reporter) -> None:
+        """Fetch the detector if it was asked for by name and is not here. Errors as of `fetch_detector`."""
+        from shufflecam.models.fetch import fetch_detector
+
+        if isinstance(self.detector, str) and self.boxes is None:
+            fetch_detector(self.detector, talk)
 
     def load(
         self,
-        given: PersonDetector | None,
         talk: Reporter,
         stats: Stats | None = None,
         *,
@@ -88,35 +141,20 @@ class FinderSettings:
         """The finder. Says what did not work on the way.
 
         Args:
-            given: the detector that reads `--boxes`, or None.
             talk: where notes go.
             stats: where stage times are counted.
             rate: of the source, for an automatic cadence.
             live: whether the source is a camera, a stream or a replay.
+
+        Raises:
+            UsageError, WeightsError: as `finder.open.load`; also for a file of boxes that is none.
         """
         from shufflecam.finder.open import load
-        from shufflecam.models.fetch import fetch_detector
 
-        if given is None:
-            fetch_detector(self.detector, talk)
-        finder = load(
-            self.model,
-            weights=self.weights,
-            detector=self.detector if given is None else given,
-            det_conf=self.det_conf,
-            det_size=self.det_size,
-            det_every=self.det_every,
-            rate=None if rate is None else float(rate),
-            live=live,
-            max_people=self.max_people,
-            flip_test=self.flip_test,
-            decode=self.decode,
-            backend=self.backend,
-            device=self.device,
-            track=self.track,
-            smooth=self.smooth,
-            stats=stats,
-        )
+        self.fetch(talk)
+        own = self.read_boxes()
+        chosen = {field.name: getattr(own, field.name) for field in fields(own) if field.name != "boxes"}
+        finder = load(**chosen, rate=None if rate is None else float(rate), live=live, stats=stats)
         for note in finder.identity.notes:
             talk.note(note)
         return finder

@@ -1,23 +1,26 @@
-"""Looking at a part of the picture, or at the picture turned: poses are found there and told in the whole.
+"""A view of the picture: the part that people are looked for in, and which way up it is.
 
 Axes: x right, y down, pixel centres at integers, so that the last column of a picture of width w is w - 1.
-Boxes are edges: the whole picture's is 0, 0, w, h.
+Boxes are edges: that of the full picture is 0, 0, w, h. numpy and OpenCV are imported when pictures come:
+settings hold a view.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import cv2
-import numpy as np
+from shufflecam.core.errors import UsageError
 
-from shufflecam.core.skeleton import Skeleton
-from shufflecam.core.types import FloatArray, Frame, FrameResult, ImageArray, Pose
-from shufflecam.finder.finder import PoseFinder, Provenance
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from shufflecam.core.types import FloatArray, Frame, ImageArray, Pose
 
 ROTATIONS = (0, 90, 180, 270)
 
-_CV_CODES = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+AUTO: Final = "auto"
 
 
 @dataclass(frozen=True)
@@ -26,25 +29,54 @@ class View:
 
     crop: tuple[int, int, int, int] | None = None
     """x, y, width, height in pixels of the upright picture; None: all of it."""
-    rotate: int = 0
-    """Degrees clockwise that make people stand upright: 0, 90, 180 or 270."""
+    rotate: int | Literal["auto"] = 0
+    """Degrees clockwise that make people stand upright: 0, 90, 180 or 270. "auto" is what a run is asked for,
+    and settled before pictures are looked at (`finder.rotation.settled`)."""
+
+    @property
+    def degrees(self) -> int:
+        """The settled rotation. Raises UsageError where it is "auto" still, or no quarter turn."""
+        if self.rotate == AUTO or self.rotate not in ROTATIONS:
+            raise UsageError(f"A view's rotation is 0, 90, 180 or 270 degrees here, not {self.rotate}.")
+        return self.rotate
+
+    def check(self, size: tuple[int, int]) -> None:
+        """Raise UsageError where a picture of (width, height) has no such part."""
+        if self.crop is None:
+            return
+        x, y, width, height = self.crop
+        if x + width > size[0] or y + height > size[1]:
+            raise UsageError(
+                f"--crop {x},{y},{width},{height} reaches past the picture, which is {size[0]}x{size[1]} "
+                "pixels."
+            )
+
+    def header_fields(self) -> dict[str, Any]:
+        """What the record's header holds of it."""
+        return {"view": {"rotate": self.degrees, "crop": None if self.crop is None else list(self.crop)}}
 
     def of(self, image: ImageArray) -> ImageArray:
         """What is looked at: (H, W, 3) -> (h, w, 3), contiguous; the image itself where that is all of it."""
+        import cv2
+        import numpy as np
+
         if self.crop is not None:
             x, y, width, height = self.crop
             image = image[y : y + height, x : x + width]
-        if self.rotate:
-            image = cv2.rotate(image, _CV_CODES[self.rotate])
+        codes = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+        if self.degrees:
+            image = cv2.rotate(image, codes[self.degrees])
         return np.ascontiguousarray(image)
 
     def frame_of(self, frame: Frame) -> Frame:
         """The frame with what is looked at as its picture; a quarter turn lays its pixels on their sides."""
-        aspect = 1.0 / frame.pixel_aspect if self.rotate in (90, 270) else frame.pixel_aspect
+        aspect = 1.0 / frame.pixel_aspect if self.degrees in (90, 270) else frame.pixel_aspect
         return replace(frame, image=self.of(frame.image), pixel_aspect=aspect)
 
     def back(self, pose: Pose, size: tuple[int, int]) -> Pose:
         """A pose that was found in `of` a picture of (width, height), in that picture's own pixels."""
+        import numpy as np
+
         x, y, width, height = self.crop if self.crop is not None else (0, 0, *size)
         corner = np.array([x, y])
         return pose.moved(
@@ -52,8 +84,10 @@ class View:
             edges=lambda corners: self._turn_back(corners, width, height) + corner,
         )
 
-    def _turn_back(self, points: FloatArray, right: float, bottom: float) -> FloatArray:
+    def _turn_back(self, points: FloatArray, right: float, bottom: float) -> npt.NDArray[np.floating]:
         """(N, 2) in the turned part -> in the part as it was, whose far corner is (right, bottom)."""
+        import numpy as np
+
         x, y = points[:, 0], points[:, 1]
         if self.rotate == 90:
             x, y = y, bottom - x
@@ -62,35 +96,3 @@ class View:
         elif self.rotate == 270:
             x, y = right - y, x
         return np.stack([x, y], axis=1)
-
-
-class ViewFinder:
-    """A finder that looks through a view; its results are of the whole picture."""
-
-    def __init__(self, finder: PoseFinder, view: View) -> None:
-        self._finder = finder
-        self._view = view
-
-    @property
-    def smooths(self) -> bool:
-        """As the finder's."""
-        return self._finder.smooths
-
-    @property
-    def skeleton(self) -> Skeleton:
-        """As the finder's."""
-        return self._finder.skeleton
-
-    @property
-    def identity(self) -> Provenance:
-        """As the finder's."""
-        return self._finder.identity
-
-    def find(self, frame: Frame) -> FrameResult:
-        """Everybody in the view of `frame`. Call it in the frames' order."""
-        seen = self._finder.find(self._view.frame_of(frame))
-        return FrameResult(frame, tuple(self._view.back(pose, frame.size) for pose in seen.poses))
-
-    def how_often(self) -> str:
-        """As the finder's."""
-        return self._finder.how_often()

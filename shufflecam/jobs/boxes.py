@@ -8,24 +8,26 @@ from typing import TYPE_CHECKING
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 
 if TYPE_CHECKING:
+    from shufflecam.core.protocols import PersonDetector
     from shufflecam.core.reporting import Reporter
-    from shufflecam.detect.given import GivenBoxes
 
 
 def note_unmatched(
-    given: GivenBoxes | None, talk: Reporter, besides: Iterable[str] = (), *, whole: bool = True
+    detector: str | PersonDetector, talk: Reporter, besides: Iterable[str] = (), *, whole: bool = True
 ) -> Missing:
     """Say which keys were of nothing, and count them.
 
     Args:
-        given: the boxes after the run, or None where there were none.
+        detector: of the settings after the run; nothing is said where it is not a file of boxes.
         talk: where it is said.
         besides: names of pictures that were there and not looked at.
         whole: whether the source was gone through to its end.
     """
-    if given is None:
+    from shufflecam.detect.given import GivenBoxes
+
+    if not isinstance(detector, GivenBoxes):
         return NOTHING_MISSING
-    keys = given.unmatched(besides, whole=whole)
+    keys = detector.unmatched(besides, whole=whole)
     if keys:
-        talk.note(given.complaint(keys))
+        talk.note(detector.complaint(keys))
     return Missing(unmatched_boxes=len(keys))

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from shufflecam.core.protocols import Sink
     from shufflecam.core.reporting import Reporter
     from shufflecam.core.types import FrameResult
-    from shufflecam.detect.given import GivenBoxes
     from shufflecam.drawing.look import Look
     from shufflecam.finder.settings import FinderSettings
     from shufflecam.pipeline.run import Outcome
@@ -75,7 +74,7 @@ def process_images(
     from shufflecam.sources.pictures import open_images
 
     job.record.check()
-    given = settings.given_boxes()
+    settings = settings.read_boxes()
     earlier, is_done = _earlier_run(job) if job.skip_existing and not job.overwrite else (None, None)
     stop = or_never(stop)
     with stop.scope(), ExitStack() as stack:
@@ -90,7 +89,7 @@ def process_images(
         if not source.pictures:
             return None
         _say_left_out(source, talk)
-        done = _run(job, settings, given, source, earlier, stop, stack, talk)
+        done = _run(job, settings, source, earlier, stop, stack, talk)
     for remark in source.remarks():
         talk.note(remark)
     return done
@@ -99,7 +98,6 @@ def process_images(
 def _run(
     job: ImagesJob,
     settings: FinderSettings,
-    given: GivenBoxes | None,
     source: ImageSource,
     earlier: EarlierLines | None,
     stop: StopRequest,
@@ -129,7 +127,7 @@ def _run(
     options = WriterOptions(job.overwrite, earlier=earlier, image_ids=image_ids)
     record = job.record.open(options) if job.record.wanted else None
     stats = Stats()
-    finder = settings.load(given, talk, stats)
+    finder = settings.load(talk, stats)
     stop.begin_writing()
     sinks: list[Sink] = []
     # The record comes first: it takes the poses before drawing changes the picture.
@@ -146,7 +144,7 @@ def _run(
             return NOTHING_MISSING
         besides = [broken.file for broken in source.broken]
         besides += [picture.name for picture in source.done_before]
-        return note_unmatched(given, talk, besides)
+        return note_unmatched(settings.detector, talk, besides)
 
     with talk.progress("pictures", source.info.frames, each="picture") as meter:
 

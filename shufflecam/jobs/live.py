@@ -118,7 +118,7 @@ def run_webcam(
     if job.replay is not None:
         refuse_same_file(job.recording, str(job.replay), "--record")
         refuse_same_file(job.record.path, str(job.replay), "--json")
-    given = finder_options.given_boxes()
+    finder_options = finder_options.read_boxes()
     windowless = job.headless or job.preview
     # Decided before the first window call: without a display that call ends the process.
     problem = None if windowless else display_problem()
@@ -151,7 +151,7 @@ def run_webcam(
                 talk=talk,
                 open_viewers=open_viewers,
             )
-            finder = finder_options.load(given, talk, run.stats, rate=source.info.fps, live=True)
+            finder = finder_options.load(talk, run.stats, rate=source.info.fps, live=True)
             assert source.info.size is not None
             finder.warm_up(source.info.size, source.info.pixel_aspect)
             stop.begin_writing()

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from shufflecam.core.reporting import Reporter
     from shufflecam.core.types import SourceInfo
     from shufflecam.finder.finder import PoseFinder
-    from shufflecam.finder.view import ViewFinder
     from shufflecam.records.open import RecordTarget
     from shufflecam.records.schema import Record
     from shufflecam.records.sink import RecordSink
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def record_header(
     source: SourceInfo,
-    finder: PoseFinder | ViewFinder,
+    finder: PoseFinder,
     *,
     angles: bool = False,
     smoothed: bool = False,
@@ -42,6 +41,7 @@ def record_header(
         version=__version__,
         smoothed=smoothed,
         **record.angle_fields(angles, smoothed),
+        **({} if finder.view is None else finder.view.header_fields()),
         **extra,
     )
 

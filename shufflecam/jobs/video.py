@@ -14,8 +14,8 @@ from shufflecam.core.missing import Missing
 from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.drawing.look import look_through
-from shufflecam.finder.rotation import AUTO, check_crop, looking_through
-from shufflecam.finder.settings import FinderSettings
+from shufflecam.finder.rotation import settled
+from shufflecam.finder.settings import AUTO, FinderSettings
 from shufflecam.pipeline.stop import StopRequest, or_never
 from shufflecam.records.open import NO_RECORD, RecordTarget
 from shufflecam.records.sink import WriterOptions
@@ -25,10 +25,8 @@ if TYPE_CHECKING:
     from shufflecam.core.protocols import FrameSource, Sink
     from shufflecam.core.stats import Stats
     from shufflecam.core.types import Frame, FrameResult
-    from shufflecam.detect.given import GivenBoxes
     from shufflecam.drawing.look import Look
     from shufflecam.finder.finder import PoseFinder
-    from shufflecam.finder.view import ViewFinder
     from shufflecam.pipeline.run import Outcome
     from shufflecam.sources.deinterlace import Mode
 
@@ -48,9 +46,6 @@ class VideoJob:
     overwrite: bool = False
     smooth_offline: bool = False
     step: int = 1
-    crop: tuple[int, int, int, int] | None = None
-    rotate: str = "0"
-    """Degrees clockwise, or "auto"."""
     codec: str = "h264"
     encode_preset: str = "veryfast"
     crf: float | None = None
@@ -67,8 +62,8 @@ class VideoJob:
         return {"cut": {"start": self.start_s, "end": self.end_s, "step": self.step}}
 
 
-def check_usage(job: VideoJob, finder_options: FinderSettings) -> GivenBoxes | None:
-    """Raise UsageError where the job cannot be meant. The detector that reads --boxes, or None."""
+def check_usage(job: VideoJob, settings: FinderSettings) -> FinderSettings:
+    """The settings with boxes read. Raises UsageError where the job cannot be meant."""
     from shufflecam.core.files import refuse_same_file
     from shufflecam.media.video import check_crf, check_video_name
 
@@ -80,27 +75,28 @@ def check_usage(job: VideoJob, finder_options: FinderSettings) -> GivenBoxes | N
         refuse_same_file(job.out, job.source, "--out")
     job.record.check()
     refuse_same_file(job.record.path, job.source, "--json")
-    given = finder_options.given_boxes()
-    if given is not None and (job.crop is not None or job.rotate != "0"):
+    with_boxes, settings = settings.boxes is not None, settings.read_boxes()
+    if with_boxes and settings.view is not None:
         raise UsageError("--boxes are of the whole upright picture; leave --crop and --rotate out.")
-    if job.rotate == AUTO and job.source == "-":
+    if settings.view is not None and settings.view.rotate == AUTO and job.source == "-":
         raise UsageError("--rotate auto reads the beginning twice; save the stream as a file first.")
     if job.smooth_offline:
         if job.source == "-":
             raise UsageError("--smooth offline reads the video twice; save the stream as a file first.")
-        if not finder_options.track:
+        if not settings.track:
             raise UsageError("--smooth offline needs to know who is who; leave --no-track out.")
-    return given
+        return replace(settings, smooth=False)
+    return settings
 
 
 def process_video(
-    job: VideoJob, finder_options: FinderSettings, talk: Reporter, stop: StopRequest | None = None
+    job: VideoJob, settings: FinderSettings, talk: Reporter, stop: StopRequest | None = None
 ) -> Outcome:
     """What came of it, after it was said too; an early end is told by the outcome alone (`Outcome.check`).
 
     Args:
         job: what is read and written.
-        finder_options: the networks.
+        settings: the networks.
         talk: told what goes on.
         stop: ends the run early, its outputs whole; None: nobody does.
 
@@ -121,10 +117,7 @@ def process_video(
     from shufflecam.pipeline.run import run_pipeline
     from shufflecam.sources.video import open_video
 
-    given = check_usage(job, finder_options)
-    if job.smooth_offline:
-        finder_options = replace(finder_options, smooth=False)
-
+    settings = check_usage(job, settings)
     stop = or_never(stop)
     with stop.scope(), ExitStack() as stack:
         opened = partial(
@@ -138,7 +131,8 @@ def process_video(
         )
         source = opened()
         try:
-            check_crop(job.crop, source)
+            if settings.view is not None and source.info.size is not None:
+                settings.view.check(source.info.size)
             note_if_short(source.info.size, job.out is not None, talk)
             for note in source.info.notes:
                 talk.note(note)
@@ -150,8 +144,8 @@ def process_video(
             record = job.record.open(WriterOptions(job.overwrite)) if job.record.wanted else None
             note_little_room([job.out, job.record.path], talk)
             stats = Stats()
-            whole = finder_options.load(given, talk, stats, rate=hints["rate"])
-            finder, seen = looking_through(whole, job.crop, job.rotate, opened, finder_options, stop, talk)
+            settings = settled(settings, opened, stop, talk)
+            finder = settings.load(talk, stats, rate=hints["rate"])
             infer: Callable[[Frame], FrameResult] = finder.find
             if job.smooth_offline:
                 infer = stack.enter_context(found_beforehand(opened, finder, stats, stop, talk))
@@ -159,7 +153,7 @@ def process_video(
             sinks: list[Sink] = []
             # The record comes first: it takes the poses before drawing changes the picture.
             if record is not None:
-                said = {"angles": job.record.angles, "smoothed": job.smooth_offline, **seen, **job.cut}
+                said = {"angles": job.record.angles, "smoothed": job.smooth_offline, **job.cut}
                 record.begin(record_header(source.info, finder, **said))
                 sinks.append(record)
             if job.out is not None:
@@ -167,12 +161,13 @@ def process_video(
                 hints |= {"codec": job.codec, "crf": job.crf, "preset": job.encode_preset}
                 hints["overwrite"] = job.overwrite
                 writer = VideoWriter(job.out, sound=sound, **hints)
+                seen = {} if finder.view is None else finder.view.header_fields()
                 draw = drawer(finder.skeleton, look_through(job.look, seen))
                 sinks.append(BackgroundSink(DrawnVideoSink(writer, draw)))
             with talk.progress(Path(job.source).name, source.info.frames) as meter:
 
                 def unmatched() -> Missing:
-                    return note_unmatched(given, talk, whole=job.end_s is None and not stop)
+                    return note_unmatched(settings.detector, talk, whole=job.end_s is None and not stop)
 
                 def on_result(result: FrameResult) -> None:
                     meter.advance(counted(len(result.poses), "person"))
@@ -195,7 +190,7 @@ def process_video(
     return outcome
 
 
-def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder, talk: Reporter) -> None:
+def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder, talk: Reporter) -> None:
     from shufflecam.jobs.outputs import frames_as_ids, written_to
 
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
@@ -210,7 +205,7 @@ def _summarise(outcome: Outcome, job: VideoJob, finder: PoseFinder | ViewFinder,
 @contextmanager
 def found_beforehand(
     open_source: Callable[[], FrameSource],
-    finder: PoseFinder | ViewFinder,
+    finder: PoseFinder,
     stats: Stats,
     stop: StopRequest,
     talk: Reporter,

@@ -54,7 +54,7 @@ def options(weights: Path) -> FinderSettings:
 
 def test_warming_up_is_not_counted(pose_weights: Path) -> None:
     stats = Stats()
-    finder = options(pose_weights).load(None, Terminal(quiet=True), stats)
+    finder = options(pose_weights).load(Terminal(quiet=True), stats)
     finder.warm_up((64, 48))
     assert not stats.snapshot().stages
     finder(np.zeros((48, 64, 3), np.uint8))

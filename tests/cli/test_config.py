@@ -98,7 +98,7 @@ def test_a_preset_leaves_alone_what_a_file_sets(here: Path, run_cli: Run) -> Non
     with command.make_context("images", ["a.jpg"], default_map=values) as context:
         options = dict(context.params)
         taken = pop_settings(options)
-    assert (taken.det_size, taken.det_every) == (512, None)
+    assert (taken.det_size, taken.det_every) == (512, "auto")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_balanced_is_the_default_of_every_option(taken: Callable[..., FinderSett
 
 def test_fast_and_accurate(taken: Callable[..., FinderSettings]) -> None:
     fast, accurate = taken("--preset", "fast"), taken("--preset", "accurate")
-    assert (fast.det_every, fast.det_size, fast.flip_test) == (None, 416, False)
+    assert (fast.det_every, fast.det_size, fast.flip_test) == ("auto", 416, False)
     assert (accurate.det_every, accurate.det_size, accurate.flip_test) == (1, 416, True)
     assert accurate.model == taken().model, "the large model's weights are not here"
 

@@ -82,7 +82,7 @@ def walking(index: int) -> Figures:
 
 def test_poses_go_on_while_the_detector_searches_and_late_boxes_add_whoever_is_new() -> None:
     scene = Scene(walking, DetectionSchedule(6), background=True)
-    background = scene.finder._background
+    background = scene.finder._search._background
     assert background is not None
     scene.step(0)
     scene.detector.go.clear()
@@ -106,13 +106,13 @@ def test_a_result_from_before_a_cut_is_not_used() -> None:
         return [figure(150, 330, 240)] if index < 9 else [figure(450, 330, 240)]
 
     scene = Scene(world, DetectionSchedule(4), background=True)
-    background = scene.finder._background
+    background = scene.finder._search._background
     assert background is not None
     for index in range(8):
         scene.step(index, seed=1)
         assert background.wait(10)
     scene.detector.go.clear()
-    scene.finder._since_detection = 4  # the next frame is offered to the thread, which holds it
+    scene.finder._search._since_detection = 4  # the next frame is offered to the thread, which holds it
     scene.step(8, seed=1)
     scene.detector.go.set()
     poses = scene.step(9, seed=2)

@@ -68,7 +68,8 @@ class FakeOptions:
 
     track: bool = True
     smooth: bool = True
-    det_every: int | None = None
+    det_every: int | str = "auto"
+    view: View | None = None
 
     def load(self, *_: Any) -> Any:
         assert not self.track

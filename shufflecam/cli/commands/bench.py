@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
-from shufflecam.cli.options.finder import pop_settings
+from shufflecam.cli.options.finder import as_live, pop_settings
 from shufflecam.cli.options.shared import model_options
 from shufflecam.cli.options.types import TimeType
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
@@ -93,10 +92,7 @@ def command(
 
     talk = Terminal(quiet)
     options = {**options, "track": True, "smooth": True, "encode_preset": "veryfast"}
-    as_camera = options["det_every"] is None and options["preset"] == "balanced"
-    finder_options = pop_settings(options)
-    # `webcam` decides by itself how often it looks for people where nobody says so.
-    live_options = replace(finder_options, det_every=None) if as_camera else finder_options
+    live_options, finder_options = pop_settings(as_live(options)), pop_settings(options)
     if source == "-":
         raise UsageError("bench reads the clip several times; save the stream as a file first")
     if finder_options.boxes is not None:

@@ -25,7 +25,7 @@ from shufflecam.cli.options.shared import (
 )
 from shufflecam.cli.options.smooth import SmoothCommand, offline_option
 from shufflecam.cli.options.types import TimeType
-from shufflecam.cli.options.view import encoding_options, view_options
+from shufflecam.cli.options.view import encoding_options, pop_view, view_options
 from shufflecam.cli.progress import many_options, run_many
 from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.core.addresses import is_address
@@ -111,7 +111,8 @@ def command(
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])
-    finder_options, many = pop_settings(options), BatchOptions.pop_from(options)
+    finder_options = replace(pop_settings(options), view=pop_view(options))
+    many = BatchOptions.pop_from(options)
     job = VideoJob(
         source=sources[0],
         out=Path(out) if out is not None else None,

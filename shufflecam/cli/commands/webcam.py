@@ -24,7 +24,6 @@ from shufflecam.cli.options.shared import (
 from shufflecam.cli.options.types import SizeType
 from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
-from shufflecam.finder.settings import AUTO
 from shufflecam.jobs.live import LiveJob, OpenViewers, run_webcam
 from shufflecam.pipeline.stop import stop_on_signals
 
@@ -152,8 +151,6 @@ def command(quiet: bool, debug: bool, **options: Any) -> None:
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     _take_file(options, talk)
-    if options["det_every"] is None and options["preset"] == "balanced":
-        options["det_every"] = AUTO
     finder_options = pop_settings(options)
     _check_together(options, talk)
     options["save_to_is_given"] = is_given("save_to")

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from shufflecam.detect.defaults import DET_SIZE
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -60,7 +62,7 @@ def det_options(conf: float) -> Callable[[F], F]:
                 "--det-size",
                 metavar="PX",
                 type=click.IntRange(32, 4096),
-                default=416,
+                default=DET_SIZE,
                 show_default=True,
                 help="The longer side of the detector's input.",
             ),

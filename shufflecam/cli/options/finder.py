@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 from shufflecam.cli.intent import is_given
-from shufflecam.finder.settings import AUTO, LARGE_MODEL, PRESETS, FinderSettings
+from shufflecam.finder.settings import LIVE_EVERY, PRESETS, FinderSettings
+
+ENCODE_PRESETS = {"fast": "superfast"}
+"""What `--preset` sets `--encode-preset` to, where the command has that option and it is not given."""
 
 
 def pop_settings(options: dict[str, Any]) -> FinderSettings:
@@ -14,22 +18,22 @@ def pop_settings(options: dict[str, Any]) -> FinderSettings:
     Raises:
         UsageError: an unknown model or detector name.
     """
-    _apply_preset(options)
-    every = options.get("det_every")
-    options["det_every"] = {AUTO: None, None: 1}.get(every, every)
-    settings = FinderSettings(**{name: options.pop(name) for name in FinderSettings.__dataclass_fields__})
+    preset = options.pop("preset", "balanced")
+    if preset in ENCODE_PRESETS and "encode_preset" in options and not is_given("encode_preset"):
+        options["encode_preset"] = ENCODE_PRESETS[preset]
+    there = {field.name: field.default for field in fields(FinderSettings) if field.name in options}
+    values = {name: options.pop(name) for name in there}
+    # A preset gives way to what the user gave, even the default, but not to a command's own default.
+    changes = {
+        name: value
+        for name, value in values.items()
+        if is_given(name) or (name not in PRESETS[preset] and value != there[name])
+    }
+    settings = FinderSettings.preset(preset, **changes)
     settings.check_names()
     return settings
 
 
-def _apply_preset(options: dict[str, Any]) -> None:
-    """Take `preset` out of a command's options and set what it sets, but nothing that the user gave."""
-    preset = options.pop("preset", "balanced")
-    for name, value in PRESETS[preset].items():
-        if name in options and not is_given(name):
-            options[name] = value
-    if preset == "accurate" and not is_given("model") and not is_given("weights"):
-        from shufflecam.models.catalogue import locate, pose_entry
-
-        if locate(pose_entry(LARGE_MODEL)) is not None:
-            options["model"] = LARGE_MODEL
+def as_live(options: dict[str, Any]) -> dict[str, Any]:
+    """The options as `webcam` has them: how often the detector runs has another default there."""
+    return dict(options) if is_given("det_every") else {**options, "det_every": LIVE_EVERY}

@@ -11,7 +11,7 @@ import click
 from shufflecam.cli.intent import record_format
 from shufflecam.cli.options import completing
 from shufflecam.cli.options.types import EveryType
-from shufflecam.finder.settings import AUTO, LARGE_MODEL, PRESETS
+from shufflecam.finder.settings import LARGE_MODEL, LIVE_EVERY, PRESETS, Every, FinderSettings
 from shufflecam.records.formats import FORMATS, OWN, recorded_formats
 from shufflecam.records.open import STDOUT, RecordTarget
 
@@ -23,15 +23,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def model_options(command: F) -> F:
     """Which networks, and how they run."""
-    return _model_options(command, "1")
+    return _model_options(command, FinderSettings.det_every)
 
 
 def live_model_options(command: F) -> F:
     """The same for cameras, which are looked at as often as there is time."""
-    return _model_options(command, AUTO)
+    return _model_options(command, LIVE_EVERY)
 
 
-def _model_options(command: F, every: str) -> F:
+def _model_options(command: F, every: Every) -> F:
     decorators = [
         click.option(
             "--preset",
@@ -46,7 +46,7 @@ def _model_options(command: F, every: str) -> F:
             "--model",
             shell_complete=completing.models,
             metavar="NAME",
-            default="shufflecam-256x192",
+            default=FinderSettings.model,
             show_default=True,
             help="Pose model of the catalogue (shufflecam models list).",
         ),
@@ -60,7 +60,7 @@ def _model_options(command: F, every: str) -> F:
             "--detector",
             shell_complete=completing.detectors,
             metavar="auto|NAME|FILE|none",
-            default="auto",
+            default=FinderSettings.detector,
             show_default=True,
             help="Who finds people. auto: the embedded one; yolo11n, yolov8s, ...: fetched once; none: the "
             "whole frame is one person.",
@@ -75,7 +75,7 @@ def _model_options(command: F, every: str) -> F:
             "--det-conf",
             metavar="P",
             type=click.FloatRange(0, 1),
-            default=0.4,
+            default=FinderSettings.det_conf,
             show_default=True,
             help="Leave out people that the detector is less sure of.",
         ),
@@ -83,7 +83,7 @@ def _model_options(command: F, every: str) -> F:
             "--det-size",
             metavar="PX",
             type=click.IntRange(32, 4096),
-            default=416,
+            default=FinderSettings.det_size,
             show_default=True,
             help="Longer side of the detector's input; larger finds smaller people.",
         ),
@@ -91,7 +91,8 @@ def _model_options(command: F, every: str) -> F:
             "--det-every",
             metavar="N|auto",
             type=EveryType(),
-            show_default=every,
+            default=every,
+            show_default=str(every),
             help="Look for people every N frames, follow their keypoints in between; "
             "auto: as often as the camera's rate allows, in videos three times a second, in pictures always.",
         ),
@@ -99,34 +100,34 @@ def _model_options(command: F, every: str) -> F:
             "--max-people",
             metavar="N",
             type=click.IntRange(1),
-            default=20,
+            default=FinderSettings.max_people,
             show_default=True,
             help="At most this many a frame, the surest first.",
         ),
         click.option(
             "--flip-test/--no-flip-test",
-            default=False,
+            default=FinderSettings.flip_test,
             show_default=True,
             help="Run each crop mirrored as well: a little better, about half as fast.",
         ),
         click.option(
             "--decode",
             type=click.Choice(["plain", "dark"]),
-            default="plain",
+            default=FinderSettings.decode,
             show_default=True,
             help="Heatmap to keypoint: plain as in the published figures; dark to a fraction of a pixel.",
         ),
         click.option(
             "--backend",
             type=click.Choice(["auto", "torch", "openvino", "onnx"]),
-            default="auto",
+            default=FinderSettings.backend,
             show_default=True,
             help="What computes the networks; auto: the fastest that works here.",
         ),
         click.option(
             "--device",
             metavar="auto|cpu|cuda[:N]|mps",
-            default="auto",
+            default=FinderSettings.device,
             show_default=True,
             help="Where torch computes.",
         ),

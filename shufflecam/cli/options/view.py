@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from shufflecam.finder.rotation import AUTO
+from shufflecam.finder.view import AUTO, View
 
 SMALLEST = 16
 """Pixels of a side of --crop; less than that shows nobody."""
@@ -50,6 +50,14 @@ def view_options(command: Any) -> Any:
         type=CropType(),
         help="Look for people in this part of the picture only.",
     )(command)
+
+
+def pop_view(options: dict[str, Any]) -> View | None:
+    """Remove `--crop` and `--rotate` from a command's keyword arguments; None where both are defaults."""
+    crop, rotate = options.pop("crop"), options.pop("rotate")
+    if crop is None and rotate == "0":
+        return None
+    return View(crop, AUTO if rotate == AUTO else int(rotate))
 
 
 def encoding_options(command: Any) -> Any:

@@ -126,10 +126,11 @@ def _with_whole_paths(options: FinderSettings) -> FinderSettings:
     from shufflecam.models.catalogue import looks_like_file
 
     detector = options.detector
+    is_file = isinstance(detector, str) and looks_like_file(detector)
     return replace(
         options,
         weights=None if options.weights is None else Path(os.path.abspath(options.weights)),
-        detector=os.path.abspath(detector) if looks_like_file(detector) else detector,
+        detector=os.path.abspath(str(detector)) if is_file else detector,
     )
 
 

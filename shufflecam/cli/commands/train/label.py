@@ -11,6 +11,7 @@ from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import OutputError
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import counted
+from shufflecam.detect.defaults import DET_SIZE
 from shufflecam.train.pictures import pictures_below
 
 
@@ -83,7 +84,7 @@ def command(
         engine, entry, *_ = load_pose_engine(teacher, None, backend="auto", device="auto")
         estimator = HeatmapEstimator(engine, entry.skeleton, entry.input_size)
     fetch_detector(detector, talk)
-    finder, _ = open_detector(detector, det_conf=det_conf, det_size=416, max_people=50, device="auto")
+    finder, _ = open_detector(detector, det_conf=det_conf, det_size=DET_SIZE, max_people=50, device="auto")
     with talk.progress("pictures", len(pictures), each="picture") as meter:
         document = label_pictures(
             pictures,
