@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pytest
 from shufflecam.core.errors import Interrupted
 from shufflecam.core.reporting import Meter, Quiet
 from shufflecam.finder.settings import FinderSettings
+from shufflecam.finder.view import View
 from shufflecam.jobs.video import VideoJob, process_video
 from shufflecam.pipeline.run import Outcome
 from shufflecam.pipeline.stop import STOP_SIGNALS, StopRequest
@@ -123,9 +125,11 @@ def test_stopped_before_it_began(clip: Path, settings: FinderSettings, tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("change", [{"rotate": "auto"}, {"smooth_offline": True}], ids=str)
+@pytest.mark.parametrize(
+    ("view", "smooth_offline"), [(View(rotate="auto"), False), (None, True)], ids=["rotate", "smooth"]
+)
 def test_stopped_in_the_preparation(
-    change: dict[str, Any], clip: Path, settings: FinderSettings, tmp_path: Path
+    view: View | None, smooth_offline: bool, clip: Path, settings: FinderSettings, tmp_path: Path
 ) -> None:
     """Without a signal nothing is torn off: the job sees it before it writes."""
     stop = StopRequest()
@@ -137,7 +141,9 @@ def test_stopped_in_the_preparation(
         def advance(self, info: str = "") -> None:
             stop.request()
 
-    job = VideoJob(str(clip), tmp_path / "out.mp4", RecordTarget(str(tmp_path / "out.jsonl")), **change)
+    record = RecordTarget(str(tmp_path / "out.jsonl"))
+    job = VideoJob(str(clip), tmp_path / "out.mp4", record, smooth_offline=smooth_offline)
+    settings = replace(settings, view=view)
     with pytest.raises(Interrupted, match="before anything was written"):
         process_video(job, settings, Asks(0), stop)
     assert list(tmp_path.iterdir()) == []
