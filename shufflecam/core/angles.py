@@ -53,7 +53,8 @@ def joint_angles(keypoints: FloatArray, names: Sequence[str], pixel_aspect: floa
     unknown = np.full(2, np.nan)
 
     def at(name: str) -> Doubles:
-        return place.get(name, unknown)
+        found: Doubles = place.get(name, unknown)
+        return found
 
     angles = {name: _inner(at(a), at(b), at(c)) for name, (a, b, c) in INNER.items()}
     for name, (low, high) in LEANS.items():

@@ -98,7 +98,8 @@ def clip_boxes(boxes_xyxy: FloatArray, size: tuple[float, float]) -> FloatArray:
 def box_area(boxes_xyxy: FloatArray) -> FloatArray:
     """Return (N,) areas in square pixels; an inverted box has area 0."""
     size = np.clip(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0, None)
-    return (size[:, 0] * size[:, 1]).astype(np.float32)
+    area: FloatArray = (size[:, 0] * size[:, 1]).astype(np.float32)
+    return area
 
 
 def box_iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
@@ -108,7 +109,8 @@ def box_iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     overlap = np.clip(corner2 - corner1, 0, None)
     inter = overlap[..., 0] * overlap[..., 1]
     union = box_area(a_xyxy)[:, None] + box_area(b_xyxy)[None, :] - inter
-    return np.divide(inter, union, out=np.zeros_like(inter), where=union > 0).astype(np.float32)
+    share: FloatArray = np.divide(inter, union, out=np.zeros_like(inter), where=union > 0).astype(np.float32)
+    return share
 
 
 def oks(
@@ -139,7 +141,8 @@ def oks(
     exponent = np.where(counts, squared, 0) / (2 * variance * (area + np.spacing(1.0)))
     similarity = np.where(counts, np.exp(-exponent), 0.0).sum(axis=1)
     number = counts.sum(axis=1)
-    return np.divide(similarity, number, out=np.zeros(len(others)), where=number > 0).astype(np.float32)
+    mean = np.divide(similarity, number, out=np.zeros(len(others)), where=number > 0)
+    return np.asarray(mean, np.float32)
 
 
 def clip_segment(

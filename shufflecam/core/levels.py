@@ -181,4 +181,5 @@ def _toned(values: Values, sample: NDArray[np.float64]) -> ImageArray:
     light *= factor if light.ndim == 2 else factor[..., None]
     np.clip(light, 0, 1, out=light)
     curved = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(curved * 255).astype(np.uint8)
+    pixels: ImageArray = np.rint(curved * 255).astype(np.uint8)
+    return pixels

@@ -101,7 +101,8 @@ class _Sight:
             return None
         before, now = _extent(self.joints[common]), _extent(joints[common])
         grown = np.clip(_side(now) / _side(before), 1.0 / LARGEST_STEP, LARGEST_STEP)
-        return (now + (self.box - before) * grown).astype(np.float32)
+        box: FloatArray = (now + (self.box - before) * grown).astype(np.float32)
+        return box
 
 
 def _extent(joints: FloatArray) -> FloatArray:

@@ -82,7 +82,8 @@ def check_save_to(folder: Path, talk: Reporter, *, is_given: bool, has_keys: boo
     Raises:
         OutputError: it cannot be made or written.
     """
-    from shufflecam.core.files import check_writable, reason
+    from shufflecam.core.files import check_writable
+    from shufflecam.core.reasons import reason
 
     if not is_given and not has_keys:
         return

@@ -14,9 +14,9 @@ from typing import Any
 import cv2
 
 from shufflecam.core.errors import OutputError, ShufflecamError
-from shufflecam.core.files import reason
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import as_fraction
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.media.video import VideoWriter
 from shufflecam.pipeline.background import BackgroundSink

@@ -10,8 +10,8 @@ from pathlib import Path, PurePosixPath
 import cv2
 
 from shufflecam.core.errors import OutputError, UsageError
-from shufflecam.core.files import reason
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import FrameResult, ImageArray
 
 # What OpenCV writes well; a picture of any other kind (GIF, HEIC, ...) comes out as PNG.

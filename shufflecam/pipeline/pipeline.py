@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
+from typing import Any
 
 from shufflecam.core.protocols import FrameSource
 from shufflecam.core.stats import Stats
@@ -45,7 +46,7 @@ class Pipeline:
         self._infer = infer
         self._stats = stats
         self._clock = clock
-        self._channels: list[Channel] = []
+        self._channels: list[Channel[Any]] = []
         self._threads: list[threading.Thread] = []
 
     def results(self, tick_s: float = 0.1) -> Generator[FrameResult | None, None, None]:
@@ -87,7 +88,7 @@ class Pipeline:
         self._spawn("inference", map(self._counted, frames), finished)
         return finished
 
-    def _spawn(self, name: str, items: Iterable, channel: Channel) -> None:
+    def _spawn(self, name: str, items: Iterable[Any], channel: Channel[Any]) -> None:
         thread = threading.Thread(target=pump, args=(items, channel), name=f"shufflecam-{name}", daemon=True)
         self._channels.append(channel)
         self._threads.append(thread)

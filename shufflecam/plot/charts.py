@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from shufflecam.core.errors import OutputError, UsageError
-from shufflecam.core.files import reason
+from shufflecam.core.reasons import reason
 from shufflecam.plot.series import Series
 
 ENDINGS = (".png", ".svg", ".pdf")

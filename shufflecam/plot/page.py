@@ -14,8 +14,8 @@ from urllib.parse import quote
 import numpy as np
 
 from shufflecam.core.errors import OutputError
-from shufflecam.core.files import reason
 from shufflecam.core.pixels import to_square
+from shufflecam.core.reasons import reason
 from shufflecam.plot.charts import COLORS
 from shufflecam.plot.series import Series
 from shufflecam.records.reader import SavedRecord

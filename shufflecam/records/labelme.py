@@ -7,8 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shufflecam.core.errors import OutputError, SourceError
-from shufflecam.core.files import TextFile, reason
+from shufflecam.core.files import TextFile
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import FrameResult, ImageArray, Pose
 from shufflecam.records import schema as record
 from shufflecam.records.json import dumps

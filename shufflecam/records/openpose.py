@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from shufflecam.core.errors import OutputError
-from shufflecam.core.files import TextFile, name_that_fits, reason
+from shufflecam.core.files import TextFile, name_that_fits
 from shufflecam.core.missing import NOTHING_MISSING, Missing
+from shufflecam.core.reasons import reason
 from shufflecam.core.types import Frame, FrameResult
 from shufflecam.records import schema as record
 from shufflecam.records.json import dumps

@@ -16,7 +16,7 @@ from shufflecam.core.errors import OutputError, WeightsError
 from shufflecam.core.files import name_that_fits
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import are, counted
-from shufflecam.models.load import file_sha256
+from shufflecam.models.fetch import file_sha256
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:

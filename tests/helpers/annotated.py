@@ -60,7 +60,8 @@ class Oracle:
 
     def __init__(self, box_xyxy: list[float], answers: list[FloatArray], heights: list[float]) -> None:
         self.center, self.scale = box_to_center_scale(np.array([box_xyxy], np.float32), 192 / 256)
-        self.answers, self.heights, self.batches = answers, heights, []
+        self.answers, self.heights = answers, heights
+        self.batches: list[int] = []
 
     def run(self, inputs: FloatArray) -> FloatArray:
         done = sum(self.batches)
@@ -68,6 +69,8 @@ class Oracle:
         maps = np.zeros((len(inputs), len(COCO_17.keypoints), 64, 48), np.float32)
         for row in range(len(inputs)):
             points = (self.answers[done + row] - self.center + self.scale / 2) / self.scale * (48, 64)
-            drawn, _ = encode(points[None].astype(np.float32), np.ones((1, 17)), (48, 64), 2, unbiased=True)
+            drawn, _ = encode(
+                points[None].astype(np.float32), np.ones((1, 17), np.float32), (48, 64), 2, unbiased=True
+            )
             maps[row] = drawn[0] * self.heights[done + row]
         return maps

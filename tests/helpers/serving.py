@@ -39,9 +39,9 @@ def serving_tcp(handler: Any) -> Iterator[str]:
 
 
 @contextmanager
-def _running(server: socketserver.BaseServer) -> Iterator[str]:
+def _running(server: socketserver.TCPServer) -> Iterator[str]:
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    host, port = server.server_address[:2]  # type: ignore[misc]
+    host, port = server.socket.getsockname()[:2]
     try:
         yield f"{host}:{port}"
     finally:

@@ -103,7 +103,8 @@ def _task(item: Item, job: VideoJob, finder_options: FinderSettings) -> Report:
 
 def _report(ray: Any, reference: Any, item: Item, *, stopped: bool) -> Report:
     try:
-        return replace(ray.get(reference), item=item)
+        report: Report = ray.get(reference)
+        return replace(report, item=item)
     except (ray.exceptions.TaskCancelledError, KeyboardInterrupt):
         return Report(item, STOPPED, reason="stopped")
     except ray.exceptions.RayError as error:
