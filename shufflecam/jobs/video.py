@@ -15,7 +15,8 @@ from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.drawing.look import look_through
 from shufflecam.finder.rotation import settled
-from shufflecam.finder.settings import AUTO, FinderSettings
+from shufflecam.finder.settings import FinderSettings
+from shufflecam.finder.view import AUTO
 from shufflecam.pipeline.stop import StopRequest, or_never
 from shufflecam.records.open import NO_RECORD, RecordTarget
 from shufflecam.records.sink import WriterOptions

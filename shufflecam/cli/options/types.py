@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from shufflecam.finder.settings import AUTO
+from shufflecam.finder.view import AUTO
 
 
 class TimeType(click.ParamType):
