@@ -12,6 +12,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
+from shufflecam.cli.options.common import common_options
 from shufflecam.cli.options.finder import as_live, pop_settings
 from shufflecam.cli.options.shared import model_options
 from shufflecam.cli.options.types import TimeType
@@ -61,8 +62,7 @@ Examples:
 )
 @model_options
 @click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@common_options
 def command(
     source: str | None,
     baseline: bool,
@@ -75,7 +75,6 @@ def command(
     chart: Path | None,
     overwrite: bool,
     quiet: bool,
-    debug: bool,
     **options: Any,
 ) -> None:
     """Measure this machine on a video (without INPUT: on the demo's clip).

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from shufflecam.cli.console import Terminal
+from shufflecam.cli.options.common import debug_option
 from shufflecam.sources.probe import Report, report_on
 
 if TYPE_CHECKING:
@@ -32,8 +33,8 @@ Examples:
     help="Open each camera for two seconds and count its pictures (its light goes on).",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output, for programs.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(measure: bool, as_json: bool, debug: bool) -> None:
+@debug_option
+def command(measure: bool, as_json: bool) -> None:
     """List the cameras: number, name, what they offer, and whether they can be opened.
 
     On Linux asked of the video driver (V4L2). On macOS and Windows there are names and numbers only, and

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from shufflecam.cli.options.common import debug_option
+
 SHELLS = ("bash", "zsh", "fish")
 VARIABLE = "_SHUFFLECAM_COMPLETE"
 
@@ -18,8 +20,8 @@ Examples:
 """,
 )
 @click.argument("shell", type=click.Choice(SHELLS), metavar="bash|zsh|fish")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(shell: str, debug: bool) -> None:
+@debug_option
+def command(shell: str) -> None:
     """Print what makes the shell complete commands, options and their values with the tab key.
 
     bash needs version 4.4 or newer.

@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from shufflecam.cli.help import NamedCommands
+from shufflecam.cli.options.common import debug_option
 from shufflecam.core.addresses import without_secrets
 from shufflecam.core.errors import UsageError
 
@@ -47,8 +48,8 @@ Examples:
 )
 @click.argument("name", metavar="[COMMAND]", required=False)
 @click.option("--json", "as_json", is_flag=True, help="One object on standard output instead of a table.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def show(name: str | None, as_json: bool, debug: bool) -> None:
+@debug_option
+def show(name: str | None, as_json: bool) -> None:
     """Each option's value and where it comes from; without COMMAND only what differs from the default."""
     from shufflecam.cli.registry import COMMANDS, Commands
     from shufflecam.cli.settings import places, read_files

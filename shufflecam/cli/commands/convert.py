@@ -9,6 +9,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import typed
+from shufflecam.cli.options.common import common_options
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted, listed
 from shufflecam.records.formats import FORMATS, OWN, convertible_formats, implied_formats, names_where
@@ -76,8 +77,7 @@ Examples:
     "metres, not in pixels.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@common_options
 def command(
     poses: Path,
     target: Path | None,
@@ -90,7 +90,6 @@ def command(
     pixels_per_metre: float | None,
     overwrite: bool,
     quiet: bool,
-    debug: bool,
 ) -> None:
     """Write a record (POSES, .json or .jsonl) in another format; no model is needed.
 

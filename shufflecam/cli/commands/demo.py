@@ -9,6 +9,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
+from shufflecam.cli.options.common import common_options
 from shufflecam.cli.options.shared import model_options
 from shufflecam.core.words import counted
 from shufflecam.pipeline.stop import stop_on_signals
@@ -33,9 +34,8 @@ Example:
     help="Where the clip, the video and the record go; the demo's own files there are replaced.",
 )
 @model_options
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(folder: Path, quiet: bool, debug: bool, **options: Any) -> None:
+@common_options
+def command(folder: Path, quiet: bool, **options: Any) -> None:
     """Make a ten-second clip from two photos and run the whole video job on it."""
     from shufflecam.cli.options.finder import pop_settings
     from shufflecam.jobs.demo import run_demo

@@ -6,12 +6,13 @@ import sys
 
 import click
 
+from shufflecam.cli.options.common import debug_option
 from shufflecam.jobs.doctor import EXAMINATIONS, findings_of
 
 
 @click.command()
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(debug: bool) -> int:
+@debug_option
+def command() -> int:
     """Check versions, devices, display, cameras, codecs and weights.
 
     Exit code 0 when all that the main jobs need is here, 1 otherwise.

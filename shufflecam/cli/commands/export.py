@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from shufflecam.cli.console import Terminal
+from shufflecam.cli.options.common import common_options
 from shufflecam.core.words import counted
 from shufflecam.jobs.export import SUFFIXES, export_network
 
@@ -36,11 +37,8 @@ Examples:
     help="A checkpoint instead; --model then names only the architecture.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists already.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(
-    runtime: str, file: Path, model: str, weights: Path | None, overwrite: bool, quiet: bool, debug: bool
-) -> None:
+@common_options
+def command(runtime: str, file: Path, model: str, weights: Path | None, overwrite: bool, quiet: bool) -> None:
     """Write a pose network as a file that other programs run, and prove it on real people.
 
     The file takes any number of crops (N x 3 x height x width, float32) and gives heatmaps; what the crops

@@ -63,7 +63,6 @@ def command(
     max_pixels: int,
     overwrite: bool,
     quiet: bool,
-    debug: bool,
     **options: Any,
 ) -> None:
     """Find the keypoints of everybody in pictures.

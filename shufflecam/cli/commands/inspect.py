@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shufflecam.cli.options.common import debug_option
 from shufflecam.core.words import counted
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ Examples:
     is_flag=True,
     help="How far the skeletons are to be trusted: people drawn twice, limbs that leap, joints that blink.",
 )
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def command(poses: Path, as_json: bool, quality: bool, debug: bool) -> None:
+@debug_option
+def command(poses: Path, as_json: bool, quality: bool) -> None:
     """Who is in a record (POSES, .json or .jsonl), for how long, how sure, and what is missing."""
     from shufflecam.records.open import read_record
     from shufflecam.records.quality import measure

@@ -8,13 +8,11 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import NamedCommands
+from shufflecam.cli.options.common import common_options, debug_option
 from shufflecam.core.errors import WeightsError
 from shufflecam.core.words import counted
 
 STATE_COLOURS = {"embedded": "green", "cached": "green", "to fetch": "yellow", "missing": "red"}
-
-debug_option = click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-quiet_option = click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 
 
 @click.group(
@@ -32,7 +30,7 @@ def command() -> None:
 
 @command.command("list", epilog="Example: shufflecam models list")
 @debug_option
-def list_models(debug: bool) -> None:
+def list_models() -> None:
     """Every model: what it does, how well, under which licence, and whether it is here."""
     from rich.console import Console
     from rich.table import Table
@@ -81,9 +79,8 @@ def list_models(debug: bool) -> None:
     is_flag=True,
     help="Fetch also a file whose SHA-256 nobody has noted; prints the hash of what came.",
 )
-@quiet_option
-@debug_option
-def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool) -> None:
+@common_options
+def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool) -> None:
     """Fetch models into the cache; goes on where an earlier try broke off, and checks the hash."""
     from shufflecam.models.catalogue import entry
     from shufflecam.models.fetch import fetch
@@ -99,9 +96,8 @@ def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool, debug: bool
 
 @command.command("verify", epilog="Example: shufflecam models verify")
 @click.argument("names", metavar="[NAME...]", nargs=-1)
-@quiet_option
-@debug_option
-def verify(names: tuple[str, ...], quiet: bool, debug: bool) -> None:
+@common_options
+def verify(names: tuple[str, ...], quiet: bool) -> None:
     """Check the files that are here against their known hashes: all of them, or those named.
 
     Exit code 4 where a file is not what was published or a named one is not here.
@@ -129,7 +125,7 @@ def verify(names: tuple[str, ...], quiet: bool, debug: bool) -> None:
 @command.command("path", epilog="""Example: cp "$(shufflecam models path coco-256x192)" .""")
 @click.argument("name", metavar="NAME")
 @debug_option
-def path(name: str, debug: bool) -> None:
+def path(name: str) -> None:
     """Print where a model's file is."""
     from shufflecam.models.catalogue import entry, require
 

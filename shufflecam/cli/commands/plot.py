@@ -8,6 +8,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.options import completing
+from shufflecam.cli.options.common import common_options
 from shufflecam.core.words import counted
 
 
@@ -76,8 +77,7 @@ Examples:
     help="The keypoints as they were drawn, or as they were found.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace files that exist already.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@common_options
 def command(
     poses: Path,
     joints: tuple[str, ...],
@@ -90,7 +90,6 @@ def command(
     smoothed: bool | None,
     overwrite: bool,
     quiet: bool,
-    debug: bool,
 ) -> None:
     """Plot one person of a record (POSES, .json or .jsonl) over time.
 

@@ -11,6 +11,7 @@ import click
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import kind_of, typed
+from shufflecam.cli.options.common import common_options
 from shufflecam.cli.options.shared import deinterlace_option, max_pixels_option, pop_look, with_look
 from shufflecam.cli.options.view import encoding_options
 from shufflecam.cli.unnamed import skeleton_path
@@ -55,8 +56,7 @@ Examples:
 @max_pixels_option
 @deinterlace_option
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists already.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@common_options
 def command(
     video: str,
     poses: Path,
@@ -66,7 +66,6 @@ def command(
     ids: bool,
     boxes: bool,
     quiet: bool,
-    debug: bool,
     **options: Any,
 ) -> None:
     """Draw a record (POSES, .json or .jsonl) into the VIDEO that it was made from; no model is needed.

@@ -94,7 +94,6 @@ def command(
     sources: tuple[str, ...],
     out: str | None,
     quiet: bool,
-    debug: bool,
     **options: Any,
 ) -> None:
     """Draw skeletons into videos, and write their keypoints.

@@ -134,7 +134,7 @@ Examples:
 @live_model_options
 @tracking_options(default=True)
 @output_options
-def command(quiet: bool, debug: bool, **options: Any) -> None:
+def command(quiet: bool, **options: Any) -> None:
     """Live skeletons from a camera.
 
     SOURCE is a camera's number (0), a device (/dev/video0) or an RTSP or HTTP address. The newest frame is

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from shufflecam.cli.options.common import debug_option, quiet_option
 from shufflecam.detect.defaults import DET_SIZE
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -32,8 +33,8 @@ def data_options(command: F) -> F:
 def engine_options(command: F) -> F:
     """What computes, and how much is said."""
     for option in (
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
-        click.option("--quiet", is_flag=True, help="Only the figures and errors."),
+        debug_option,
+        quiet_option("Only the figures and errors."),
         click.option(
             "--device",
             metavar="auto|cpu|cuda[:N]|mps",

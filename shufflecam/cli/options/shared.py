@@ -10,6 +10,7 @@ import click
 
 from shufflecam.cli.intent import record_format
 from shufflecam.cli.options import completing
+from shufflecam.cli.options.common import common_options
 from shufflecam.cli.options.types import EveryType
 from shufflecam.finder.settings import LARGE_MODEL, LIVE_EVERY, PRESETS, Every, FinderSettings
 from shufflecam.records.formats import FORMATS, OWN, recorded_formats
@@ -243,8 +244,7 @@ def output_options(command: F) -> F:
         ),
         *look_options(),
         click.option("--overwrite", is_flag=True, help="Replace files that exist already."),
-        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        common_options,
     ]
     return _all(command, decorators)
 

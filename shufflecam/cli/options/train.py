@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from shufflecam.cli.options.common import common_options
 from shufflecam.core.errors import UsageError
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -38,8 +39,7 @@ def run_options(command: F) -> F:
         click.option(
             "--export", "target", metavar="FILE", type=path, help="float16 .safetensors at the end."
         ),
-        click.option("--quiet", is_flag=True, help="Say nothing but errors."),
-        click.option("--debug", is_flag=True, help="Show the traceback of an error."),
+        common_options,
     ]
     for option in reversed(options):
         command = option(command)

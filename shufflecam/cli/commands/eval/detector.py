@@ -64,7 +64,6 @@ def detector(
     target: Path | None,
     overwrite: bool,
     quiet: bool,
-    debug: bool,
     **settings: Any,
 ) -> None:
     """AP, AP50 and recall by size of a person detector, with those of another one beside them.

@@ -103,7 +103,6 @@ def coco(
     allow_missing: bool,
     batch: int,
     quiet: bool,
-    debug: bool,
     **network: Any,
 ) -> None:
     """COCO keypoint AP and AR, beside the published row. The figures go to standard output."""
@@ -155,7 +154,6 @@ def mpii(
     allow_missing: bool,
     batch: int,
     quiet: bool,
-    debug: bool,
     **network: Any,
 ) -> None:
     """MPII PCKh per joint group, their mean, and the mean at a tenth of the head's size.

@@ -71,7 +71,6 @@ def command(
     device: str,
     target: Path | None,
     quiet: bool,
-    debug: bool,
     **settings: Any,
 ) -> None:
     """Train a person detector (a yolov8n with one class) on the pictures below FOLDERs.

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from shufflecam.cli.console import Terminal
+from shufflecam.cli.options.common import common_options
 from shufflecam.core.errors import OutputError
 from shufflecam.core.reasons import reason
 from shufflecam.core.words import counted
@@ -51,8 +52,7 @@ Example:
     "--min-height", type=click.FloatRange(1), default=90, show_default=True, help="Smallest box in pixels."
 )
 @click.option("--overwrite", is_flag=True, help="Replace FILE if it exists.")
-@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
-@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@common_options
 def command(
     folder: Path,
     out: Path,
@@ -63,7 +63,6 @@ def command(
     min_height: float,
     overwrite: bool,
     quiet: bool,
-    debug: bool,
 ) -> None:
     """Let a teacher network find the keypoints in the pictures below FOLDER, to train on them."""
     from shufflecam.core.files import check_writable

@@ -179,7 +179,6 @@ def pose(
     distill_from: Path | None,
     target: Path | None,
     quiet: bool,
-    debug: bool,
     **settings: Any,
 ) -> None:
     """Train a pose network; the same command goes on where it stopped.
