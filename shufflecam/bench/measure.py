@@ -59,7 +59,7 @@ def measure(
     from shufflecam.bench.naive import naive_finder
     from shufflecam.core.stats import Stats
     from shufflecam.core.types import SCORE_FLOOR
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     stats, stop = Stats(), or_never(stop)
     fast_runs: list[Run] = []

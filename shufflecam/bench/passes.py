@@ -172,7 +172,7 @@ def _opened(
     from shufflecam.drawing.drawer import drawer
     from shufflecam.media.drawn import DrawnVideoSink
     from shufflecam.media.video import VideoWriter
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     with closing(open_video(part.clip, part.start_s)) as first:
         picture = next(iter(first.frames())).image.copy()

@@ -24,7 +24,7 @@ from shufflecam.core.types import CropBatch, Detections, FloatArray, Frame, Imag
 from shufflecam.evaluate.annotations import PERSON_CATEGORY, CocoSet, Picture, check_size
 from shufflecam.pose.crops import crop_people
 from shufflecam.pose.estimator import HeatmapEstimator, instance_score
-from shufflecam.sources.picture import read_picture
+from shufflecam.sources.pictures.picture import read_picture
 
 OKS_NMS_THRESHOLD = 0.9
 """A person more similar than this to a surer one in the same picture is taken for the same one."""

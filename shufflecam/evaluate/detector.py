@@ -18,7 +18,7 @@ import numpy as np
 from shufflecam.core.protocols import PersonDetector
 from shufflecam.core.types import Frame
 from shufflecam.evaluate.annotations import PERSON_CATEGORY, CocoSet, Picture, check_size
-from shufflecam.sources.picture import read_picture
+from shufflecam.sources.pictures.picture import read_picture
 
 SIZES = {
     "all": (0.0, 1e10),

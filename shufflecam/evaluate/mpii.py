@@ -22,7 +22,7 @@ from shufflecam.evaluate.lookup import find_annotated
 from shufflecam.evaluate.mpii_files import CENTER_SHIFT, JOINTS, PADDING, MpiiPeople
 from shufflecam.pose.crops import normalize, warp_crop
 from shufflecam.pose.estimator import HeatmapEstimator
-from shufflecam.sources.picture import read_picture
+from shufflecam.sources.pictures.picture import read_picture
 
 THRESHOLD = 0.5
 STRICT_THRESHOLD = 0.1

@@ -115,7 +115,7 @@ def _display() -> Iterator[Check]:
 
 
 def _cameras() -> Iterator[Check]:
-    from shufflecam.sources.cameras import list_cameras
+    from shufflecam.sources.live.cameras import list_cameras
 
     cameras = list_cameras()
     for camera in cameras:

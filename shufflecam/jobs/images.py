@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from shufflecam.pipeline.run import Outcome
     from shufflecam.records.earlier import EarlierLines
     from shufflecam.sources.paths import PicturePath
-    from shufflecam.sources.pictures import ImageSource
+    from shufflecam.sources.pictures.source import ImageSource
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def process_images(
         UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
         Interrupted: `stop` said so before anything was written.
     """
-    from shufflecam.sources.pictures import open_images
+    from shufflecam.sources.pictures.source import open_images
 
     job.record.check()
     settings = settings.read_boxes()

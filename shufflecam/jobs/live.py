@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from shufflecam.live.web.server import LiveServer
     from shufflecam.pipeline.run import Outcome
     from shufflecam.records.sink import RecordSink
-    from shufflecam.sources.deinterlace import Mode
-    from shufflecam.sources.latest import LatestFrames
+    from shufflecam.sources.live.latest import LatestFrames
+    from shufflecam.sources.pixels.deinterlace import Mode
 
 
 TICK_S = 0.03
@@ -108,7 +108,7 @@ def run_webcam(
     from shufflecam.live.display import display_problem
     from shufflecam.live.web.viewer import open_server
     from shufflecam.media.video import VIDEO_EXTENSIONS, check_video_name
-    from shufflecam.sources.damage import said_of
+    from shufflecam.sources.damage.packets import said_of
 
     if job.recording is not None:
         check_video_name(job.recording)
@@ -181,13 +181,13 @@ def run_webcam(
 def open_live_source(job: LiveJob, talk: Reporter) -> LatestFrames:
     """The camera, stream or replay. Raises SourceError."""
     from shufflecam.sources import ReplaySource, open_live
-    from shufflecam.sources.network import is_url
+    from shufflecam.sources.live.network import is_url
 
     if job.replay is not None:
         return ReplaySource(job.replay, loop=job.loop, size=job.size, deinterlace=job.deinterlace)
     source = job.source
     if job.camera is not None:
-        from shufflecam.sources.cameras import find_camera, list_cameras
+        from shufflecam.sources.live.cameras import find_camera, list_cameras
 
         source = find_camera(job.camera, list_cameras()).path
     if job.deinterlace == "on" and not is_url(source):

@@ -19,7 +19,7 @@ from shufflecam.core.reporting import Reporter
 
 if TYPE_CHECKING:
     from shufflecam.records.reader import SavedRecord
-    from shufflecam.sources.video import VideoSource
+    from shufflecam.sources.video.source import VideoSource
 
 H264_PROFILES = ("baseline", "main", "high")
 """H.264 of 8 bits and 4:2:0; the others have names that go on: High 10, High 4:2:2, ..."""
@@ -81,7 +81,7 @@ def check_clip(video: Path, saved: SavedRecord, span_s: tuple[float, float]) -> 
     """
     from shufflecam.jobs.redraw import open_recorded
     from shufflecam.sources.limits import MAX_PIXELS
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     if saved.header["source"].get("kind") == "video":
         with closing(open_recorded(str(video), saved, MAX_PIXELS)) as source:
@@ -104,7 +104,7 @@ def encode_clip(clip: Clip, saved: SavedRecord, target: Path, talk: Reporter, *,
     from shufflecam.jobs.redraw import SavedPoses, cut_of
     from shufflecam.media.video import VideoWriter
     from shufflecam.sources.limits import MAX_PIXELS
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     of_video = saved.header["source"].get("kind") == "video"
     start_s, end_s, step = cut_of(saved) if of_video else (None, None, 1)
@@ -153,7 +153,7 @@ def _check_end(video: Path, saved: SavedRecord, last_s: float, start_s: float) -
     """The record's last frame is there, and where the record is complete nothing comes after it."""
     from shufflecam.jobs.redraw import SAME_TIME_S, cut_of
     from shufflecam.sources.limits import MAX_PIXELS
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     _, end_s, step = cut_of(saved)
     near_s = max(0.0, last_s - start_s - 2 * SAME_TIME_S)
@@ -193,7 +193,7 @@ def _why_not_played(video: Path) -> str | None:
     """What a browser may not play about a file, or play out of step; None where nothing is doubtful."""
     import av
 
-    from shufflecam.sources.container import COVERS, video_stream
+    from shufflecam.sources.video.container import COVERS, video_stream
 
     try:
         with av.open(str(video)) as container:

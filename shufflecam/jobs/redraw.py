@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from shufflecam.drawing.look import Look
     from shufflecam.pipeline.run import Outcome
     from shufflecam.records.reader import SavedRecord
-    from shufflecam.sources.deinterlace import Mode
-    from shufflecam.sources.video import VideoSource
+    from shufflecam.sources.pixels.deinterlace import Mode
+    from shufflecam.sources.video.source import VideoSource
 
 SAME_TIME_S = 0.001
 """A record's times are rounded to microseconds; frames are never so close."""
@@ -127,7 +127,7 @@ def open_recorded(video: str, saved: SavedRecord, max_pixels: int, deinterlace: 
         UsageError: it is the record of something else.
         SourceError: the video cannot be opened.
     """
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     said = saved.header["source"]
     if said.get("kind") != "video":

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from shufflecam.drawing.look import Look
     from shufflecam.finder.finder import PoseFinder
     from shufflecam.pipeline.run import Outcome
-    from shufflecam.sources.deinterlace import Mode
+    from shufflecam.sources.pixels.deinterlace import Mode
 
 
 @dataclass(frozen=True)
@@ -116,7 +116,7 @@ def process_video(
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     settings = check_usage(job, settings)
     stop = or_never(stop)

@@ -16,7 +16,7 @@ BT709, UNTAGGED, SMPTE170M = 1, 2, 6
 
 WEIGHTS = {
     BT709: (0.2126, 0.0722),
-    UNTAGGED: (0.299, 0.114),  # read that way, too: see sources.upright
+    UNTAGGED: (0.299, 0.114),  # read that way, too: see sources.pixels.upright
     4: (0.30, 0.11),
     5: (0.299, 0.114),
     SMPTE170M: (0.299, 0.114),

@@ -6,29 +6,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from shufflecam.sources.camera import open_camera
-    from shufflecam.sources.cameras import Camera, list_cameras
-    from shufflecam.sources.latest import LatestFrames
-    from shufflecam.sources.network import open_stream
+    from shufflecam.sources.live.camera import open_camera
+    from shufflecam.sources.live.cameras import Camera, list_cameras
+    from shufflecam.sources.live.latest import LatestFrames
+    from shufflecam.sources.live.network import open_stream
+    from shufflecam.sources.live.replay import ReplaySource
     from shufflecam.sources.open import open_live, open_source
-    from shufflecam.sources.pictures import BrokenPicture, ImageSource, open_images
-    from shufflecam.sources.replay import ReplaySource
-    from shufflecam.sources.video import VideoSource, open_video
+    from shufflecam.sources.pictures.source import BrokenPicture, ImageSource, open_images
+    from shufflecam.sources.video.source import VideoSource, open_video
 
 _HOMES = {
-    "BrokenPicture": "pictures",
-    "Camera": "cameras",
-    "ImageSource": "pictures",
-    "LatestFrames": "latest",
-    "ReplaySource": "replay",
-    "VideoSource": "video",
-    "list_cameras": "cameras",
-    "open_camera": "camera",
-    "open_images": "pictures",
+    "BrokenPicture": "pictures.source",
+    "Camera": "live.cameras",
+    "ImageSource": "pictures.source",
+    "LatestFrames": "live.latest",
+    "ReplaySource": "live.replay",
+    "VideoSource": "video.source",
+    "list_cameras": "live.cameras",
+    "open_camera": "live.camera",
+    "open_images": "pictures.source",
     "open_live": "open",
     "open_source": "open",
-    "open_stream": "network",
-    "open_video": "video",
+    "open_stream": "live.network",
+    "open_video": "video.source",
 }
 
 __all__ = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from shufflecam.sources.deinterlace import Deinterlacer
-from shufflecam.sources.upright import ToBgr
+from shufflecam.sources.pixels.deinterlace import Deinterlacer
+from shufflecam.sources.pixels.upright import ToBgr
 
 
 def picture_notes(name: str, deinterlacer: Deinterlacer, to_bgr: ToBgr) -> tuple[str, ...]:

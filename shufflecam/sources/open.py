@@ -10,12 +10,12 @@ from collections.abc import Callable
 from shufflecam.core.addresses import is_address
 from shufflecam.core.protocols import FrameSource
 from shufflecam.sources.addresses import is_url, not_an_address
-from shufflecam.sources.camera import open_camera
-from shufflecam.sources.deinterlace import Mode
 from shufflecam.sources.kinds import PICTURE_EXTENSIONS
-from shufflecam.sources.latest import LatestFrames
-from shufflecam.sources.network import open_stream
-from shufflecam.sources.webp import is_animated_webp
+from shufflecam.sources.live.camera import open_camera
+from shufflecam.sources.live.latest import LatestFrames
+from shufflecam.sources.live.network import open_stream
+from shufflecam.sources.pixels.deinterlace import Mode
+from shufflecam.sources.video.webp import is_animated_webp
 
 
 def open_live(
@@ -55,10 +55,10 @@ def open_source(source: str | os.PathLike[str] | int) -> FrameSource:
     extension = os.path.splitext(text)[1].lower()
     pictures = extension in PICTURE_EXTENSIONS and not _plays(text, extension)
     if os.path.isdir(text) or pictures or (glob.has_magic(text) and not os.path.exists(text)):
-        from shufflecam.sources.pictures import open_images
+        from shufflecam.sources.pictures.source import open_images
 
         return open_images([text])
-    from shufflecam.sources.video import open_video
+    from shufflecam.sources.video.source import open_video
 
     return open_video(text)
 

@@ -24,7 +24,7 @@ from shufflecam.core.stats import Stats
 from shufflecam.core.types import SCORE_FLOOR, Frame, FrameResult, Pose
 from shufflecam.finder.finder import PoseFinder
 from shufflecam.finder.settings import FinderSettings
-from shufflecam.sources.video import open_video
+from shufflecam.sources.video.source import open_video
 
 
 @pytest.fixture(autouse=True)

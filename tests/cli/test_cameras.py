@@ -10,11 +10,11 @@ import pytest
 from shufflecam.cli.commands import cameras as command_module
 from shufflecam.cli.commands.cameras import mode_lines
 from shufflecam.core.errors import SourceError, UsageError
-from shufflecam.sources import camera as webcam_module
-from shufflecam.sources import cameras as cameras_module
-from shufflecam.sources.cameras import Camera, find_camera
-from shufflecam.sources.probe import Report, measured
-from shufflecam.sources.v4l2 import Mode
+from shufflecam.sources.live import camera as webcam_module
+from shufflecam.sources.live import cameras as cameras_module
+from shufflecam.sources.live.cameras import Camera, find_camera
+from shufflecam.sources.live.probe import Report, measured
+from shufflecam.sources.live.v4l2 import Mode
 from tests.sources.fakes import FakeDevice
 
 CAMERAS = [
@@ -77,7 +77,7 @@ def test_no_camera(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_list(run_cli, monkeypatch: pytest.MonkeyPatch) -> None:
     shut = Camera(1, "/dev/video1", "[red]Odd", readable=False, problem="join the group video")
     monkeypatch.setattr(cameras_module, "list_cameras", lambda: [CAMERAS[0], shut])
-    monkeypatch.setattr("shufflecam.sources.v4l2.list_modes", lambda path: list(MODES))
+    monkeypatch.setattr("shufflecam.sources.live.v4l2.list_modes", lambda path: list(MODES))
     done = run_cli("cameras", "--no-measure")
     assert done.returncode == 0
     for part in (

@@ -20,7 +20,7 @@ from shufflecam.drawing.look import Look
 from shufflecam.records import schema as record
 from shufflecam.records.open import RecordTarget
 from shufflecam.records.sink import WriterOptions
-from shufflecam.sources.video import open_video
+from shufflecam.sources.video.source import open_video
 from tests.helpers.clips import video_times
 from tests.helpers.people import figure, pose_of, result_of
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from shufflecam.sources.camera import CameraCapture
-from shufflecam.sources.latest import LatestFrames
-from shufflecam.sources.watch import PictureWatch
+from shufflecam.sources.live.camera import CameraCapture
+from shufflecam.sources.live.latest import LatestFrames
+from shufflecam.sources.live.watch import PictureWatch
 from tests.faults.harness import SEED, Victim, readable_frames, whole_lines
 from tests.helpers.clips import number_picture
 from tests.sources.fakes import FakeDevice
@@ -138,7 +138,7 @@ def test_an_end_by_ourselves_counts_too(webcam) -> None:
 
 def test_a_black_picture_is_said_and_goes_on(webcam, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "shufflecam.sources.latest.PictureWatch", lambda: PictureWatch(after_s=0.3)
+        "shufflecam.sources.live.latest.PictureWatch", lambda: PictureWatch(after_s=0.3)
     )  # its five seconds are tested with a clock of the test's own
     ran = webcam(PacedDevice(41, 40, lambda _: np.zeros((64, 96, 3), np.uint8)))
     check_closed(ran)

@@ -50,8 +50,8 @@ def fuzz(name: str, corpus: Path, seconds: int) -> None:
         import shufflecam.evaluate.mpii
         import shufflecam.models.load
         import shufflecam.models.pickles
-        import shufflecam.sources.picture
-        import shufflecam.sources.reader  # noqa: F401
+        import shufflecam.sources.pictures.picture
+        import shufflecam.sources.video.reader  # noqa: F401
     from tests.fuzz.targets import TARGETS, run
 
     target = TARGETS[name]

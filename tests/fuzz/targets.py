@@ -123,7 +123,7 @@ def _mpii(data: bytes) -> None:
 
 
 def _picture(data: bytes) -> None:
-    from shufflecam.sources.picture import read_picture
+    from shufflecam.sources.pictures.picture import read_picture
 
     image = read_picture(_file(data, "x.jpg"))
     assert image.dtype == np.uint8

@@ -17,7 +17,7 @@ from shufflecam.models.catalogue import (
 from shufflecam.models.fetch import file_sha256
 from shufflecam.models.load import load_pose
 from shufflecam.models.yolo import load_network
-from shufflecam.sources.picture import read_picture
+from shufflecam.sources.pictures.picture import read_picture
 
 
 def test_the_embedded_pose_network_is_the_one_of_the_catalogue() -> None:

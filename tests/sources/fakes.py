@@ -11,7 +11,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from shufflecam.sources.capture import Grabbed
+from shufflecam.sources.live.capture import Grabbed
 from tests.helpers.clips import number_picture
 
 

@@ -10,8 +10,8 @@ import pytest
 from shufflecam.core.errors import SourceError
 from shufflecam.sources import open_live, open_stream
 from shufflecam.sources.addresses import cannot_be_meant
-from shufflecam.sources.pictures import open_images
-from shufflecam.sources.video import open_video
+from shufflecam.sources.pictures.source import open_images
+from shufflecam.sources.video.source import open_video
 from tests.helpers.addresses import FORMS, SECRETS
 from tests.sources.locked_server import serve_locked, serve_locked_rtsp
 

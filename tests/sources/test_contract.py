@@ -15,8 +15,8 @@ import pytest
 from shufflecam.core.errors import SourceBrokeOff
 from shufflecam.core.protocols import FrameSource
 from shufflecam.sources import ReplaySource, open_images, open_source, open_video
-from shufflecam.sources.latest import LatestFrames
-from shufflecam.sources.network import StreamCapture
+from shufflecam.sources.live.latest import LatestFrames
+from shufflecam.sources.live.network import StreamCapture
 from shufflecam.sources.open import open_live
 from tests.sources.fakes import FakeCapture
 from tests.sources.mjpeg_server import serve

@@ -13,8 +13,8 @@ from PIL import Image, PngImagePlugin
 
 from shufflecam.core.errors import SourceError
 from shufflecam.sources import kinds
-from shufflecam.sources.picture import PictureNote, UnsupportedPicture, read_picture
-from shufflecam.sources.png import SIGNATURE
+from shufflecam.sources.pictures.picture import PictureNote, UnsupportedPicture, read_picture
+from shufflecam.sources.pictures.png import SIGNATURE
 from tests.helpers.clips import corners, number_picture
 from tests.sources.pngs import chunk
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from shufflecam.core.errors import SourceError
-from shufflecam.sources.picture import read_picture
-from shufflecam.sources.pictures import open_images
-from shufflecam.sources.video import open_video
+from shufflecam.sources.pictures.picture import read_picture
+from shufflecam.sources.pictures.source import open_images
+from shufflecam.sources.video.source import open_video
 from tests.faults.harness import write_video
 
 

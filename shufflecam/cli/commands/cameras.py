@@ -11,10 +11,10 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.options.common import debug_option
-from shufflecam.sources.probe import Report, report_on
+from shufflecam.sources.live.probe import Report, report_on
 
 if TYPE_CHECKING:
-    from shufflecam.sources.v4l2 import Mode
+    from shufflecam.sources.live.v4l2 import Mode
 
 
 @click.command(
@@ -40,7 +40,7 @@ def command(measure: bool, as_json: bool) -> None:
     On Linux asked of the video driver (V4L2). On macOS and Windows there are names and numbers only, and
     that is untested.
     """
-    from shufflecam.sources.cameras import list_cameras
+    from shufflecam.sources.live.cameras import list_cameras
 
     talk = Terminal()
     if not sys.platform.startswith("linux"):

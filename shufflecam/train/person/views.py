@@ -20,7 +20,7 @@ from shufflecam.core.reasons import reason
 from shufflecam.core.text import read_text
 from shufflecam.core.types import FloatArray, ImageArray
 from shufflecam.detect.decode import NMS_IOU, non_max_suppression
-from shufflecam.sources.picture import read_picture
+from shufflecam.sources.pictures.picture import read_picture
 from shufflecam.train.person.crops import cut_view, draw_view, whole_view
 from shufflecam.train.person.nets import TAPS, Answers, Teacher, anchor_strides, anchors
 

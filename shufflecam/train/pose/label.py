@@ -20,7 +20,7 @@ from shufflecam.core.types import Detections, FloatArray, Frame, Pose
 from shufflecam.core.words import counted
 from shufflecam.engines.runtimes import import_openvino
 from shufflecam.pose.estimator import HeatmapEstimator
-from shufflecam.sources.picture import read_picture
+from shufflecam.sources.pictures.picture import read_picture
 
 TRUST_FROM, TRUST_FULL = 0.15, 0.5
 """Teacher scores between which a joint's weight rises from 0 to 1."""

@@ -16,7 +16,7 @@ from shufflecam.core.types import Frame
 from shufflecam.detect.open import weights_file
 from shufflecam.detect.yolo import YoloDetector
 from shufflecam.models.yolo import build_network, load_network
-from shufflecam.sources.picture import read_picture
+from shufflecam.sources.pictures.picture import read_picture
 from shufflecam.train.checkpoint import export_half
 from shufflecam.train.person.crops import cut_view, degrade, draw_view, whole_view
 from shufflecam.train.person.nets import (

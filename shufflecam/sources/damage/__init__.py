@@ -1,0 +1,1 @@
+"""What a file should have given and did not."""

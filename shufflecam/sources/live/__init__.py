@@ -1,0 +1,1 @@
+"""Cameras, streams and replays: the newest frame, reconnecting."""

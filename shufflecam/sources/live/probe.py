@@ -1,0 +1,96 @@
+"""What a camera really gives, measured."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from shufflecam.core.errors import ShufflecamError
+
+if TYPE_CHECKING:
+    from shufflecam.sources.live.cameras import Camera
+    from shufflecam.sources.live.v4l2 import Mode
+
+
+MEASURE_S = 2.0
+"""How long each camera is watched: sixty frames at 30 fps."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """One camera."""
+
+    camera: Camera
+    modes: tuple[Mode, ...]
+    """What it offers; empty where the system does not say."""
+    opened: bool | None = None
+    """Whether it gave pictures; None: not tried."""
+    size: tuple[int, int] | None = None
+    """(width, height) of what it gave."""
+    fps: float | None = None
+    """Measured."""
+    problem: str = ""
+    """Why it gave none."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For `--json`."""
+        return {
+            "index": self.camera.index,
+            "path": self.camera.path,
+            "name": self.camera.name,
+            "opened": self.opened,
+            "size": self.size,
+            "fps": self.fps,
+            "problem": self.problem or self.camera.problem,
+            "modes": [
+                {
+                    "pixel_format": mode.pixel_format,
+                    "size": mode.size,
+                    "smallest": mode.smallest,
+                    "rates": [round(float(rate), 3) for rate in mode.rates],
+                }
+                for mode in self.modes
+            ],
+        }
+
+
+def report_on(camera: Camera, measure: bool) -> Report:
+    modes: tuple[Mode, ...] = ()
+    if sys.platform.startswith("linux"):
+        from shufflecam.sources.live.v4l2 import list_modes
+
+        try:
+            modes = tuple(list_modes(camera.path))
+        except OSError:
+            modes = ()  # why it cannot be opened is said below
+    if not camera.readable:
+        return Report(camera, modes, False, problem=camera.problem)
+    return measured(Report(camera, modes)) if measure else Report(camera, modes)
+
+
+def measured(report: Report, seconds: float = MEASURE_S) -> Report:
+    """The report with what the camera really gives, as `webcam` would open it."""
+    from shufflecam.sources import open_camera
+
+    try:
+        source = open_camera(report.camera.path)
+    except ShufflecamError as error:
+        return replace(report, opened=False, problem=str(error))
+    try:
+        first = last = None
+        began = time.monotonic()
+        for frame in source.frames():
+            first, last = first or frame, frame
+            if frame.timestamp_s - first.timestamp_s >= seconds or time.monotonic() - began >= 3 * seconds:
+                break
+        fps = None
+        if first is not None and last is not None and last.index > first.index:
+            # Numbers count the frames that were not looked at, too.
+            fps = round((last.index - first.index) / (last.timestamp_s - first.timestamp_s), 1)
+        return replace(report, opened=True, size=source.info.size, fps=fps)
+    except ShufflecamError as error:
+        return replace(report, opened=False, problem=str(error))
+    finally:
+        source.close()

@@ -1,0 +1,1 @@
+"""Single pictures and folders of them: formats, depth, colour."""

@@ -1,0 +1,1 @@
+"""From decoded pixels to an upright 8-bit picture."""

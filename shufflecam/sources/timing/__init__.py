@@ -1,0 +1,1 @@
+"""Timestamps that rise, from containers that disagree."""
