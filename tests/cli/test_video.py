@@ -364,7 +364,7 @@ def test_auto_rotation_cannot_read_a_stream_twice(run_process) -> None:
 
 
 def test_hdr_is_written_as_what_it_is_then_and_said_once(solo: list[str], tmp_path: Path, run_cli) -> None:
-    from tests.sources.test_hdr import HLG, WHITE_NITS, patches, scene, signal, write
+    from tests.sources.pixels.test_hdr import HLG, WHITE_NITS, patches, scene, signal, write
 
     source, out = tmp_path / "phone.mkv", tmp_path / "out.mp4"
     write(source, signal(scene(), HLG, WHITE_NITS), (9, 9, HLG))
@@ -381,7 +381,7 @@ def test_hdr_is_written_as_what_it_is_then_and_said_once(solo: list[str], tmp_pa
 
 
 def test_interlaced_video_is_said_and_can_be_left(solo: list[str], tmp_path: Path, run_cli) -> None:
-    from tests.sources.test_deinterlace import combs, write
+    from tests.sources.pixels.test_deinterlace import combs, write
 
     source = write(tmp_path / "tape.ts", 4)
     for words, expected in (((), 1), (("--deinterlace", "off"), 0)):
