@@ -1,4 +1,4 @@
-"""How the video file is encoded and packed: the choices behind `VideoWriter`, with their reasons."""
+"""Encoder and muxer settings of output videos: the choices behind `VideoWriter`, with their reasons."""
 
 from __future__ import annotations
 
@@ -14,80 +14,81 @@ from shufflecam.core.types import ImageArray
 MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 
 VIDEO_EXTENSIONS = tuple(MUXERS)
-"""What `VideoWriter` can write."""
+"""File extensions that `VideoWriter` supports."""
 
 PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-"""x264's names for less or more work per byte."""
+"""x264's preset names, fastest first: the slower ones spend more work per byte."""
 
 DEFAULT_PRESET = "veryfast"
-"""Measured on two cores at crf 20: half the bytes of superfast for a third more work; the slower ones
-cost up to twice as much again and save nothing on such material."""
+"""Measured on two cores at crf 20: half the size of superfast for a third more work; slower presets cost
+up to twice as much again and save nothing on such material."""
 
 
 @dataclass(frozen=True)
 class Codec:
-    """A way to encode pictures."""
+    """A video codec: its encoder and what it supports."""
 
     encoder: str
-    """Its name in ffmpeg."""
+    """Name of the encoder in FFmpeg."""
     containers: tuple[str, ...]
-    """Endings of files that hold it, and that ordinary players then play."""
+    """Extensions of the containers that hold it and that ordinary players then play."""
     crf: float
-    """Constant quality where nothing else is asked for; each encoder counts in its own way."""
+    """Default constant rate factor; each encoder has its own scale."""
     worst_crf: int
     least_side: int = 2
-    """Smaller pictures it cannot take."""
+    """Shortest side in pixels that the encoder accepts."""
     shapeless: tuple[str, ...] = ()
-    """Endings of files that cannot say the pixels' shape: the codec does not, and PyAV does not hand it to
-    the muxer."""
+    """Extensions of containers that lose the pixel aspect ratio: the codec does not store it, and PyAV does
+    not pass it to the muxer."""
 
 
 CODECS = {
-    # 0 is lossless, 18 cannot be told from the original, 23 is x264's own default.
+    # 0 is lossless, 18 is visually indistinguishable from the original, 23 is x264's own default.
     "h264": Codec("libx264", (".mp4", ".mov", ".mkv"), 20, 51),
-    # The others' values give about the same quality: within a decibel of h264's on a clip from outdoors.
-    # Pictures smaller than x265's blocks of 64x64 end it, or the process (40x24 with 4.2).
+    # The other values give about the same quality: within a decibel of h264's on an outdoor clip.
+    # Pictures smaller than x265's 64x64 blocks make it fail, or crash the process (40x24 with 4.2).
     "hevc": Codec("libx265", (".mp4", ".mov", ".mkv"), 23, 51, least_side=64),
     "vp9": Codec("libvpx-vp9", (".mp4", ".mkv"), 33, 63, shapeless=(".mkv",)),
     "av1": Codec("libsvtav1", (".mp4", ".mkv"), 32, 63, shapeless=(".mkv",)),
 }
-"""Name -> how. h264 plays everywhere; the others are smaller and slower."""
+"""Name -> codec. h264 plays everywhere; the others give smaller files and encode more slowly."""
 
 DEFAULT_CODEC = "h264"
 DEFAULT_CRF = CODECS[DEFAULT_CODEC].crf
 
 _LOOK_AHEAD_S = 0.25
 _BYTES_AHEAD = 4.0
-"""What x264 takes for a picture that it looks ahead at, in bytes a pixel: measured at 8K."""
+"""Memory of x264 for each picture of its lookahead, in bytes per pixel: measured at 8K."""
 _AHEAD_BYTES = 256e6
-"""And for all of them: seven of a 4K video, one of an 8K video."""
+"""Limit for the whole lookahead: seven pictures of a 4K video, one of an 8K video."""
 _FRAGMENT_S = 0.4
-"""Together with the encoder's threads this is what a killed run loses: less than a second."""
+"""Duration of a fragment. With what the encoder's threads hold, it is what a killed run loses: less than a
+second."""
 
 LIVE_TIME_BASE = Fraction(1, 90_000)
-"""Fine enough for any clock; the time base of MPEG."""
+"""MPEG's time base: fine enough for any clock."""
 
 REORDERED = 8
-"""Pictures, and some, that the time from decoding to presentation may span: two B-frames, the one that they
-wait for, and the delay that makes room for them."""
+"""Number of pictures, with a margin, that the interval from decoding to presentation may span: two B-frames,
+the frame that they depend on, and the delay that makes room for them."""
 
 LONGEST_SPAN = (1 << 31) - (1 << 20)
-"""Ticks over so many pictures: the durations in an mp4, and the way from decoding to presentation, are
-signed numbers of 32 bits."""
+"""Most ticks that `REORDERED` pictures may span: the durations in an mp4, and the offsets from decoding to
+presentation, are signed 32-bit numbers."""
 
 _LEAST_TICKS, _MOST_TICKS = 10_000, 200_000
-"""A second, in a file that is written. Fewer are too coarse for times that were mended between two others;
-of more, a pause of three hours has no room in `LONGEST_SPAN`."""
+"""Range of ticks per second in output files. Fewer are too coarse for a timestamp that was repaired between
+two others; with more, a pause of three hours does not fit into `LONGEST_SPAN`."""
 
 HD_HEIGHT = 720
-"""From here on players take BT.709 for granted, below it BT.601."""
+"""Height from which players assume BT.709; below it they assume BT.601."""
 
 
 def fitting_time_base(source: Fraction | None, rate: Fraction | None) -> Fraction:
-    """The duration of a tick, in seconds, in which the times of a source stay exact where they can.
+    """Return a time base, in seconds, that keeps the timestamps of a source exact where possible.
 
-    A whole part of the source's own; where that is too fine, one in which frames of `rate` (pictures a
-    second) last whole ticks; else `LIVE_TIME_BASE`.
+    It is the source's own, divided by an integer where that is too coarse; where it is too fine, one in
+    which frames at `rate` (frames per second) last an integer number of ticks; else `LIVE_TIME_BASE`.
     """
     if source is None or source <= 0:
         return LIVE_TIME_BASE
@@ -102,16 +103,16 @@ def fitting_time_base(source: Fraction | None, rate: Fraction | None) -> Fractio
 
 
 def container_options(extension: str) -> dict[str, str]:
-    """What the muxer is told so that the file plays to its last second at any moment."""
+    """Return the muxer options with which the file is playable to its last second while it grows."""
     common = {
         "flush_packets": "1",
-        # One stream that pauses must not make the muxer hold the other one back for long.
+        # A pause in one stream must not make the muxer hold back the other for long.
         "max_interleave_delta": str(round(_FRAGMENT_S * 1e6)),
     }
     if extension == ".mkv":
         return common | {"cluster_time_limit": str(round(_FRAGMENT_S * 1000))}
-    # Fragments while it grows, one ordinary index when it ends well (hybrid); the header waits for the
-    # first fragment (delay_moov) because only then are the times of B-frames and sound exact.
+    # Fragments while it grows, one ordinary index once it is closed properly (hybrid); the header waits for
+    # the first fragment (delay_moov) because only then are the timestamps of B-frames and audio exact.
     return common | {
         "movflags": "hybrid_fragmented+frag_keyframe+delay_moov+default_base_moof",
         "frag_duration": str(round(_FRAGMENT_S * 1e6)),
@@ -119,7 +120,7 @@ def container_options(extension: str) -> dict[str, str]:
 
 
 def _pictures_ahead(rate: float, size: tuple[int, int]) -> int:
-    """How many the encoder may look ahead at."""
+    """Return the length of the encoder's lookahead, in pictures."""
     return holds(size, int(rate * _LOOK_AHEAD_S), _BYTES_AHEAD, _AHEAD_BYTES)
 
 
@@ -128,11 +129,11 @@ def _b_frames(ahead: int) -> int:
 
 
 def held_back(codec: str, rate: float, size: tuple[int, int]) -> int:
-    """How many pictures the writer keeps, so that at the end it can ask for them to be no B-frames.
+    """Return how many pictures the writer holds back, to request at the end that they are not B-frames.
 
-    An mp4's muxer takes the end of its last packet for the end of all. Where that is a B-frame, the picture
-    after it would be cut off, or the B-frame be told to last for two, and the average rate be wrong.
-    Arguments as for `encoder_options`. x265 heeds no such wish.
+    The mp4 muxer takes the end of its last packet as the end of the stream. If that is a B-frame, either the
+    picture displayed after it is cut off, or the B-frame is given the duration of two and the average frame
+    rate is wrong. Arguments as for `encoder_options`. x265 ignores such requests.
     """
     return 2 if codec == "h264" and _b_frames(_pictures_ahead(rate, size)) else 0
 
@@ -140,18 +141,19 @@ def held_back(codec: str, rate: float, size: tuple[int, int]) -> int:
 def encoder_options(
     codec: str, crf: float, preset: str, rate: float, size: tuple[int, int] = (0, 0)
 ) -> dict[str, str]:
-    """What the encoder is told: quality, work per byte, and to keep no picture much longer than
-    `_LOOK_AHEAD_S`, so that a killed run loses little.
+    """Return the encoder options: quality, preset, and a lookahead limited to `_LOOK_AHEAD_S`.
+
+    No picture is held much longer than that, so that a killed run loses little.
 
     Args:
         codec: one of `CODECS`.
-        crf: quality.
+        crf: constant rate factor.
         preset: one of `PRESETS`.
-        rate: pictures a second.
-        size: (width, height): of huge pictures few are kept, or none.
+        rate: frames per second.
+        size: (width, height): the lookahead is short, or zero, for huge pictures.
     """
     ahead = _pictures_ahead(rate, size)
-    # A key frame at least every four seconds: players jump to them.
+    # A keyframe at least every four seconds: players seek to them.
     keyint = max(1, min(250, round(rate * 4)))
     b_frames = _b_frames(ahead)
     common = {"crf": f"{crf:g}", "preset": preset}
@@ -162,7 +164,7 @@ def encoder_options(
             "deadline": "good" if int(speed) < 6 else "realtime", "cpu-used": speed, "row-mt": "1",
         }  # fmt: skip
     if codec == "av1":
-        # Its presets are numbers, 11 the quickest. pred-struct 1 is low delay: no picture waits for another.
+        # SVT-AV1 numbers its presets, 11 is the fastest. pred-struct 1 is low delay: no reordering.
         params = {"pred-struct": 1, "lookahead": 0, "keyint": keyint}
         return {
             "crf": f"{crf:g}",
@@ -175,11 +177,11 @@ def encoder_options(
         "keyint": keyint,
     }
     if codec == "hevc":
-        # It wants to see more ahead than it has B-frames; its own threads hold a picture each.
+        # x265 needs a lookahead longer than its B-frames; each of its frame threads holds a picture.
         params |= {"rc-lookahead": max(min(ahead, 40), b_frames + 1), "frame-threads": 1}
         return common | {"x265-params": _joined(params) + ":log-level=error"}
     params["sync-lookahead"] = 0
-    if ahead < 3:  # slow sources: threads that each hold a picture would hold seconds
+    if ahead < 3:  # slow sources: frame threads hold a picture each, which would be seconds
         params["sliced-threads"] = 1
     return common | {"x264-params": _joined(params)}
 
@@ -189,7 +191,7 @@ def _joined(params: dict[str, int]) -> str:
 
 
 def padded(image: ImageArray) -> ImageArray:
-    """`image` with its last row or column repeated where the height or width is odd."""
+    """Return `image` with its last row or column repeated where the height or width is odd."""
     odd_rows, odd_columns = image.shape[0] % 2, image.shape[1] % 2
     if not (odd_rows or odd_columns):
         return np.ascontiguousarray(image)

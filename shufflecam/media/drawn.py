@@ -1,4 +1,4 @@
-"""A sink that draws each result and writes it into a video."""
+"""A sink that draws each result and writes it to a video."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ class DrawnVideoSink:
     def __init__(
         self, writer: VideoWriter, draw: Callable[[FrameResult], ImageArray], stats: Stats | None = None
     ) -> None:
-        """Join the two; `stats` counts the times of "draw" and "encode"."""
+        """Write what `draw` returns to `writer`; `stats` records the durations of "draw" and "encode"."""
         self._writer = writer
         self._draw = draw
         self._stats = stats
 
     def write(self, result: FrameResult) -> None:
-        """One picture, at the source's own time."""
+        """Write one picture at the source's timestamp."""
         with stage(self._stats, "draw"):
             picture = self._draw(result)
         with stage(self._stats, "encode"):
             self._writer.write_image(picture, result.frame.timestamp_s, result.frame.pixel_aspect)
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Finish the file; a video that was cut short is whole up to its last frame."""
+        """Finish the file; the video of an interrupted run is complete up to its last frame."""
         self._writer.close(complete=complete, dropped=dropped, missing=missing)

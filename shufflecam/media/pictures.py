@@ -1,4 +1,4 @@
-"""Annotated pictures into a folder that mirrors the tree of the inputs."""
+"""Writes annotated pictures to a folder that mirrors the directory tree of the inputs."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.reasons import reason
 from shufflecam.core.types import FrameResult, ImageArray
 
-# What OpenCV writes well; a picture of any other kind (GIF, HEIC, ...) comes out as PNG.
+# Formats that OpenCV writes well; a picture in any other format (GIF, HEIC, ...) is written as PNG.
 WRITTEN_AS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 JPEG_QUALITY = 95
 
 
 def output_name(file: str) -> PurePosixPath:
-    """The picture's path below the output folder, from its path below the input folder."""
+    """Return the path below the output folder of a picture, given its path below the input folder."""
     path = PurePosixPath(file)
     return path if path.suffix.lower() in WRITTEN_AS else path.with_name(path.name + ".png")
 
 
 def check_pictures(folder: Path, inputs: Sequence[tuple[str, Path]], overwrite: bool) -> None:
-    """Look at every output before any work is done.
+    """Check every output path before any work is done, and create the output folder.
 
     Args:
-        folder: where the pictures go.
-        inputs: (path relative to the folder given, real path) of each picture.
+        folder: the output folder.
+        inputs: (path relative to the input folder, real path) of each picture.
         overwrite: whether pictures of an earlier run may be replaced.
 
     Raises:
         UsageError: an output is one of the inputs, or two inputs have the same output.
-        OutputError: an output exists already, or the folder cannot be made.
+        OutputError: an output exists already, or the folder cannot be created or written to.
     """
-    # On a file system that ignores case, a.JPG and a.jpg are one output.
+    # On a case-insensitive file system, a.JPG and a.jpg are the same output.
     by_output: dict[str, str] = {}
     originals = {os.path.realpath(path) for _, path in inputs}
     for file, path in inputs:
@@ -59,14 +59,14 @@ def check_pictures(folder: Path, inputs: Sequence[tuple[str, Path]], overwrite: 
 
 
 class PictureSink:
-    """Draws each result and writes it as a picture of its own."""
+    """Draws each result and writes it to a picture file of its own."""
 
     def __init__(self, folder: Path, draw: Callable[[FrameResult], ImageArray]) -> None:
         self._folder = folder
         self._draw = draw
 
     def write(self, result: FrameResult) -> None:
-        """Write one picture, whole or not at all. Raises OutputError."""
+        """Write one picture atomically. Raises OutputError."""
         file = result.frame.file
         assert file is not None, "pictures carry their file name"
         target = self._folder / output_name(file)
@@ -78,18 +78,18 @@ class PictureSink:
             raise OutputError(
                 f"Cannot encode {target}; is {result.frame.size} px too large for {target.suffix}?"
             )
-        # Not target.name + something: that may be longer than a file system allows.
+        # Not target.name plus a suffix: that may exceed the longest name of the file system.
         beside = target.with_name(f".shufflecam-{os.getpid()}.part")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             beside.write_bytes(data.tobytes())
             beside.replace(target)
         except OSError as error:
-            with contextlib.suppress(OSError):  # the reason is the first failure's
+            with contextlib.suppress(OSError):  # report the first failure
                 beside.unlink()
             raise OutputError(
                 f"Cannot write {target}: {reason(error)}; pictures before it are whole."
             ) from error
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Nothing to finish: each picture is whole already."""
+        """Do nothing: each picture is complete once it is written."""

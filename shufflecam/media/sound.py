@@ -1,4 +1,4 @@
-"""The sound track of a video that is being written: copied where the container allows it, else AAC."""
+"""Audio track of an output video: copied where the container allows it, else encoded as AAC."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import av
 log = logging.getLogger(__name__)
 
 _COPIED: dict[str, frozenset[str] | None] = {
-    # What phones, browsers and QuickTime play from these containers, not all that could be put in.
+    # What phones, browsers and QuickTime play from these containers, not everything that they can hold.
     ".mp4": frozenset({"aac", "mp3", "ac3", "eac3", "alac", "opus", "flac"}),
     ".mov": frozenset(
         {"aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s16be", "pcm_s24le", "pcm_s24be"}
@@ -27,22 +27,22 @@ _AAC_BITS_PER_CHANNEL = 96_000
 
 
 class SoundFeed(Protocol):
-    """Sound packets in step with the pictures, in the source's own time."""
+    """Audio packets in sync with the pictures, with the source's timestamps."""
 
     stream: Any
-    """The `av` stream they belong to."""
+    """The `av` stream of the packets."""
 
     def packets_until(self, seconds: float) -> Iterator[Any]:
-        """The packets not given yet that begin before `seconds`."""
+        """Yield the packets that begin before `seconds` and were not yielded yet."""
         ...
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         ...
 
 
 class SoundTrack:
-    """One sound stream of an output container, fed from a `SoundFeed`."""
+    """One audio stream of an output container, fed from a `SoundFeed`."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class SoundTrack:
         end_s: float | None,
         only_aac: bool = False,
     ) -> None:
-        """Add the stream; `origin_s` (source time) becomes 0, what begins at `end_s` or later is left out.
+        """Add the stream; `origin_s` (source time) becomes 0, packets from `end_s` on are omitted.
 
-        With `only_aac` nothing but AAC is copied, for players that know nothing else.
+        With `only_aac` no other codec is copied, for players that support only AAC.
 
         Raises:
-            ValueError, OSError, av.error.FFmpegError: neither a copy nor AAC can be made of it.
+            ValueError, OSError, av.error.FFmpegError: it can neither be copied nor be encoded as AAC.
         """
         self._container = container
         self._feed = feed
@@ -67,13 +67,13 @@ class SoundTrack:
         self._context = feed.stream.codec_context
         self._shift = round(Fraction(origin_s) / feed.stream.time_base)
         self._last_dts: int | None = None
-        # Of two packets: what every container can tell apart (Matroska counts in milliseconds).
+        # Between two packets: the least that every container can represent (Matroska: a millisecond).
         self._least_step = max(1, math.ceil(Fraction(1, 1000) / feed.stream.time_base))
         self._encoder: _AacEncoder | None = None
         self.copied = _may_copy(self._context, extension)
         self.copied &= not only_aac or self._context.codec.canonical_name == "aac"
-        # An encoder's run-in before zero has a place in an edit list, or in Matroska as Opus' pre-skip;
-        # elsewhere it would push the pictures back. Of a cut nothing from before it is wanted.
+        # Encoder priming before zero is represented by an edit list, or in Matroska by Opus' pre-skip;
+        # elsewhere it would delay the pictures. In an excerpt nothing before its start is wanted.
         keeps = extension != ".mkv" or self._context.codec.canonical_name == "opus"
         self._before_zero = keeps and self._shift == 0
         self._unpack: Any = None
@@ -81,7 +81,7 @@ class SoundTrack:
             try:
                 self._stream = container.add_stream_from_template(feed.stream, opaque=True)
                 if self._context.codec.canonical_name == "aac" and not self._context.extradata:
-                    # Out of a transport stream: each packet with a header that files do without.
+                    # From a transport stream: each packet has an ADTS header, which these containers omit.
                     self._unpack = av.bitstream.BitStreamFilterContext("aac_adtstoasc", feed.stream)
             except (ValueError, av.error.FFmpegError) as error:
                 log.debug("sound cannot be copied into %s: %s", extension, error)
@@ -90,7 +90,7 @@ class SoundTrack:
             self._encoder = _AacEncoder(container, feed.stream, origin_s, end_s)
 
     def mux_until(self, seconds: float) -> None:
-        """Write the sound that begins before `seconds` (source time)."""
+        """Mux the audio that begins before `seconds` (source time)."""
         if self._end_s is not None:
             seconds = min(seconds, self._end_s)
         for packet in self._feed.packets_until(seconds):
@@ -100,7 +100,7 @@ class SoundTrack:
                 self._copy(packet)
 
     def finish(self, seconds: float) -> None:
-        """Write what is left before `seconds` and end the stream."""
+        """Mux the remaining audio before `seconds` and end the stream."""
         self.mux_until(seconds)
         if self._encoder is not None:
             self._encoder.finish()
@@ -112,8 +112,8 @@ class SoundTrack:
         if pts < 0 and not self._before_zero:
             return
         if self._last_dts is not None and dts <= self._last_dts:
-            # Where two recordings are joined, the sound of the first may reach into the second: its packets
-            # are all kept, close together until they are in step again.
+            # Where two recordings are concatenated, the audio of the first may overlap the second: all its
+            # packets are kept, at the least distance until they are in sync again.
             dts = self._last_dts + self._least_step
             pts = max(pts, dts)
         self._last_dts = dts
@@ -124,7 +124,7 @@ class SoundTrack:
 
 
 class _AacEncoder:
-    """Decodes, cuts, evens out gaps and encodes."""
+    """Decodes, trims, fills gaps and encodes as AAC."""
 
     def __init__(self, container: Any, source: Any, origin_s: float, end_s: float | None) -> None:
         self._container = container
@@ -141,12 +141,12 @@ class _AacEncoder:
         self._end = -(1 << 62)
 
     def _filter_for(self, first: Any) -> Any:
-        """The graph for frames like this one."""
+        """Return the filter graph for frames in the format of `first`."""
         origin_s, end_s = self._span_s
         end = f":end={end_s!r}" if end_s is not None else ""
         graph = av.filter.Graph()
         steps = [
-            # As the frames are: what a stream was probed with may be another decoder (MP2: fltp, then s16p).
+            # The frames' own format: a stream may be probed with another decoder (MP2: fltp, then s16p).
             graph.add_abuffer(
                 sample_rate=first.sample_rate,
                 format=first.format.name,
@@ -155,7 +155,7 @@ class _AacEncoder:
             ),
             graph.add("atrim", f"start={origin_s!r}{end}"),
             graph.add("asetpts", f"PTS-({origin_s!r})/TB"),
-            # async: gaps become silence and the sound stays where the pictures are.
+            # async: gaps become silence and the audio stays in sync with the pictures.
             graph.add("aresample", "async=1000"),
             graph.add("aformat", f"sample_fmts=fltp:sample_rates={_AAC_RATE}:channel_layouts={self._layout}"),
             graph.add("abuffersink"),
@@ -166,7 +166,7 @@ class _AacEncoder:
         return graph
 
     def take(self, packet: Any) -> None:
-        """Decode a packet and write what comes out; what cannot be decoded becomes silence."""
+        """Decode a packet, encode it and mux the result; undecodable packets become silence."""
         try:
             frames = self._decoder.decode(packet)
         except (ValueError, OSError, av.error.FFmpegError) as error:
@@ -179,7 +179,7 @@ class _AacEncoder:
             self._drain()
 
     def finish(self) -> None:
-        """Write what the filter and the encoder still hold."""
+        """Flush the filter graph and the encoder."""
         if self._graph is not None:
             self._graph.push(None)
             self._drain()
@@ -193,8 +193,8 @@ class _AacEncoder:
             except (BlockingIOError, EOFError):
                 return
             if frame.pts is not None and frame.time_base:
-                # Where sound overlaps (two recordings joined), the filter evens that out over the seconds
-                # that follow, but its own times may fall back once.
+                # Where audio overlaps (concatenated recordings), the filter compensates over the following
+                # seconds, but its own timestamps may step back once.
                 frame.pts = max(frame.pts, self._end)
                 self._end = frame.pts + round(Fraction(frame.samples, frame.sample_rate) / frame.time_base)
             for packet in self._stream.encode(frame):

@@ -1,4 +1,4 @@
-"""The video file: the source's own timing and sound, playable to its last second if killed."""
+"""Writes a video with the source's timing and audio, playable to its last second if the run is killed."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ from shufflecam.media.sound import SoundFeed, SoundTrack
 from shufflecam.media.whole_writes import create, why_not_written
 
 _BT2020_NCL, _BT2020_CL = 9, 10
-"""Matrices of BT.2020 with non-constant and with constant luminance."""
+"""Matrix coefficients of BT.2020: non-constant and constant luminance."""
 
 __all__ = [
     "CODECS",
@@ -58,7 +58,7 @@ __all__ = [
 
 
 def check_video_name(path: str | os.PathLike[str], codec: str = DEFAULT_CODEC) -> None:
-    """Raise `UsageError` where `path` has no ending that can be written, or one that cannot hold `codec`."""
+    """Raise `UsageError` for an unsupported extension or codec, or a container that cannot hold the codec."""
     extension = Path(path).suffix.lower()
     if extension not in MUXERS:
         known = ", ".join(VIDEO_EXTENSIONS)
@@ -73,7 +73,7 @@ def check_video_name(path: str | os.PathLike[str], codec: str = DEFAULT_CODEC) -
 
 
 def check_crf(crf: float | None, codec: str = DEFAULT_CODEC) -> None:
-    """Raise `UsageError` where the codec knows no such quality."""
+    """Raise `UsageError` if `crf` is out of the codec's range."""
     worst = CODECS[codec].worst_crf
     if crf is not None and not 0 <= crf <= worst:
         raise UsageError(
@@ -83,11 +83,11 @@ def check_crf(crf: float | None, codec: str = DEFAULT_CODEC) -> None:
 
 
 class VideoWriter:
-    """Writes (H, W, 3) uint8 BGR pictures with their times. One thread; `close` exactly once.
+    """Writes (H, W, 3) uint8 BGR pictures with their timestamps. Not thread-safe; `close` exactly once.
 
-    Odd sizes get one repeated row or column; a picture of another size than the first is fitted into
-    the first one's, with bars. The file has its final name from the start and can be played while it
-    grows; closing it makes it an ordinary mp4 with one index.
+    Odd sizes are padded by one repeated row or column; a picture whose size differs from the first one's is
+    scaled and letterboxed to it. The file has its final name from the start and is playable while it grows;
+    closing it makes it an ordinary mp4 with one index.
     """
 
     def __init__(
@@ -108,26 +108,26 @@ class VideoWriter:
         only_aac: bool = False,
         overwrite: bool = False,
     ) -> None:
-        """Open `path`; with a `size` the encoder is tried as well.
+        """Open `path`, and with a `size` the encoder as well.
 
         Args:
-            path: where to; the extension chooses the container.
-            size: (width, height) of the pictures; None: the first one's.
-            rate: nominal pictures a second, for the encoder's planning only.
-            time_base: the source's, so that its times stay exact (see `fitting_time_base`); None: 1/90000 s.
-            color: (matrix, primaries, transfer) of the source, kept; None: BT.709 or BT.601 by size.
-            sample_aspect: width / height of one pixel where they are not square.
-            origin_s: the source time that becomes 0.
-            end_s: the source time where the sound ends.
-            sound: the source's sound; closed with the writer.
+            path: output file; its extension selects the container.
+            size: (width, height) of the pictures; None: that of the first one.
+            rate: nominal frames per second, for the encoder and the durations; no timestamp depends on it.
+            time_base: the source's, to keep timestamps exact (see `fitting_time_base`); None: 1/90000 s.
+            color: (matrix, primaries, transfer) of the source, preserved; None: BT.709 or BT.601 by height.
+            sample_aspect: width / height of a pixel where pixels are not square.
+            origin_s: source time that becomes 0.
+            end_s: source time at which the audio ends.
+            sound: the source's audio; closed with the writer.
             codec: one of `CODECS`.
-            crf: quality, 0 to 51 (vp9, av1: 63), smaller is better; None: the codec's default.
+            crf: constant rate factor, 0 to 51 (vp9, av1: 63), smaller is better; None: the codec's default.
             preset: one of `PRESETS`.
-            only_aac: sound of any other codec is encoded anew, though the container could hold it.
-            overwrite: whether a file that is already there may be replaced.
+            only_aac: re-encode audio in any other codec, even where the container could hold it.
+            overwrite: whether an existing file may be replaced.
 
         Raises:
-            UsageError: extension, crf or preset cannot be meant.
+            UsageError: the extension, codec, crf or preset is invalid, or `size` too small for the codec.
             OutputError: the file or its encoder cannot be opened.
         """
         check_video_name(path, codec)
@@ -171,17 +171,18 @@ class VideoWriter:
                 raise
 
     def write_image(self, image: ImageArray, timestamp_s: float, pixel_aspect: float | None = None) -> None:
-        """Encode one picture shown from `timestamp_s` (source time); times that do not rise are nudged.
+        """Encode one picture displayed from `timestamp_s` (source time).
 
-        `pixel_aspect` is width / height of one of its pixels, where that is not the file's.
+        A timestamp that does not increase is moved to one tick after the previous one. `pixel_aspect` is
+        width / height of the picture's pixels where it differs from the file's.
 
         Raises:
-            OutputError: the disk is full or went away; what was written until then stays.
+            OutputError: the disk is full or the file is gone; what was written before remains.
         """
         if self._container is None:
             self._start((image.shape[1], image.shape[0]))
         squeeze = self._stretch * (1.0 if pixel_aspect is None else pixel_aspect / self._pixel_aspect)
-        if abs(squeeze - 1.0) <= NEARLY_SQUARE:  # told as a fraction here, as a float there
+        if abs(squeeze - 1.0) <= NEARLY_SQUARE:  # one ratio was a fraction, the other a float
             squeeze = 1.0
         pts = round((timestamp_s - self._origin_s) / float(self._time_base))
         step = pts - self._last_pts if self._last_pts is not None and pts > self._last_pts else None
@@ -198,22 +199,22 @@ class VideoWriter:
             self._check_written()
         self._last_pts, self._last_s = pts, timestamp_s
         self.frames += 1
-        # Between two calls the file ends with a whole fragment: nothing else is flushed.
+        # Between two calls the file ends with a complete fragment: the muxer flushes nothing else.
         status = os.fstat(self._file.fileno())
         self._whole_bytes = status.st_size
-        if not status.st_nlink:  # the system would let us write on, into nothing
+        if not status.st_nlink:  # deleted: further writes would succeed and be lost
             self._failed = True
             raise OutputError(gone(self.path))
 
     def _check_written(self) -> None:
-        if self._file.failure is not None:  # the muxer may go on without a word
+        if self._file.failure is not None:  # the muxer may have ignored it
             raise self._file.failure
 
     def _show_again_until(self, pts: int, step: int | None) -> None:
-        """A picture that stays for hours is shown again, for an mp4 holds no longer spans."""
+        """Repeat a picture that stays for hours: an mp4 cannot represent longer spans."""
         while self._last_frame is not None and pts - self._recent[0] > LONGEST_SPAN * 7 // 8:
             again = av.VideoFrame.from_ndarray(self._last_frame.to_ndarray(), format="yuv420p")
-            # So that as many more as are counted together find room.
+            # A fraction of what remains, so that `REORDERED` repetitions fit.
             room = (self._recent[0] + LONGEST_SPAN - self._recent[-1]) // REORDERED
             self._encode(again, self._recent[-1] + min(room, (pts - self._recent[-1]) // 2), step)
             self.frames += 1
@@ -228,8 +229,8 @@ class VideoWriter:
             self._mux(self._stream.encode(self._held.popleft()))
 
     def close(self, *, complete: bool = True, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Finish the file; where the run was cut short the sound ends with the last picture."""
-        del dropped  # a live recording shows its gaps by its times
+        """Finish the file; after an interrupted run the audio ends with the last picture."""
+        del dropped  # the timestamps of a live recording show its gaps
         try:
             if self._failed or self.frames == 0:
                 return
@@ -249,7 +250,7 @@ class VideoWriter:
     def _start(self, size: tuple[int, int]) -> None:
         square = abs(self._pixel_aspect - 1.0) <= NEARLY_SQUARE
         if not square and self._extension in CODECS[self._codec].shapeless:
-            # Nothing in such a file would say it: the pictures are stretched instead.
+            # Such a file cannot store the pixel aspect ratio: the pictures are stretched instead.
             self._size = shown_size(size, self._pixel_aspect)
             self._stretch = self._pixel_aspect
             self._aspect = None
@@ -268,7 +269,7 @@ class VideoWriter:
                 buffer_size=1 << 16,
             )
             if self._codec == "av1":
-                os.environ.setdefault("SVT_LOG", "1")  # it tells its life on standard error else
+                os.environ.setdefault("SVT_LOG", "1")  # otherwise it logs to standard error
             rate = float(self._rate or 30)
             options = encoder_options(self._codec, self._crf, self._preset, rate, (width, height))
             self._hold = held_back(self._codec, rate, (width, height))
@@ -282,7 +283,7 @@ class VideoWriter:
                 context.sample_aspect_ratio = self._aspect
             self._matrix = self._tag(context, height)
             if self._codec == "hevc" and self._extension != ".mkv":
-                context.codec_tag = "hvc1"  # QuickTime plays no other
+                context.codec_tag = "hvc1"  # QuickTime plays no other tag
             self._stream = stream
             if self._feed is not None:
                 self._sound = SoundTrack(
@@ -291,9 +292,9 @@ class VideoWriter:
             context.open(strict=False)
 
     def _tag(self, context: Any, height: int) -> int:
-        """Write the colour tags and return the number of the matrix to convert with."""
+        """Set the colour tags and return the code of the matrix to convert with."""
         tags = self._color
-        if tags is not None and tags[0] == _BT2020_CL:  # read with the other one's weights, as by ffmpeg
+        if tags is not None and tags[0] == _BT2020_CL:  # decoded as non-constant, as FFmpeg does
             tags = (_BT2020_NCL, *tags[1:])
         if tags is None or tags[0] not in WEIGHTS:
             matrix = BT709 if height >= HD_HEIGHT else SMPTE170M
@@ -305,15 +306,15 @@ class VideoWriter:
     def _mux(self, packets: list[av.Packet], *, last: bool = False) -> None:
         for packet in packets:
             if not packet.duration:
-                # x264 gives none, and without the last picture's an mp4 ends, by its edit list, with that
-                # picture's beginning: rounded down, players and decoders leave it out.
+                # x264 sets none, and without the last one the edit list of an mp4 ends where the last
+                # picture begins: rounded down, players and decoders omit that picture.
                 packet.duration = self._duration(self._last_step)
         if last and self._codec == "hevc" and len(packets) == self.frames:
-            # x265 has no decoding times for fewer pictures than it looks ahead: what stands there is chance.
+            # x265 sets no decoding timestamps for fewer pictures than its lookahead: they are arbitrary.
             for packet, pts in zip(packets, sorted(packet.pts for packet in packets), strict=True):
                 packet.dts = pts - 2 * self._duration(self._last_step)
         if last and packets:
-            # Of a codec that ends with a B-frame, see `held_back`.
+            # For a codec that ends with a B-frame: see `held_back`.
             end = max(packet.pts + packet.duration for packet in packets)
             packets[-1].duration = max(packets[-1].duration, end - packets[-1].pts)
         for packet in packets:
@@ -323,9 +324,9 @@ class VideoWriter:
             self._waiting = None
 
     def _mux_one(self, packet: av.Packet) -> None:
-        """The packet before this one goes into the file: it is known only now how long that one lasts.
+        """Mux the packet before this one, whose duration is known only now.
 
-        The muxer of mp4 believes it where the sound ends a fragment, and moves the picture behind it so.
+        Where the audio ends a fragment, the mp4 muxer relies on that duration to place the next picture.
         """
         before, self._waiting = self._waiting, packet
         if before is None:
@@ -341,7 +342,7 @@ class VideoWriter:
 
     @contextlib.contextmanager
     def _telling(self) -> Iterator[None]:
-        """Turns what the encoder, the muxer and the disk raise into one sentence."""
+        """Convert errors of the encoder, the muxer and the disk to an `OutputError` of one sentence."""
         try:
             yield
         except ShufflecamError:
@@ -352,13 +353,13 @@ class VideoWriter:
             raise OutputError(why_not_written(self.path, error, self.frames)) from error
 
     def _abandon(self) -> None:
-        """Let go of everything without a further word; half a fragment is cut off."""
+        """Release everything without raising; after a failure an incomplete fragment is truncated."""
         if self._failed:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file.fileno(), self._whole_bytes)
         with contextlib.suppress(OSError):
             self._file.close()
-        # Only now: the muxer of a run that failed finds the file closed and leaves it alone.
+        # Only now: after a failure the muxer finds the file closed and cannot append to it.
         with contextlib.suppress(OSError, ValueError, av.error.FFmpegError):
             if self._container is not None:
                 self._container.close()
@@ -366,4 +367,4 @@ class VideoWriter:
             self._feed.close()
         if self.frames == 0:
             with contextlib.suppress(OSError):
-                os.remove(self.path)  # nothing in it that anything could play
+                os.remove(self.path)  # it contains nothing playable

@@ -1,4 +1,4 @@
-"""The file that a video is written into: every byte, or a clear sentence."""
+"""The file behind an output video: it writes every byte or fails with a clear message."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from shufflecam.core.reasons import reason
 
 
 class WholeWrites:
-    """A raw file that writes all of what it is given, or fails and says so from then on.
+    """A raw file that writes all the data it is given, or raises and keeps the error in `failure`.
 
-    On a disk that is nearly full the system takes a part and calls it success. PyAV passes that number on
-    and the muxer does not look at it, so that half a fragment would stand in the file unnoticed.
+    On a nearly full disk the system writes a part and reports success. PyAV passes that count on and the
+    muxer ignores it, so that an incomplete fragment would remain in the file unnoticed.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -24,7 +24,7 @@ class WholeWrites:
         self.failure: OSError | None = None
 
     def write(self, data: Any) -> int:
-        """All of it. Raises OSError."""
+        """Write all of `data` and return its length in bytes. Raises OSError."""
         view = memoryview(data).cast("B")
         done = 0
         try:
@@ -39,11 +39,12 @@ class WholeWrites:
         return done
 
     def __getattr__(self, name: str) -> Any:
-        """Everything else is the file's."""
+        """Delegate everything else to the file."""
         return getattr(self._file, name)
 
 
 def create(path: str, overwrite: bool) -> WholeWrites:
+    """Open a new file for writing; an existing one is replaced only with `overwrite`. Raises OutputError."""
     flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0) | (os.O_TRUNC if overwrite else os.O_EXCL)
     try:
         return WholeWrites(os.fdopen(os.open(path, flags, 0o666), "wb", buffering=0))
@@ -54,7 +55,8 @@ def create(path: str, overwrite: bool) -> WholeWrites:
 
 
 def why_not_written(path: str, error: Exception, frames: int) -> str:
-    # Only what the system said: the libraries use the same numbers for reasons of their own.
+    """Return the message for an error while writing `path`, after `frames` frames were written."""
+    # Only errors of the system: the libraries use the same numbers with meanings of their own.
     number = None if isinstance(error, av.error.FFmpegError) else getattr(error, "errno", None)
     parent = os.path.dirname(path) or "."
     kept = " What was written until then can be played." if frames else ""
