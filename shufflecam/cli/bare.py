@@ -1,4 +1,4 @@
-"""`shufflecam in.mp4`: an input where the command should be."""
+"""Resolve `shufflecam in.mp4`: an input given in place of a command."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from shufflecam.core.errors import UsageError
 
 
 def command_for(args: Sequence[str]) -> str | None:
-    """The command that is meant where the first word is an input; None where it is no input.
+    """Return the command implied by a first word that is an input; None where it is not an input.
 
-    A video (its file beside where one stands is never in anybody's way) is worked on at once, which is said.
+    A video is processed at once, with a note: its output, in the current folder, never replaces a file.
 
     Raises:
-        UsageError: an input of another kind; what to type is said.
+        UsageError: an input of another kind; the message gives the command to type.
     """
     first = args[0]
     if not _is_input(first):
@@ -45,25 +45,25 @@ def command_for(args: Sequence[str]) -> str | None:
 
 
 def _is_input(word: str) -> bool:
-    """Whether a word is rather a file, a folder or an address than a misspelt command."""
+    """Return whether a word is more likely a file, a folder or an address than a misspelt command."""
     from shufflecam.cli.registry import COMMANDS, OTHER_COMMANDS
 
     if os.path.isfile(word) or "/" in word or os.sep in word or "://" in word or "." in word:
         return True
     if word.isdecimal():
         return True
-    # A folder `videos` beside which `vidoes` was typed: what is there is meant, a command or not.
+    # A folder whose name resembles a command's, such as `videos`: an existing path is taken as the input.
     return os.path.isdir(word) and nearest(word, COMMANDS, OTHER_COMMANDS) != word.lower()
 
 
 def _images(args: Sequence[str]) -> list[str]:
-    """`images` with these words, and somewhere to write to."""
+    """Return the `images` command line with these arguments, and with an output if none is given."""
     written = any(word.split("=", 1)[0] in ("--out", "-o", "--json") for word in args)
     return ["images", *args, *([] if written else ["--out", FOLDER])]
 
 
 def _of_folder(folder: str) -> str:
-    """What to type for a folder, by what is in it."""
+    """Return the command to type for a folder, depending on its contents."""
     videos, pictures = holds(folder)
     of_videos = f"for the videos in it type: {typed('video', folder, '--out', FOLDER)}"
     of_pictures = f"for the pictures in it type: {typed('images', folder, '--out', FOLDER)}"

@@ -1,6 +1,6 @@
-"""Everything that is said to a person: on standard error, so that standard output carries data only.
+"""Messages to the user, on standard error, so that standard output carries data only.
 
-Addresses lose their users and passwords here too, whoever wrote the text.
+User names and passwords are removed from addresses here as well, whatever the origin of the text.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
 
 @dataclass
 class Terminal:
-    """The terminal, as one command sees it."""
+    """One command's interface to the terminal."""
 
     quiet: bool = False
-    """Only errors are said."""
+    """Report errors only."""
     _console: Console | None = field(default=None, repr=False)
 
     @property
     def console(self) -> Console:
-        """The rich console on standard error."""
+        """Return the rich console on standard error."""
         if self._console is None:
             from shufflecam.cli.message_console import MessageConsole
 
@@ -41,17 +41,17 @@ class Terminal:
         return self._console
 
     def say(self, text: str, *, as_is: bool = False) -> None:
-        """One line for the person, unless `--quiet`; `as_is`: with an address of our own, token and all."""
+        """Print one line, unless `--quiet`; `as_is` keeps our own addresses intact, token included."""
         if not self.quiet:
             self.console.print(text if as_is else without_secrets(text), markup=False)
 
     def note(self, text: str) -> None:
-        """One line that matters even in a hurry (a setting that has no effect, a frozen camera)."""
+        """Print one line of warning, unless `--quiet` (a setting without effect, a frozen camera)."""
         if not self.quiet:
             self.console.print(f"note: {without_secrets(text)}", style="yellow", markup=False)
 
     def table(self, table: Table) -> None:
-        """A table for the person, unless `--quiet`."""
+        """Print a table, unless `--quiet`."""
         if not self.quiet:
             self.console.print(table)
 
@@ -59,13 +59,13 @@ class Terminal:
     def progress(
         self, description: str, total: int | None, *, each: str = "frame", done: int = 0
     ) -> Iterator[Meter]:
-        """A bar with rate and time left; nothing where nobody looks (no terminal, `--quiet`).
+        """Show a progress bar with rate and time left; nothing without a terminal or with `--quiet`.
 
         Args:
-            description: stands before the bar.
-            total: how many there are; None where nobody knows.
-            each: what one of them is: the rate is of frames, or steps, or pictures a second.
-            done: how many an earlier run has done.
+            description: label in front of the bar.
+            total: number of items; None if unknown.
+            each: name of one item, used for the rate: frames, steps or pictures per second.
+            done: number of items that an earlier run completed.
         """
         if self.quiet or not self.console.is_terminal:
             yield Meter(None, None, each)
@@ -87,7 +87,7 @@ class Terminal:
 
     @contextmanager
     def download(self, name: str) -> Iterator[BytesDone | None]:
-        """A bar in megabytes with rate and time left; None where nobody looks."""
+        """Show a progress bar in megabytes with rate and time left; None without a terminal."""
         if self.quiet or not self.console.is_terminal:
             yield None
             return
@@ -107,14 +107,14 @@ class Terminal:
 
 @dataclass
 class Meter:
-    """Moves a progress bar, or nothing."""
+    """Advances a progress bar, if there is one."""
 
     _progress: Progress | None
     _task: TaskID | None
     _each: str = "frame"
 
     def advance(self, info: str = "") -> None:
-        """One more is done."""
+        """Report one more item as completed."""
         if self._progress is None or self._task is None:
             return
         speed = self._progress.tasks[0].speed
@@ -122,11 +122,11 @@ class Meter:
 
 
 def rate_of(speed: float | None, each: str = "frame") -> str:
-    """`24.1 fps`, `3.2 steps/s`, `2.5 s/step`; empty where it is not known yet.
+    """Format a rate: `24.1 fps`, `3.2 steps/s`, `2.5 s/step`; empty if unknown.
 
     Args:
-        speed: how many a second.
-        each: what one of them is.
+        speed: items per second.
+        each: name of one item.
     """
     if not speed:
         return ""
@@ -136,14 +136,14 @@ def rate_of(speed: float | None, each: str = "frame") -> str:
 
 
 def duration(seconds: float) -> str:
-    """`42 s`, `12 min`, `3.5 h`: a time in the unit that suits it."""
+    """Format a duration in a suitable unit: `42 s`, `12 min`, `3.5 h`."""
     if seconds < 120:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def print_error(error: BaseException, debug: bool, cause: BaseException | None = None) -> None:
-    """One red line; with `debug` the traceback above it, of `cause` where that is another error."""
+    """Print an error as one red line; with `debug` after the traceback, of `cause` if given."""
     if debug:
         sys.stderr.write(without_secrets("".join(traceback.format_exception(cause or error))))
     message = without_secrets(str(error)) or type(error).__name__

@@ -1,4 +1,4 @@
-"""What is said of an error that nobody expected, and of a working folder that is not there any more."""
+"""Check that the working folder still exists."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WORKS_ANYWHERE = {"-h", "--help", "--help-all", "--version"}
 
 
 def check_folder(arguments: Sequence[str]) -> None:
-    """Raise ShufflecamError where the working folder is gone: names in it mean nothing then."""
+    """Raise ShufflecamError where the working folder no longer exists: relative paths cannot be resolved."""
     try:
         os.getcwd()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Help of commands with many options: options that go together stand together, under a title."""
+"""Help of commands with many options: related options are grouped under a title."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "How it is computed": ("--backend", "--device"),
     "Otherwise": ("--max-pixels", "--quiet", "--debug", "--help", HELP_ALL),
 }  # fmt: skip
-"""Title -> options as they are declared, in the order of the help."""
+"""Title -> option declarations, in the order of the help."""
 
 
 def key(option: click.Option) -> str:
-    """An option's name in `GROUPS`: `--out`, `--track/--no-track`."""
+    """Return an option's name in `GROUPS`: `--out`, `--track/--no-track`."""
     return "/".join((option.opts[-1], *option.secondary_opts))
 
 
 def grouped(options: list[click.Option]) -> list[tuple[str, list[click.Option]]]:
-    """Options by title; what is in no group of its own comes first, under "Options"."""
+    """Return the options by title; ungrouped ones come first, under "Options"."""
     named = {key(option): option for option in options}
     known = {name for names in GROUPS.values() for name in names}
     parts = [("Options", [option for name, option in named.items() if name not in known])]
@@ -55,9 +55,9 @@ def grouped(options: list[click.Option]) -> list[tuple[str, list[click.Option]]]
 
 
 class GroupedCommand(click.Command):
-    """A command whose help has a title over each group of options.
+    """Command whose help groups the options under titles.
 
-    With `essential` `--help` shows those alone, by the names of `key`, and `--help-all` the rest too.
+    With `essential`, names as returned by `key`, `--help` shows only those options and `--help-all` all.
     """
 
     def __init__(self, *args: Any, essential: tuple[str, ...] = (), **kwargs: Any) -> None:
@@ -66,11 +66,11 @@ class GroupedCommand(click.Command):
         self._help_all = _help_all_option()
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """Those of the command, and its ways to ask for help."""
+        """Return the command's parameters and its help options."""
         return [*super().get_params(ctx), self._help_all]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One list for each group, or one of the essential options."""
+        """Write one list per group, or a single list of the essential options."""
         options = [param for param in self.get_params(ctx) if isinstance(param, click.Option)]
         options = [option for option in options if not option.hidden]
         if not self.essential or ctx.meta.get(HELP_ALL):
@@ -97,15 +97,15 @@ def _help_all_option() -> click.Option:
 
 
 class NamedCommands(click.Group):
-    """A group that says what was probably meant by a command that it does not have."""
+    """Command group that suggests the closest command for an unknown name."""
 
     other_words: ClassVar[dict[str, str]] = {}
-    """What somebody may call a command -> the command."""
+    """Synonym -> command name."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click, with a sentence of our own. Raises click.UsageError."""
+        """Resolve a command as click does, with our own error message. Raises click.UsageError."""
         name = args[0]
         known = self.list_commands(ctx)
         if name in known or name.startswith("-") or ctx.resilient_parsing:
@@ -116,7 +116,7 @@ class NamedCommands(click.Group):
             choices = ", ".join(known)
             raise click.UsageError(f"There is no command {name!r} of `{path}`; choose one of {choices}.", ctx)
         words = arguments()
-        place = len(words) - len(args)  # what stands before belongs to the groups above
+        place = len(words) - len(args)  # the preceding words belong to the parent groups
         right = typed(*words[:place], near, *words[place + 1 :]) if words[place : place + 1] == [name] else ""
         type_that = f" `{right}`" if right else ""
         raise click.UsageError(

@@ -1,4 +1,4 @@
-"""What was probably meant: what a name names, and the words to type instead."""
+"""Infer the user's intent: what a name refers to, and the command line to type instead."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from shufflecam.records.formats import FORMATS, OWN, implied_formats, recorded_f
 Kind = Literal["video", "picture", "record", "folder", "camera", "address", ""]
 
 ADDRESS = "ADDRESS"
-"""Stands for a stream's address in what is to be typed: it may hold a password."""
+"""Placeholder for a stream's address in a suggested command line: it may contain a password."""
 
 RECORD_ENDINGS = FORMATS[OWN].endings
-"""Of the records that can be read."""
+"""File extensions of readable records."""
 
 RECORDED_ENDINGS = tuple(dict.fromkeys(ending for entry in recorded_formats() for ending in entry.endings))
-"""Of the files that --json writes, in whatever format."""
+"""File extensions of everything that --json can write, in any format."""
 
 FOLDER = "skeletons"
-"""What an outputs' folder is called in what is to be typed."""
+"""Name of the output folder in suggested command lines."""
 
 
 def kind_of(name: str) -> Kind:
-    """What is there under this name, or what would be, by its ending; "" where nobody can tell."""
+    """Return what a name refers to, judged by the file system and its extension; "" if unknown."""
     from shufflecam.sources.kinds import PICTURE_EXTENSIONS
     from shufflecam.sources.paths import VIDEO_EXTENSIONS
 
@@ -52,7 +52,7 @@ def kind_of(name: str) -> Kind:
 
 
 def _is_animated(name: str) -> bool:
-    """Whether a picture has several moments (GIF, APNG, WebP): it can be taken for a video too."""
+    """Return whether an image is animated (GIF, APNG, WebP, AVIF) and so usable as a video too."""
     if Path(name).suffix.lower() not in (".gif", ".png", ".webp", ".avif"):
         return False
     from PIL import Image
@@ -60,12 +60,12 @@ def _is_animated(name: str) -> bool:
     try:
         with Image.open(name) as picture:
             return getattr(picture, "n_frames", 1) > 1
-    except Exception:  # whoever opens it next says what is wrong with it
+    except Exception:  # reported when the file is opened for processing
         return False
 
 
 def holds(folder: str) -> tuple[bool, bool]:
-    """Whether there are videos, and whether there are pictures, right in a folder."""
+    """Return (has videos, has pictures) for a folder, without its subfolders."""
     from shufflecam.sources.kinds import PICTURE_EXTENSIONS
     from shufflecam.sources.paths import VIDEO_EXTENSIONS
 
@@ -77,25 +77,26 @@ def holds(folder: str) -> tuple[bool, bool]:
 
 
 def typed(*words: str) -> str:
-    """A command line as it is to be typed: names with spaces in quotes, no address in it."""
+    """Return a command line ready to type: quoted for the shell, with addresses replaced by `ADDRESS`."""
     shown = ["shufflecam", *(ADDRESS if "://" in word else word for word in words)]
     return subprocess.list2cmdline(shown) if sys.platform == "win32" else shlex.join(shown)
 
 
 def arguments() -> list[str]:
-    """What was typed behind `shufflecam`; empty where a command is called from Python."""
+    """Return the arguments of `shufflecam`; empty where a command is called from Python."""
     context = click.get_current_context(silent=True)
     given = (context.find_root().obj or {}).get("arguments") if context is not None else None
     return list(given or [])
 
 
 def retyped(*words: str, leave_out: Sequence[str] = (), add: Sequence[str] = ()) -> str:
-    """The command line as it was typed, options included, put right; for the command that `words` begin with.
+    """Return a corrected copy of the typed command line, options included, for the command `words[0]`.
 
     Args:
-        words: what is to be typed where nothing was typed, or an option that this command does not have.
-        leave_out: words that go.
-        add: words that come at the end.
+        words: fallback command line, used where no arguments were typed or this command lacks one of the
+            options.
+        leave_out: words to remove.
+        add: words to append.
     """
     given = [word for word in arguments() if word not in leave_out][1:]
     from shufflecam.cli.registry import Commands
@@ -109,14 +110,14 @@ def retyped(*words: str, leave_out: Sequence[str] = (), add: Sequence[str] = ())
 
 
 def is_given(name: str) -> bool:
-    """Whether the user gave this parameter: on the command line, in the settings or in the environment."""
+    """Return whether a parameter was set by the user: command line, settings file or environment."""
     context = click.get_current_context(silent=True)
     source = None if context is None else context.get_parameter_source(name)
     return source not in (None, click.core.ParameterSource.DEFAULT)
 
 
 def nearest(word: str, known: Iterable[str], other_words: dict[str, str] | None = None) -> str | None:
-    """The known word that was probably meant, or None. `other_words`: what other programs call it."""
+    """Return the closest known word, or None. `other_words` maps other programs' names to known words."""
     lower = word.lower()
     if other_words and lower in other_words:
         return other_words[lower]
@@ -128,7 +129,7 @@ def nearest(word: str, known: Iterable[str], other_words: dict[str, str] | None 
 
 
 def json_ate(words: Sequence[str]) -> str | None:
-    """The command line with `--json` at its end, where it took an input for its value; else None."""
+    """Return the command line with `--json` moved to the end if it consumed an input; otherwise None."""
     for place, word in enumerate(words[:-1]):
         value = words[place + 1]
         if word == "--json" and (kind_of(value) in ("video", "picture") or os.path.isfile(value)):
@@ -140,7 +141,7 @@ def json_ate(words: Sequence[str]) -> str | None:
 
 
 def record_format(target: str | None, format: str, *, given: bool | None = None) -> str:
-    """What `--format` comes to: `--json x.csv` means csv where no format was given."""
+    """Return the effective record format: `--json x.csv` implies csv where `--format` is not given."""
     given = is_given("record_format") if given is None else given
     implied = None if target is None or given else implied_formats().get(Path(target).suffix.lower())
     return implied.name if implied is not None and implied.recorded else format

@@ -1,4 +1,4 @@
-"""The `shufflecam` command: the list of commands, and how an error becomes a line and an exit code."""
+"""The `shufflecam` command: the list of commands, and the mapping of errors to messages and exit codes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from shufflecam.core.version import __version__
 REPORTED = (
     "torch", "openvino", "onnxruntime", "ultralytics", "opencv-python", "av", "numpy", "click",
 )  # fmt: skip
-"""Packages whose versions matter in a report of a fault."""
+"""Packages whose versions are relevant to a bug report."""
 
 
 class CommandList(NamedCommands):
-    """Imports a command's module only when it is asked for; an input alone is taken for its command."""
+    """Command group that imports modules lazily and resolves a lone input to its command."""
 
     other_words = OTHER_COMMANDS
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names in the order of `COMMANDS`."""
+        """Return the command names in the order of `COMMANDS`."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command, or None where there is none of this name."""
+        """Return the command, or None if there is none of this name."""
         return Commands()[name] if name in COMMANDS else None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """`shufflecam in.mp4` is `shufflecam video in.mp4`; else it is said what to type."""
+        """Resolve `shufflecam in.mp4` as `shufflecam video in.mp4`; other inputs raise UsageError."""
         if args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
             from shufflecam.cli.bare import command_for
 
@@ -51,7 +51,7 @@ class CommandList(NamedCommands):
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """One list for each of `TITLES`."""
+        """Write one list per title in `TITLES`."""
         parts: dict[str, list[tuple[str, str]]] = {}
         for name, command in Commands().items():
             if name in TITLES:
@@ -103,9 +103,9 @@ def _print_versions(context: click.Context, wanted: bool) -> None:
 
 
 def _take_settings(context: click.Context) -> None:
-    """Let the files and the environment say what the command line does not."""
+    """Take defaults from the settings files and the environment."""
     name = context.invoked_subcommand
-    # `config` shows what is wrong; and a wrong file must not hide the help.
+    # `config` reports invalid settings itself, and an invalid file must not prevent the help.
     if name is None or name not in COMMANDS or name == "config" or (context.obj or {}).get("help"):
         return
     commands = Commands()
@@ -115,7 +115,7 @@ def _take_settings(context: click.Context) -> None:
 
 
 def run(args: list[str] | None = None) -> None:
-    """Run one command and exit with its code (see `core.errors`)."""
+    """Run one command and exit with its exit code (see `core.errors`)."""
     arguments = sys.argv[1:] if args is None else args
     debug = "--debug" in arguments
     mend()
@@ -140,8 +140,8 @@ def run(args: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         code = 130
     except BrokenPipeError:
-        # Whoever read our output has heard enough (`| head`): nothing to say. Python would complain
-        # once more while it flushes standard output at exit.
+        # The reader closed the pipe early (`| head`), which is not an error. Python would report it
+        # again when it flushes standard output at exit.
         give_up(1)
         code = 1
     except ShufflecamError as error:

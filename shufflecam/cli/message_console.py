@@ -1,4 +1,4 @@
-"""Standard error as rich writes to it; apart, since rich takes a moment to import."""
+"""A rich console on standard error; a separate module, since rich is slow to import."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from shufflecam.cli.streams import give_up
 
 
 class MessageConsole(Console):
-    """Standard error. Nobody there to read it is no reason to end the work."""
+    """Console on standard error that survives a closed pipe: the work continues without messages."""
 
     def __init__(self) -> None:
-        """Plain text, in lines as long as they are."""
+        """Create a console for plain text without line wrapping."""
         super().__init__(stderr=True, highlight=False, soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
-        """Say nothing from now on; rich would end the program, and the recording with it."""
+        """Discard all further output; rich would exit the program, and end the recording with it."""
         self.quiet = True
         give_up(2)

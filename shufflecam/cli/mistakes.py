@@ -1,4 +1,4 @@
-"""What the parser of the command line could not take, as one sentence with the words to type."""
+"""Turn a command-line parser's error into one sentence that includes the command to type."""
 
 from __future__ import annotations
 
@@ -34,21 +34,21 @@ OTHER_OPTIONS = {
     "--imgsz": "--det-size",
     "--record-to": "--record",
 }
-"""What other programs call an option -> ours."""
+"""Other programs' option name -> ours."""
 
 INPUT_OPTIONS = ("-i", "--input", "--source", "--video", "--image", "--images", "--file", "--files")
-"""Options by which other programs name their input."""
+"""Options that specify the input in other programs."""
 
 
 def sentence(error: click.ClickException, words: Sequence[str]) -> str:
-    """What was wrong, and what to type.
+    """Return one sentence that describes a usage error and gives the command to type.
 
     Args:
-        error: of click.
-        words: everything that was typed behind `shufflecam`.
+        error: the error raised by click.
+        words: all arguments of `shufflecam`.
     """
     context = getattr(error, "ctx", None)
-    if context is None:  # the parser itself knows of none
+    if context is None:  # the parser itself sets none
         context = error.ctx = _context(words)  # type: ignore[attr-defined]
     name = " ".join(context.command_path.split()[1:]) if context is not None else ""
     if isinstance(error, click.NoSuchOption):
@@ -73,12 +73,12 @@ def sentence(error: click.ClickException, words: Sequence[str]) -> str:
     if extra:
         return f"`shufflecam {name}` does not take {extra[1]} as well; {_help(name)}"
     if type(error) is click.UsageError:
-        return message  # a sentence of our own
+        return message  # our own message
     return f"`shufflecam {name}` cannot be meant so ({message.rstrip('.')}); {_help(name)}"
 
 
 def _context(words: Sequence[str]) -> click.Context | None:
-    """A context of the command that was called."""
+    """Return a context of the command called, or None if there is no such command."""
     from shufflecam.cli.registry import COMMANDS, Commands
 
     if not words or words[0] not in COMMANDS:
@@ -123,7 +123,7 @@ def _no_option(error: click.NoSuchOption, name: str, words: Sequence[str]) -> st
     near = nearest(option, known, others)
     if near is None:
         return f"{begin}; {_help(name)}"
-    # A single letter stands where several may: `-rf`. What was typed is then not simply put right.
+    # A letter out of combined short options (`-rf`): the command line cannot be corrected by substitution.
     if option not in {word.split("=", 1)[0] for word in words}:
         return f"{begin}; did you mean {near}?"
     right = [near + word[len(option) :] if word.split("=", 1)[0] == option else word for word in words]
@@ -146,7 +146,7 @@ def _missing(error: click.MissingParameter, name: str, words: Sequence[str]) -> 
 
 
 def _hint(error: click.BadParameter) -> str:
-    """The parameter as people know it: `--start`, `INPUT...`."""
+    """Return the parameter's name as shown in the help: `--start`, `INPUT...`."""
     if isinstance(error.param, click.Option):
         return str(error.param.opts[-1])
     if error.param is not None:
@@ -169,7 +169,7 @@ def _metavar(error: click.BadOptionUsage) -> str:
 
 
 def _choice(error: click.BadParameter) -> str:
-    """What a value has to be; of a word that is none of several also which was probably meant."""
+    """Return why a value is invalid; for an invalid choice with the closest valid one."""
     said = refused(error)
     match = re.match(r"'(.*)' is none of ", said)
     if error.param is None or match is None or not isinstance(error.param.type, click.Choice):

@@ -1,4 +1,4 @@
-"""Many videos as a person sees them: a bar for each and one for all, and a table at the end."""
+"""Progress of a batch of videos: one bar per video, an overall bar, and a summary table at the end."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ COLORS = {DONE: "green", SKIPPED: "dim"}
 
 
 def many_options(command: Any) -> Any:
-    """What `BatchOptions` takes."""
+    """Add the options that make up `BatchOptions`."""
     for option in (
         click.option(
             "--ray-address",
@@ -68,7 +68,7 @@ def many_options(command: Any) -> Any:
 def run_many(
     sources: Sequence[str], job: VideoJob, finder_options: FinderSettings, many: BatchOptions, talk: Terminal
 ) -> None:
-    """Find the videos and work on them; errors as in `run_batch`."""
+    """Find the input videos and process them; raises as `run_batch` does."""
     from shufflecam.sources.paths import VIDEO, find_files
 
     if "-" in sources:
@@ -99,7 +99,7 @@ def show_batch(
     skip: bool = False,
     run: Runner = run_one_by_one,
 ) -> None:
-    """Work on many videos, and say what came of them; errors as in `run_batch` and `finish`."""
+    """Process many videos and report the results; raises as `run_batch` and `finish` do."""
     items = plan(found, job.out, job.record, job.codec)
     show = partial(_overview, talk)
     with stop_on_signals() as stop:
@@ -116,12 +116,12 @@ def show_batch(
 
 
 def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:
-    """The table at the end, in the order of the inputs; videos that were not begun are in it too."""
+    """Return the summary table, in the order of the inputs; it includes videos not started."""
     from rich.markup import escape
     from rich.table import Table
 
     table = Table()
-    # In a narrow terminal the name folds and the headers break between words, before a figure loses a digit.
+    # In a narrow terminal names wrap and headers break between words, so that no number is truncated.
     table.add_column("video", overflow="fold", min_width=12)
     table.add_column("result", min_width=7)
     for column, least in (("frames", 6), ("with people", 6), ("fps", 5)):
@@ -142,10 +142,10 @@ def summary(reports: Sequence[Report], items: Sequence[Item]) -> Any:
 
 
 def remarks(reports: Sequence[Report], *, reasons: bool = True) -> list[str]:
-    """A line under the table for each video that is not whole: why, and what there is of it so far.
+    """Return one line per incomplete video: the reason, and the partial outputs.
 
-    Sentences and paths need more room than a column of the table has. `reasons` were said already where
-    nobody sees a bar.
+    They are printed below the table, since sentences and paths do not fit into a column. `reasons` is False
+    where the reasons were reported already, as each video ended without a progress bar.
     """
     lines = []
     for report in reports:
@@ -179,7 +179,7 @@ def _overview(talk: Terminal, items: Sequence[Item]) -> Iterator[_Overview]:
 
 
 class _Overview:
-    """Takes events and reports; the bar of all counts bytes of input, so that its time left is fair."""
+    """Displays events and reports; the overall bar counts input bytes, for a realistic time left."""
 
     def __init__(self, talk: Terminal, progress: Progress | None, items: Sequence[Item]) -> None:
         self._talk, self._progress, self._count = talk, progress, len(items)
@@ -193,16 +193,16 @@ class _Overview:
             self._all = progress.add_task("all", total=total, count=f"0/{len(items)}", rate="", info="")
 
     def take(self, item: Item, event: tuple[Any, ...]) -> None:
-        """("total", frames), ("at", frame, text) or ("note", text) of a video that is worked on."""
+        """Handle an event of a running video: ("total", frames), ("at", frame, text) or ("note", text)."""
         if event[0] == "note":
-            if event[1] not in self._said:  # each video would say the same
+            if event[1] not in self._said:  # every video would repeat the same note
                 self._said.add(event[1])
                 self._talk.note(event[1])
             return
         if self._progress is None:
             return
         if event[0] == "total":
-            self._drop(item)  # a second reading (--smooth offline) begins anew
+            self._drop(item)  # a second pass (--smooth offline) starts over
             self._tasks[item] = self._progress.add_task(item.name, total=event[1], count="", rate="", info="")
         elif item in self._tasks:
             task = self._progress.tasks[self._progress.task_ids.index(self._tasks[item])]
@@ -212,7 +212,7 @@ class _Overview:
             self._move()
 
     def end(self, report: Report) -> None:
-        """One video is through, one way or another."""
+        """Report the end of one video, successful or not."""
         self._ended += 1
         self._bytes_ended += report.item.bytes
         self._drop(report.item)

@@ -1,4 +1,4 @@
-"""The commands by name; each is imported only when it is looked up."""
+"""Registry of the commands by name; each is imported only on lookup."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ COMMANDS = {
     "train": "shufflecam.cli.commands.train.pose",
     "export": "shufflecam.cli.commands.export",
 }
-"""Command -> the module with a click command called `command`. Order: what people need first."""
+"""Command -> module that defines a click command named `command`. Order: most needed first."""
 
 
 TITLES = {
@@ -37,7 +37,7 @@ TITLES = {
     "cameras": "This machine, and your settings",
     "models": "Networks",
 }
-"""Above which command the list of commands has a title."""
+"""Command -> title printed above it in the list of commands."""
 
 
 OTHER_COMMANDS = {
@@ -48,11 +48,11 @@ OTHER_COMMANDS = {
     "show": "inspect", "csv": "convert", "weights": "models", "model": "models", "download": "models",
     "evaluate": "eval", "example": "demo",
 }  # fmt: skip
-"""What somebody may call a command -> the command."""
+"""Synonym -> command name."""
 
 
 class Commands(Mapping[str, click.Command]):
-    """All commands by name; each is imported only when it is looked up."""
+    """Mapping of all commands by name; each is imported only on lookup."""
 
     def __getitem__(self, name: str) -> click.Command:
         command: click.Command = import_module(COMMANDS[name]).command

@@ -1,7 +1,7 @@
-"""Options from `shufflecam.toml` and from the environment: where they are, and what they say.
+"""Option defaults from `shufflecam.toml` files and the environment.
 
-What is given on the command line wins over a `SHUFFLECAM_<COMMAND>_<OPTION>` variable, that over the
-current folder's file, that over the user's own, that over the default.
+In decreasing precedence: the command line, a `SHUFFLECAM_<COMMAND>_<OPTION>` variable, the file in the
+current folder, the user's own file, the default.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ from shufflecam.core.text import decode
 NAME = "shufflecam.toml"
 PREFIX = "SHUFFLECAM"
 LARGEST = 1 << 20
-"""Bytes of a file of settings."""
+"""Maximum size of a settings file in bytes."""
 
 OWN_VARIABLES = ("SHUFFLECAM_CACHE", "SHUFFLECAM_MIRROR")
-"""Variables that are no option's."""
+"""Environment variables that do not correspond to options."""
 
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """One file, read."""
+    """The contents of one settings file."""
 
     path: Path
     values: Mapping[str, Any]
 
 
 def places() -> list[Path]:
-    """Where files may be, the user's own first: what comes later wins."""
+    """Return the possible paths of settings files, the user's own first; later ones take precedence."""
     from platformdirs import user_config_path
 
     own = user_config_path("shufflecam", appauthor=False) / NAME
@@ -48,16 +48,16 @@ def places() -> list[Path]:
 
 
 def read_files() -> list[SettingsFile]:
-    """Those of `places` that are there.
+    """Return the existing files among `places`.
 
     Raises:
-        UsageError: one of them cannot be read or is no TOML.
+        UsageError: one of them is unreadable or is not valid TOML.
     """
     return [SettingsFile(path, read_file(path)) for path in places() if path.is_file()]
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """What is in one. Raises UsageError."""
+    """Return the contents of one settings file. Raises UsageError."""
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -74,7 +74,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def options_of(command: click.Command) -> dict[str, click.Option]:
-    """Name as in a file (`det-size`) -> the option."""
+    """Return the options by their name in a settings file (`det-size`)."""
     return {
         option.opts[-1].lstrip("-"): option
         for option in command.params
@@ -83,11 +83,11 @@ def options_of(command: click.Command) -> dict[str, click.Option]:
 
 
 def name_variables(command: click.Command, path: str) -> None:
-    """Let every option of a command be set by its variable too: `SHUFFLECAM_VIDEO_DET_SIZE`.
+    """Bind every option of a command to an environment variable: `SHUFFLECAM_VIDEO_DET_SIZE`.
 
     Args:
-        command: of a group all the commands in it.
-        path: how it is called, without the program: "video", "eval coco".
+        command: a command, or a group with all of its commands.
+        path: the command path without the program name: "video", "eval coco".
     """
     for name, option in options_of(command).items():
         if name != "debug":
@@ -98,15 +98,15 @@ def name_variables(command: click.Command, path: str) -> None:
 
 
 def variable(path: str, name: str) -> str:
-    """The environment variable of an option."""
+    """Return the name of an option's environment variable."""
     return "_".join([PREFIX, path, name]).upper().replace(" ", "_").replace("-", "_")
 
 
 def check_variables(command: click.Command, path: str) -> None:
-    """Raise UsageError where a variable names an option that the command does not have."""
+    """Raise UsageError where a variable refers to an option that the command does not have."""
     known = {variable(path, name) for name in options_of(command)}
     if isinstance(command, click.Group):
-        return  # its commands' names and its own options cannot be told apart
+        return  # subcommand names and its own options are indistinguishable
     begin = variable(path, "")
     for name in sorted(os.environ):
         if name.upper().startswith(begin) and name not in known and name not in OWN_VARIABLES:
@@ -119,20 +119,21 @@ def check_variables(command: click.Command, path: str) -> None:
 def defaults(
     command: click.Command, path: str, files: Iterable[SettingsFile], commands: Mapping[str, click.Command]
 ) -> tuple[dict[str, Any], dict[tuple[str, str], Path]]:
-    """What the files say for one command, as click's `default_map`.
+    """Return the files' settings for one command, as click's `default_map`.
 
     Args:
         command: a command or a group.
-        path: how it is called: "video".
-        files: what comes later wins.
-        commands: all commands by name, to tell an unknown name from another command's; each is looked up
-            only where that is needed.
+        path: the command path: "video".
+        files: in increasing precedence.
+        commands: all commands by name, to distinguish an unknown name from another command's; each is looked
+            up only if needed.
 
     Returns:
-        Parameter name -> value, nested for the commands of a group; and for ("video", "det-size") the file.
+        Parameter name -> value, nested for the commands of a group; and (command path, option name), such as
+        ("video", "det-size"), -> the file that sets it.
 
     Raises:
-        UsageError: a name is unknown, or a value cannot be meant.
+        UsageError: a name is unknown, or a value is invalid.
     """
     values: dict[str, Any] = {}
     origins: dict[tuple[str, str], Path] = {}
@@ -164,7 +165,7 @@ def _settings(
     section: Mapping[str, Any],
     file: Path,
 ) -> Iterator[tuple[tuple[str, str], tuple[click.Option, Any]]]:
-    """((command, option's name), (option, value)) of one file: the general ones, then the command's own."""
+    """Yield ((command, option name), (option, value)) of one file: first general, then the command's own."""
     options = options_of(command)
     inner = command.commands if isinstance(command, click.Group) else {}
     for source in (general, section):
@@ -187,9 +188,9 @@ def _settings(
 
 
 def _value(command: click.Command, option: click.Option, value: Any, key: str, file: Path) -> Any:
-    """As click would take it from the command line, so that it is checked here and the file is named."""
+    """Convert a value as click would from the command line, so that errors can name the file."""
     if isinstance(value, bool) and not option.is_flag:
-        # `--json` and `--serve` may stand alone.
+        # `--json` and `--serve` have optional values.
         value = option.flag_value if value else None
         if value is not None and not isinstance(value, str | int):
             raise UsageError(f"{file}: {key} needs a value, not true or false.")

@@ -1,4 +1,4 @@
-"""Standard input, output and error where one of them is closed, or goes away in the middle."""
+"""Handle standard streams that are closed at start-up or break during a run."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ _CLOSED = "Standard output is closed, and what was asked for goes there; leave o
 
 
 class ClosedOutput(io.TextIOBase):
-    """Stands for a standard output that was closed before the program began: the first write says so."""
+    """Placeholder for a standard output that was closed before start-up: the first write raises."""
 
     def writable(self) -> bool:
-        """It is, as far as anybody asks: then it raises."""
+        """Return True, so that callers go on to `write`, which raises."""
         return True
 
     def write(self, text: str) -> int:
-        """Raise OutputError, also for an empty text: whoever wants to know beforehand writes one."""
+        """Raise OutputError, also for an empty string, which serves callers as a check in advance."""
         raise OutputError(_CLOSED)
 
 
 def give_up(descriptor: int) -> None:
-    """Let what is still written there go nowhere, so that nothing complains at the program's end."""
+    """Redirect a descriptor to the null device, so that flushing it at exit raises no error."""
     with contextlib.suppress(OSError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, descriptor)
@@ -34,21 +34,21 @@ def give_up(descriptor: int) -> None:
 
 
 def mend() -> None:
-    """Fill the places of streams that are closed, before any file is opened.
+    """Replace closed standard streams, before any file is opened.
 
-    Else the first file that is opened would be number 1 or 2, and what a library prints there would stand
-    in the middle of a video.
+    Otherwise the first file opened would get descriptor 1 or 2, and a library's messages to it would be
+    written into a video.
     """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
             with contextlib.suppress(OSError):
-                os.open(os.devnull, os.O_RDWR)  # the lowest that is free, so this one
+                os.open(os.devnull, os.O_RDWR)  # takes the lowest free descriptor, which is this one
     if sys.stdout is None:
         _set("stdout", ClosedOutput())
     if sys.stderr is None:
-        _set("stderr", open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the program
+        _set("stderr", open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - open until exit
 
 
 def _set(name: str, stream: Any) -> None:

@@ -1,4 +1,4 @@
-"""Outputs that have no option: `video in.mp4` alone, and a second name that can only be the output's."""
+"""Outputs given without an option: `video in.mp4` alone, and a second name that can only be an output."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from shufflecam.core.errors import UsageError
 SUFFIX = "-skeleton"
 
 LONGEST = 240
-"""Bytes of a name that we choose: file systems take 255, and a number and `.part` must fit as well."""
+"""Maximum bytes of a generated name: file systems allow 255, and a number and `.part` must fit as well."""
 
 
 def skeleton_path(
     source: str, talk: Terminal, *, codec: str = "h264", overwrite: bool = False, folder: Path | None = None
 ) -> Path:
-    """`in-skeleton.mp4` in the current folder, for a video that was given alone; said.
+    """Return the default output path of a video, `in-skeleton.mp4` in the current folder.
 
     Args:
         source: the video.
-        talk: where the name is said.
-        codec: of the output; .mp4, .mov and .mkv keep their ending where they hold it.
-        overwrite: whether a file of that name may be replaced; else the next free number stands behind it.
-        folder: instead of the current one.
+        talk: receives a note where the name is taken and a numbered one is used.
+        codec: of the output; .mp4, .mov and .mkv keep their extension if that container supports it.
+        overwrite: whether to replace an existing file; otherwise the next free number is appended.
+        folder: the output folder; None: the current one.
     """
     from shufflecam.media.codecs import CODECS
 
@@ -56,7 +56,7 @@ def skeleton_path(
 
 
 def _fitting(stem: str, most: int) -> str:
-    """As much of a name as fits into so many bytes; no letter is cut in two."""
+    """Return a name truncated to `most` bytes at a character boundary."""
     while len(os.fsencode(stem)) > most:
         stem = stem[:-1]
     return stem
@@ -65,12 +65,14 @@ def _fitting(stem: str, most: int) -> str:
 def sort_out(
     sources: Sequence[str], out: str | None, json_target: str | None
 ) -> tuple[tuple[str, ...], str | None, str | None]:
-    """The inputs of `video`, `--out` and `--json`, after a look at what the words can mean.
+    """Return the inputs of `video`, `--out` and `--json`, with unnamed outputs taken out of the inputs.
 
-    Behind an input, a name that is not there yet and ends as a video or a record is an output.
+    After an existing input, a name that does not exist and has the extension of a video or a record is an
+    output.
 
     Raises:
-        UsageError: they can mean several things, or something else; what to type is said.
+        UsageError: the arguments are ambiguous, or belong to another command; the message gives the command
+            to type.
     """
     _refuse_other_kinds(sources)
     inputs = list(sources)
@@ -105,7 +107,7 @@ def _is_there(name: str) -> bool:
 
 
 def _could_be(name: str, kind: str) -> bool:
-    """Whether an output of `kind` can have this name: a video that can be written, a record or a table."""
+    """Return whether a name is valid for an output of `kind`: a writable video, or a record or table."""
     from shufflecam.media.codecs import VIDEO_EXTENSIONS
 
     if glob.has_magic(name):
@@ -115,7 +117,7 @@ def _could_be(name: str, kind: str) -> bool:
 
 
 def _refuse_several(inputs: Sequence[str]) -> None:
-    """Raise UsageError: several inputs need a folder; the second may have been meant as the output."""
+    """Raise UsageError: several inputs need an output folder, or the second was meant as the output."""
     if len(inputs) == 2 and os.path.lexists(inputs[0]) and not _is_there(inputs[1]):
         _refuse_output(*inputs)
     sentence = (
@@ -129,7 +131,7 @@ def _refuse_several(inputs: Sequence[str]) -> None:
 
 
 def _refuse_output(source: str, output: str) -> None:
-    """Raise UsageError: a second name that is not there is an output's, but not as it stands."""
+    """Raise UsageError where a second, missing name probably meant as an output, is invalid as one."""
     begin = f"There is no file {output}"
     if kind_of(output) == "video" and not os.path.isdir(source):
         right = retyped(
@@ -142,7 +144,7 @@ def _refuse_output(source: str, output: str) -> None:
 
 
 def _refuse_other_kinds(sources: Sequence[str]) -> None:
-    """Raise UsageError where pictures, a camera or a folder of pictures was given to `video`."""
+    """Raise UsageError where `video` is given pictures, a camera or a folder of pictures."""
     kinds = {kind_of(name) for name in sources}
     if kinds == {"picture"}:
         are = f"{sources[0]} is a picture" if len(sources) == 1 else "These are pictures"
@@ -159,18 +161,18 @@ def _refuse_other_kinds(sources: Sequence[str]) -> None:
 
 
 def _as_images(paths: Sequence[str]) -> str:
-    """What to type for pictures; an --out that was given is a video's name, and does not do."""
+    """Return the command to type for pictures; a user's --out names a video, so it is replaced."""
     if is_given("out") or not is_given("json_target"):
         return typed("images", *paths, "--out", FOLDER)
     return retyped("images", *paths)
 
 
 def refuse_videos(paths: Sequence[str]) -> None:
-    """Raise UsageError where `images` was given nothing but videos."""
+    """Raise UsageError where `images` is given only videos."""
     from shufflecam.sources.paths import VIDEO_EXTENSIONS
 
     kinds = {kind_of(path) for path in paths if os.path.lexists(path)}
-    # Not a picture of several moments, which is a picture first of all.
+    # Animated images are excluded: they are pictures in the first place.
     if kinds == {"video"} and all(Path(path).suffix.lower() in VIDEO_EXTENSIONS for path in paths):
         are = f"{paths[0]} is a video" if len(paths) == 1 else "These are videos"
         several = ["--out", FOLDER] if len(paths) > 1 and not is_given("out") else []
@@ -183,7 +185,7 @@ def refuse_videos(paths: Sequence[str]) -> None:
 
 
 def refuse_json_value(target: str | None, words: Sequence[str]) -> None:
-    """Raise UsageError where `--json` took an input for its value; what to type is said."""
+    """Raise UsageError, with the command to type, where `--json` consumed an input as its value."""
     moved = json_ate(words) if target is not None else None
     if moved is not None:
         raise UsageError(

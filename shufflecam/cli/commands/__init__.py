@@ -1,1 +1,1 @@
-"""A file for each command: its options, one call, what is said at the end."""
+"""One module per command: its options, a single call into a job, and the closing messages."""

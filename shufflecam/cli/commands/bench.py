@@ -1,4 +1,4 @@
-"""`shufflecam bench`: where the time goes, and how much faster than the naive way, measured in one run."""
+"""`shufflecam bench`: time per stage and speed-up over the naive baseline, measured in one run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shufflecam cameras`: which cameras there are, what they can give, and whether they give it."""
+"""`shufflecam cameras`: the available cameras, the modes they offer, and the rates they deliver."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def command(measure: bool, as_json: bool) -> None:
 
 
 def mode_lines(modes: tuple[Mode, ...]) -> list[str]:
-    """A line a pixel format: "MJPG  1920x1080 30, 15;  1280x720 60"."""
+    """Return one line per pixel format: "MJPG  1920x1080 30, 15;  1280x720 60"."""
     lines = []
     for name, group in groupby(modes, key=lambda mode: mode.pixel_format):
         sizes = []

@@ -1,4 +1,4 @@
-"""`shufflecam completion`: the shell's completion, printed."""
+"""`shufflecam completion`: print the shell completion script."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ def command(shell: str) -> None:
     complete = get_completion_class(shell)
     assert complete is not None
     maker = complete(cli, {}, "shufflecam", VARIABLE)
-    # Not source(): that of bash first starts a bash to ask for its version.
+    # Not source(): for bash it first starts a shell to query the version.
     click.echo(maker.source_template % maker.source_vars())

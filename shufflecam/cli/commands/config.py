@@ -1,4 +1,4 @@
-"""`shufflecam config`: which settings hold, and where each comes from."""
+"""`shufflecam config`: the settings in effect, and the origin of each."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def _rows(
 
     def visit(one: click.Command, where: str, given: dict[str, Any]) -> None:
         check_variables(one, where)
-        # No arguments: what is left is what would hold without any option.
+        # Without arguments, the resolved values are those in effect when no option is given.
         context = click.Context(one, info_name=where, default_map=given)
         for name, option in options_of(one).items():
             if name == "debug":
@@ -106,7 +106,7 @@ def _plain(value: Any) -> Any:
         return without_secrets(value)
     if value is None or isinstance(value, bool | int | float):
         return value
-    # Since click 8.3 "no default" is an object of its own.
+    # Since click 8.3 a missing default is a sentinel object.
     return None if type(value).__name__ == "Sentinel" else without_secrets(str(value))
 
 

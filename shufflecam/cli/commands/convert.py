@@ -1,4 +1,4 @@
-"""`shufflecam convert`: a saved record in the formats of other programs."""
+"""`shufflecam convert`: convert a saved record to the formats of other programs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from shufflecam.records.open import STDOUT, RecordTarget
 FOLDERS = names_where(lambda entry: entry.is_folder)
 SMOOTHED = names_where(lambda entry: entry.keypoints == "smoothed")
 TABLES = names_where(lambda entry: entry.is_table)
-# The own format last: it is what there is already.
+# The native format comes last: the input is in it already.
 STREAMED = [f"{name} (in lines)" if name == OWN else name for name in names_where(lambda e: e.streamed)][::-1]
 
 
@@ -116,7 +116,11 @@ def command(
 
 
 def _one_target(poses: Path, target: Path | None, out: Path | None) -> Path | None:
-    """Where to, of the two ways to say it. Raises UsageError where both were taken, or swapped with POSES."""
+    """Return the output path, given as FILE|DIR or as --out.
+
+    Raises:
+        UsageError: both are given, or the output and POSES are swapped.
+    """
     if target is None:
         return out
     if out is not None:
@@ -127,7 +131,7 @@ def _one_target(poses: Path, target: Path | None, out: Path | None) -> Path | No
 
 
 def _kind_by_ending(poses: Path, out: Path | None) -> str:
-    """The format that a file's name says. Raises UsageError where it says none, or several could be meant."""
+    """Return the format implied by the file extension. Raises UsageError for an unknown or ambiguous one."""
     name = str(poses)
     if out is None:
         raise UsageError(

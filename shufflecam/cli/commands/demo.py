@@ -1,4 +1,4 @@
-"""`shufflecam demo`: the whole main job on a clip that is made on the spot."""
+"""`shufflecam demo`: run the complete video job on a generated clip."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shufflecam doctor`: what is here, what is missing, and what to do about it."""
+"""`shufflecam doctor`: check the installation: what is available, what is missing, and how to fix it."""
 
 from __future__ import annotations
 

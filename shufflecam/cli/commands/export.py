@@ -1,4 +1,4 @@
-"""`shufflecam export`: a pose network as a file for other runtimes, compared with torch before it is kept."""
+"""`shufflecam export`: export a pose network for other runtimes, and verify it against torch."""
 
 from __future__ import annotations
 

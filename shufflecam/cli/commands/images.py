@@ -1,4 +1,4 @@
-"""`shufflecam images`: pictures in, annotated pictures and records out."""
+"""`shufflecam images`: find people in pictures; write annotated pictures and records."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def command(
 
 
 def _check_outputs(paths: tuple[str, ...], out: Path | None, json_target: str | None) -> None:
-    """Raise UsageError, with the words to type, where nothing is to be written or not into a folder."""
+    """Raise UsageError, with the command to type, where no output is given or --out is not a folder."""
     if out is None and json_target is None:
         here = [path for path in paths if os.path.lexists(path)] or paths
         missing = [path for path in paths if path not in here and path != "-" and not has_magic(path)]

@@ -1,4 +1,4 @@
-"""`shufflecam inspect`: what is in a saved record."""
+"""`shufflecam inspect`: summarise a saved record."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ _MEASURES = (
     ("tremble", "joints to and fro", " % of size"),
     ("brief_ids", "there for under 1 s", ""),
 )
-"""Name in `RecordQuality.figures`, what it is, unit."""
+"""(Name in `RecordQuality.figures`, description, unit) for each row."""
 
 
 def _of(measured: RecordQuality, name: str) -> str:

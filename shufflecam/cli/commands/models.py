@@ -1,4 +1,4 @@
-"""`shufflecam models`: what weights there are, fetch them, check them, and where they are."""
+"""`shufflecam models`: list, download, verify and locate weights."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def list_models() -> None:
     table = Table(box=None, pad_edge=False)
     whole = ("name", "finds", "input", "size", "state")
     for heading in (*whole, "published result", "licence"):
-        # Names are to be copied: only the last columns may break where a terminal is narrow.
+        # Names are meant to be copied: in a narrow terminal only the last columns may wrap.
         table.add_column(heading, overflow="fold", no_wrap=heading in whole)
     for entry in all_entries():
         finds, size = "people", "any"
@@ -61,10 +61,10 @@ def list_models() -> None:
             coloured += ", default"
         megabytes = f"{entry.megabytes:.1f} MB"
         table.add_row(entry.name, finds, size, megabytes, coloured, entry.published, entry.licence)
-    # In a pipe there is no width to fit into.
+    # A pipe has no width to fit.
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
-    # A line for each kind: what is best of all that is here, and what would be better.
+    # One line per kind: the best model available locally, and a better one to download.
     for what, option, names in zip(("poses", "people"), ("--model", "--detector"), BEST_FIRST, strict=True):
         best = best_here(names)
         here = "none is here" if best is None else f"best here: {option} {best}"

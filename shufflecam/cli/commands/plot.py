@@ -1,4 +1,4 @@
-"""`shufflecam plot`: joints, speeds and angles of a record as a picture, or as a page with its video."""
+"""`shufflecam plot`: plot a record's joints, speeds and angles as an image, or as a page with its video."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shufflecam render`: skeletons from a saved record into its video, without a model."""
+"""`shufflecam render`: draw the skeletons of a saved record into its video, without a model."""
 
 from __future__ import annotations
 
@@ -90,5 +90,5 @@ def command(
 
 
 def _is_swapped(video: str, poses: Path) -> bool:
-    """Whether the record stands where the video should, and something that is no record behind it."""
+    """Return whether VIDEO is a record and POSES is not, which means that the two are swapped."""
     return kind_of(video) == "record" and kind_of(str(poses)) != "record" and poses.is_file()

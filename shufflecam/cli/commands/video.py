@@ -1,4 +1,4 @@
-"""`shufflecam video`: a video in, a video with skeletons and a record out."""
+"""`shufflecam video`: find people in videos; write videos with skeletons and records."""
 
 from __future__ import annotations
 
@@ -132,9 +132,11 @@ def command(
 
 
 def is_many(sources: Sequence[str], out: str | None, json_target: str | None) -> bool:
-    """Whether the outputs are folders: several inputs, or a folder where a file could be.
+    """Return whether the outputs are folders.
 
-    An address is no pattern, whatever characters its password has: what is wrong with it is said as of one.
+    They are for several inputs or a glob pattern, with a folder as --out, and for a folder with --json PATH.
+    An address is never treated as a glob pattern, whatever characters its password contains, so that errors
+    about it are reported as errors about an address.
     """
     pattern = glob.has_magic(sources[0]) and not os.path.lexists(sources[0])
     if len(sources) > 1 or (pattern and not is_address(sources[0])):

@@ -1,4 +1,4 @@
-"""`shufflecam webcam`: live skeletons from a camera, a network stream or a replayed file."""
+"""`shufflecam webcam`: draw live skeletons from a camera, a network stream or a replayed file."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def command(quiet: bool, **options: Any) -> None:
 
 
 def _check_together(options: dict[str, Any], talk: Terminal) -> None:
-    """Raise UsageError for options that cannot go together."""
+    """Raise UsageError for mutually exclusive options."""
     if options["loop"] and options["replay"] is None:
         raise UsageError("--loop plays a file again and again; say which with --replay FILE.")
     if options["camera"] is not None and (options["replay"] is not None or is_given("source")):
@@ -172,10 +172,10 @@ def _check_together(options: dict[str, Any], talk: Terminal) -> None:
 
 
 def terminal_viewers(job: LiveJob, talk: Terminal) -> OpenViewers:
-    """What shows a run without a window in the terminal: the picture with --preview, else a status line.
+    """Return the factory of terminal viewers: the picture with --preview, otherwise a status line.
 
     Raises:
-        UsageError: --preview, and the terminal cannot show it.
+        UsageError: --preview is given, and the terminal cannot display it.
     """
     if job.preview:
         from shufflecam.cli.terminal.preview import check_terminal
@@ -197,7 +197,7 @@ def terminal_viewers(job: LiveJob, talk: Terminal) -> OpenViewers:
 
 
 def _take_file(options: dict[str, Any], talk: Terminal) -> None:
-    """A file as SOURCE is played as a camera. Raises UsageError where it is no video."""
+    """Replay a file given as SOURCE as a camera. Raises UsageError where it is not a video."""
     name = options["source"]
     kind = "" if "://" in name else kind_of(name)
     if kind == "folder":

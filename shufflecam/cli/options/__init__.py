@@ -1,1 +1,1 @@
-"""Options that commands share, and how their values are read."""
+"""Options shared by commands, and the parsing of their values."""

@@ -1,4 +1,4 @@
-"""What the evaluations share: where the pictures are, what computes, and COCO results as a file."""
+"""Options shared by the evaluations: data set, engine, and the COCO results file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def data_options(command: F) -> F:
-    """The annotated pictures."""
+    """Add the options that select the annotated pictures."""
     folder = click.Path(path_type=Path)
     for option in (
         click.option(
@@ -31,7 +31,7 @@ def data_options(command: F) -> F:
 
 
 def engine_options(command: F) -> F:
-    """What computes, and how much is said."""
+    """Add the options for engine, device and verbosity."""
     for option in (
         debug_option,
         quiet_option("Only the figures and errors."),
@@ -55,7 +55,7 @@ def engine_options(command: F) -> F:
 
 
 def det_options(conf: float) -> Callable[[F], F]:
-    """How a detector looks; `conf`: the lowest score that counts."""
+    """Return a decorator that adds the detector's options; `conf` is the default score threshold."""
 
     def decorate(command: F) -> F:
         for option in (
@@ -83,7 +83,7 @@ def det_options(conf: float) -> Callable[[F], F]:
 
 
 def results_options(command: F) -> F:
-    """Where COCO's results array goes."""
+    """Add the options for the file of COCO results."""
     for option in (
         click.option("--overwrite", is_flag=True, help="Replace OUT if it exists."),
         click.option(

@@ -1,4 +1,4 @@
-"""What a command's options on people and keypoints come to, presets included."""
+"""Convert a command's detection, pose and tracking options into `FinderSettings`, presets included."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from shufflecam.cli.intent import is_given
 from shufflecam.finder.settings import LIVE_EVERY, PRESETS, FinderSettings
 
 ENCODE_PRESETS = {"fast": "superfast"}
-"""What `--preset` sets `--encode-preset` to, where the command has that option and it is not given."""
+"""`--preset` -> `--encode-preset`, for commands that have that option where it is not given."""
 
 
 def pop_settings(options: dict[str, Any]) -> FinderSettings:
-    """Remove what `model_options` and `tracking_options` gave from a command's keyword arguments.
+    """Pop the values of `model_options` and `tracking_options` and return them as `FinderSettings`.
 
     Raises:
         UsageError: an unknown model or detector name.
@@ -23,7 +23,7 @@ def pop_settings(options: dict[str, Any]) -> FinderSettings:
         options["encode_preset"] = ENCODE_PRESETS[preset]
     there = {field.name: field.default for field in fields(FinderSettings) if field.name in options}
     values = {name: options.pop(name) for name in there}
-    # A preset gives way to what the user gave, even the default, but not to a command's own default.
+    # A value given by the user overrides the preset, even where it equals the default; a default does not.
     changes = {
         name: value
         for name, value in values.items()
@@ -35,5 +35,5 @@ def pop_settings(options: dict[str, Any]) -> FinderSettings:
 
 
 def as_live(options: dict[str, Any]) -> dict[str, Any]:
-    """The options as `webcam` has them: how often the detector runs has another default there."""
+    """Return the options with the defaults of `webcam`, where the detector interval differs."""
     return dict(options) if is_given("det_every") else {**options, "det_every": LIVE_EVERY}

@@ -1,4 +1,4 @@
-"""Options that several commands share, as decorators."""
+"""Decorators for options shared by several commands."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def model_options(command: F) -> F:
-    """Which networks, and how they run."""
+    """Add the options that select the networks and how they run."""
     return _model_options(command, FinderSettings.det_every)
 
 
 def live_model_options(command: F) -> F:
-    """The same for cameras, which are looked at as often as there is time."""
+    """Add the same options for cameras, where the detector runs as often as time permits."""
     return _model_options(command, LIVE_EVERY)
 
 
@@ -137,7 +137,7 @@ def _model_options(command: F, every: Every) -> F:
 
 
 def max_pixels_option(command: F) -> F:
-    """How large a picture may be, in files that may come from strangers."""
+    """Add the limit on a picture's size, a safeguard against untrusted files."""
     from shufflecam.sources.limits import MAX_PIXELS
 
     return click.option(
@@ -151,7 +151,7 @@ def max_pixels_option(command: F) -> F:
 
 
 def deinterlace_option(command: F) -> F:
-    """What happens to interlaced pictures."""
+    """Add the option for handling interlaced pictures."""
     return click.option(
         "--deinterlace",
         type=click.Choice(["auto", "on", "off"]),
@@ -163,7 +163,7 @@ def deinterlace_option(command: F) -> F:
 
 
 def look_options() -> list[Callable[[F], F]]:
-    """How people are drawn: what `pop_look` takes."""
+    """Return the decorators of the drawing options, which `pop_look` reads."""
     return [
         click.option(
             "--kpt-thr",
@@ -204,12 +204,12 @@ def look_options() -> list[Callable[[F], F]]:
 
 
 def with_look(command: F) -> F:
-    """`look_options` as one decorator."""
+    """Add all of `look_options`."""
     return _all(command, look_options())
 
 
 def pop_look(options: dict[str, Any]) -> Look:
-    """Remove what `look_options` gave from a command's keyword arguments."""
+    """Pop the values of `look_options` from a command's keyword arguments and return them as a `Look`."""
     from shufflecam.drawing.look import Look
 
     return Look(thickness=options.pop("line_width"), **{name: options.pop(name) for name in _LOOK_NAMES})
@@ -219,7 +219,7 @@ _LOOK_NAMES = ("style", "palette", "kpt_thr", "skeleton_only", "blur_faces")
 
 
 def output_options(command: F) -> F:
-    """Records, how people are drawn, and what may be replaced."""
+    """Add the options for records, drawing and overwriting."""
     decorators = [
         click.option(
             "--json",
@@ -250,7 +250,7 @@ def output_options(command: F) -> F:
 
 
 def _other_files() -> str:
-    """What the formats write that are no JSON files, in brief: `csv: a .csv file`."""
+    """Return a summary of the outputs of the non-JSON formats: `csv: a .csv file`."""
     others = [entry for entry in recorded_formats() if not set(entry.endings) & set(FORMATS[OWN].endings)]
     return ", ".join(
         f"{entry.name}: a {'folder' if entry.is_folder else f'{entry.usual_ending} file'}" for entry in others
@@ -258,13 +258,18 @@ def _other_files() -> str:
 
 
 def pop_record(options: dict[str, Any]) -> RecordTarget:
-    """Remove what `output_options` gave about the record from a command's keyword arguments."""
+    """Pop the record's options of `output_options` and return them as a `RecordTarget`."""
     path = options.pop("json_target")
     return RecordTarget(path, record_format(path, options.pop("record_format")), options.pop("angles"))
 
 
 def tracking_options(default: bool, *, offline: bool = False) -> Callable[[F], F]:
-    """Ids and smoothing, with this command's default; `offline`: whether it can be smoothed without lag."""
+    """Return a decorator that adds tracking and smoothing options.
+
+    Args:
+        default: whether both are on by default in this command.
+        offline: whether the command supports zero-lag smoothing (`--smooth offline`).
+    """
     without_lag = " --smooth offline reads the video twice and smooths without lag." if offline else ""
 
     def decorate(command: F) -> F:

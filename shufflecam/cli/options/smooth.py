@@ -1,4 +1,4 @@
-"""`video --smooth offline`: the video is read twice, so that smoothing knows what comes next."""
+"""`video --smooth offline`: the video is read twice, so that smoothing can use future frames."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ FLAG = "--smooth-offline"
 
 
 class SmoothCommand(GroupedCommand):
-    """A command whose switch `--smooth` may be followed by `offline`; click knows no such thing."""
+    """Command whose flag `--smooth` accepts an optional value `offline`, which click does not support."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put the one word that is meant in place of the two."""
+        """Parse the arguments with `--smooth offline` replaced by one hidden flag."""
         return super().parse_args(ctx, _joined(args))
 
 

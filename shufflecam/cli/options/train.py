@@ -1,4 +1,4 @@
-"""What the trainings share: the run's folder, where it computes, what is exported, and their checks."""
+"""Options shared by the training commands: run folder, device and export, with their checks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def run_options(command: F) -> F:
-    """A run in a folder that goes on where it stopped."""
+    """Add the options of a resumable run in a folder."""
     path = click.Path(path_type=Path)
     options = [
         click.option(
@@ -47,10 +47,10 @@ def run_options(command: F) -> F:
 
 
 def check_export(target: Path | None) -> None:
-    """Raise UsageError where `--export` cannot be meant, OutputError where it cannot be written."""
+    """Raise UsageError if the `--export` path is invalid, OutputError if it is not writable."""
     from shufflecam.core.files import check_writable
 
     if target is not None and target.suffix != ".safetensors":
         raise UsageError(f"--export {target} must end in .safetensors.")
     if target is not None:
-        check_writable(target, overwrite=True)  # hours later it would be too late
+        check_writable(target, overwrite=True)  # fail now rather than after hours of training

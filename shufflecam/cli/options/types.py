@@ -1,4 +1,4 @@
-"""Values that are written in a form of their own: moments, sizes, how often."""
+"""Parameter types for timestamps, sizes and intervals."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from shufflecam.finder.view import AUTO
 
 
 class TimeType(click.ParamType):
-    """A moment in a video: seconds ("90", "1.5"), or "MM:SS", or "H:MM:SS"."""
+    """A timestamp in a video: seconds ("90", "1.5"), "MM:SS" or "H:MM:SS"."""
 
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Seconds as a float."""
+        """Return the timestamp in seconds."""
         if isinstance(value, float):
             return value
         seconds = 0.0
@@ -34,14 +34,14 @@ class TimeType(click.ParamType):
 
 
 class SizeType(click.ParamType):
-    """A picture's size: "1280x720"."""
+    """A picture size: "1280x720"."""
 
     name = "size"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int]:
-        """(width, height) in pixels."""
+        """Return (width, height) in pixels."""
         if isinstance(value, tuple):
             return value
         width, cross, height = str(value).lower().partition("x")
@@ -54,12 +54,12 @@ class SizeType(click.ParamType):
 
 
 class EveryType(click.ParamType):
-    """How often: a whole number from 1 on, or "auto"."""
+    """An interval in frames: a positive integer, or "auto"."""
 
     name = "every"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
-        """An int, or "auto"."""
+        """Return the interval as an int, or "auto"."""
         text = str(value).strip()
         if text == AUTO:
             return AUTO

@@ -1,4 +1,4 @@
-"""What a value of an option has to be, in words, where the parser refused one."""
+"""Describe the values that an option accepts, after the parser has rejected one."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ import re
 import click
 
 _VALUE = re.compile(r"(?s)(?:[A-Z]\w* )?(?P<value>'.*'|\".*\"|\S+?) (?:is|does) (?:not|a) ")
-"""The value in the parser's own sentences: "'x' is not a valid integer.", "7 is not in the range 0<=x<=1"."""
+"""Matches the value in a parser message: "'x' is not a valid integer.", "7 is not in the range 0<=x<=1"."""
 
 
 def refused(error: click.BadParameter, kind: click.ParamType | None = None) -> str:
-    """Why a value cannot be meant, without the option's name.
+    """Return why a value is invalid, without the option's name.
 
     Args:
-        error: of the parser; what our own types say is kept as it is.
-        kind: what the value was to be; None: as `error` knows.
+        error: the parser's error; messages from our own types are returned unchanged.
+        kind: the expected type; None: that of the error's parameter.
     """
     kind = kind or (error.param.type if error.param is not None else None)
     message = error.message.strip().rstrip(".")
@@ -35,7 +35,7 @@ def refused(error: click.BadParameter, kind: click.ParamType | None = None) -> s
 
 
 def _limits(kind: click.ParamType) -> str:
-    """The range of a number: " from 1 to 20", " of at least 1"."""
+    """Return a number's range in words: " from 1 to 20", " of at least 1"."""
     least, most = getattr(kind, "min", None), getattr(kind, "max", None)
     above = "above" if getattr(kind, "min_open", False) else "of at least"
     below = "below" if getattr(kind, "max_open", False) else "of at most"

@@ -1,4 +1,4 @@
-"""`video --crop` and `--rotate`: what of the picture is looked at, and which way up it is."""
+"""`video --crop` and `--rotate`, the region and orientation to process, and the encoding options."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import click
 from shufflecam.finder.view import AUTO, View
 
 SMALLEST = 16
-"""Pixels of a side of --crop; less than that shows nobody."""
+"""Minimum side of --crop in pixels; a smaller region cannot show a person."""
 
 
 class CropType(click.ParamType):
-    """A part of the picture: "X,Y,W,H"."""
+    """A rectangle in the picture: "X,Y,W,H"."""
 
     name = "crop"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[int, int, int, int]:
-        """x, y, width, height in pixels."""
+        """Return (x, y, width, height) in pixels."""
         if isinstance(value, tuple):
             return value
         parts = [part.strip() for part in str(value).split(",")]
@@ -35,7 +35,7 @@ class CropType(click.ParamType):
 
 
 def view_options(command: Any) -> Any:
-    """`--crop` and `--rotate`."""
+    """Add `--crop` and `--rotate`."""
     command = click.option(
         "--rotate",
         type=click.Choice(["0", "90", "180", "270", AUTO]),
@@ -53,7 +53,7 @@ def view_options(command: Any) -> Any:
 
 
 def pop_view(options: dict[str, Any]) -> View | None:
-    """Remove `--crop` and `--rotate` from a command's keyword arguments; None where both are defaults."""
+    """Pop `--crop` and `--rotate` and return them as a `View`; None where both are defaults."""
     crop, rotate = options.pop("crop"), options.pop("rotate")
     if crop is None and rotate == "0":
         return None
@@ -61,7 +61,7 @@ def pop_view(options: dict[str, Any]) -> View | None:
 
 
 def encoding_options(command: Any) -> Any:
-    """`--codec`, `--crf`, `--encode-preset` and `--no-audio`."""
+    """Add `--codec`, `--crf`, `--encode-preset` and `--no-audio`."""
     for option in (
         click.option("--no-audio", is_flag=True, help="Leave the sound out."),
         click.option(

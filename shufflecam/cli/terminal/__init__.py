@@ -1,1 +1,1 @@
-"""The live picture, its keys and its figures in a terminal."""
+"""Live picture, keys and status in a terminal."""

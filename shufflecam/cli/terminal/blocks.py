@@ -1,4 +1,4 @@
-"""What `webcam --preview` draws on: the terminal's cells, two pixels each. Real pictures: `graphics`."""
+"""Canvas of `webcam --preview` in character cells, two pixels each. For real images see `graphics`."""
 
 from __future__ import annotations
 
@@ -18,38 +18,38 @@ from shufflecam.core.types import ImageArray
 MOST_COLUMNS = 120
 
 _UPPER_HALF = "\u2580"
-_COLOR_STEP = 8  # 32 levels a channel: fewer changes of colour to send, none that anybody sees
+_COLOR_STEP = 8  # 32 levels per channel: fewer colour changes to send, without visible difference
 
 
 class Canvas(Protocol):
-    """Where a picture and lines of text below it are drawn."""
+    """A surface for a picture with lines of text below it."""
 
     def start(self) -> None:
-        """Take the terminal; again and again is once."""
+        """Take over the terminal; idempotent."""
 
     def room(self, lines: int) -> tuple[int, int]:
-        """(width, height) in the canvas's own pixels that a picture has above so many lines of text."""
+        """Return the (width, height) available to a picture above `lines` lines of text, in canvas pixels."""
 
     def draw(self, picture: ImageArray | None, lines: list[str]) -> None:
-        """Picture, (H, W, 3) uint8 BGR and no larger than `room`, and text."""
+        """Draw a picture, (H, W, 3) uint8 BGR and no larger than `room`, and lines of text."""
 
     def clear(self) -> None:
-        """Wipe it: the terminal has another size now."""
+        """Clear the canvas after the terminal was resized."""
 
     def stop(self) -> None:
-        """The terminal as it was."""
+        """Restore the terminal."""
 
 
 class BlocksCanvas:
-    """Two pixels a cell, drawn by rich."""
+    """Canvas with two pixels per cell, drawn by rich."""
 
     def __init__(self, console: Console) -> None:
-        """Nothing is drawn yet, and the terminal is as it was."""
+        """Create a canvas without touching the terminal."""
         self._console = console
         self._live: Live | None = None
 
     def start(self) -> None:
-        """Take the terminal's second screen."""
+        """Switch to the terminal's alternate screen."""
         if self._live is None:
             self._live = Live(
                 console=self._console,
@@ -61,17 +61,17 @@ class BlocksCanvas:
             self._live.start()
 
     def room(self, lines: int) -> tuple[int, int]:
-        """One column is one pixel, one row two."""
+        """Return the available size: one pixel per column, two per row."""
         rows = max(1, self._console.size.height - lines - 1)
         return min(self._console.size.width, MOST_COLUMNS), 2 * rows
 
     def draw(self, picture: ImageArray | None, lines: list[str]) -> None:
-        """Rich writes it in one go."""
+        """Draw picture and text in a single write by rich."""
         if self._live is not None:
             self._live.update(_HalfBlocks(picture, lines), refresh=True)
 
     def clear(self) -> None:
-        """Every draw fills the whole screen."""
+        """Do nothing: every draw fills the entire screen."""
 
     def stop(self) -> None:
         """The terminal as it was."""
@@ -81,7 +81,7 @@ class BlocksCanvas:
 
 
 class _HalfBlocks:
-    """A picture and lines of text; a rich renderable."""
+    """Rich renderable of a picture and lines of text."""
 
     def __init__(self, picture: ImageArray | None, lines: list[str]) -> None:
         self._picture, self._lines = picture, lines
@@ -94,10 +94,10 @@ class _HalfBlocks:
 
 
 def half_blocks(picture: ImageArray) -> list[Segment]:
-    """Cells of upper half blocks: the upper pixel in the foreground colour, the lower in the background's.
+    """Return cells of upper half blocks: foreground is the upper pixel, background the lower one.
 
     Args:
-        picture: (H, W, 3) uint8 BGR; an odd last row is doubled.
+        picture: (H, W, 3) uint8 BGR; if H is odd, the last row is repeated.
     """
     if picture.shape[0] % 2:
         picture = np.concatenate([picture, picture[-1:]])

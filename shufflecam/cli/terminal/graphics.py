@@ -1,6 +1,6 @@
-"""Real pictures in a terminal, where it can show them: kitty's graphics protocol, or sixel.
+"""Real images in terminals that support them: kitty's graphics protocol, or sixel.
 
-Sources: https://sw.kovidgoyal.net/kitty/graphics-protocol/ (how to ask for it, and the commands used
+Sources: https://sw.kovidgoyal.net/kitty/graphics-protocol/ (how to query support, and the commands used
 here), DEC's VT330/VT340 programmer reference, volume 2, chapter 14 (sixel), and xterm's ctlseqs (the
 primary device attributes: 4 among them means sixel).
 """
@@ -28,16 +28,16 @@ from shufflecam.core.types import ImageArray
 Graphics = Literal["kitty", "sixel"]
 
 ANSWER_TIMEOUT_S = 0.5
-"""A terminal answers at once; over a slow line within the round trip."""
+"""A terminal answers immediately; over a slow connection within the round-trip time."""
 
 MOST_PIXELS = (960, 720)
-"""No preview is larger: its bytes go over SSH ten times a second."""
+"""Maximum (width, height) of the preview: it is sent over SSH ten times a second."""
 
 SIXEL_COLORS = 64
-"""Bytes and time grow with them; skin and lines look right from about this many."""
+"""Palette size: bytes and time grow with it; skin and lines look right from about this many colours."""
 
-_CELL = (8, 16)  # where a terminal does not tell: smaller than most, so that nothing is pushed out of sight
-_CHUNK = 4096  # kitty's protocol takes no longer pieces
+_CELL = (8, 16)  # fallback if unknown: smaller than most, so that nothing ends up off screen
+_CHUNK = 4096  # maximum chunk length in kitty's protocol
 _KITTY_QUESTION = "\x1b_Gi=31,s=1,v=1,a=q,t=d,f=24;AAAA\x1b\\"
 _KITTY_YES = b"\x1b_Gi=31;OK"
 _ATTRIBUTES = re.compile(rb"\x1b\[\?([\d;]*)c")
@@ -45,7 +45,7 @@ _RUN = re.compile(rb"(.)\1{3,}", re.DOTALL)
 
 
 def open_canvas(console: Console, wanted: str) -> Canvas:
-    """The canvas that `--preview-as` names; for "auto" the best that the terminal says it can show."""
+    """Return the canvas that `--preview-as` selects; for "auto" the best one the terminal supports."""
     graphics = ask_terminal(console) if wanted == "auto" else wanted
     if graphics == "kitty":
         return GraphicsCanvas(console, "kitty")
@@ -53,10 +53,10 @@ def open_canvas(console: Console, wanted: str) -> Canvas:
 
 
 def ask_terminal(console: Console) -> Graphics | None:
-    """Which pictures the terminal can show; None for neither, and for one that does not answer.
+    """Return the graphics protocol that the terminal supports; None for neither, or without an answer.
 
-    Asks whether it speaks kitty's protocol and then for its attributes, which every terminal answers:
-    whoever does not speak the first stays silent until the second. Keys typed meanwhile are lost.
+    Queries support for kitty's protocol and then the device attributes, which every terminal reports: one
+    without the former answers only the latter. Keys typed in the meantime are lost.
     """
     answer = _asked(console, _KITTY_QUESTION + "\x1b[c")
     if _KITTY_YES in answer:
@@ -66,7 +66,7 @@ def ask_terminal(console: Console) -> Graphics | None:
 
 
 def _asked(console: Console, question: str) -> bytes:
-    """What the terminal says until its attributes have come, or until the time is over."""
+    """Return the terminal's reply up to its device attributes, or up to the timeout."""
     answer = b""
     try:
         import termios
@@ -76,7 +76,7 @@ def _asked(console: Console, question: str) -> bytes:
             return answer
         inlet = sys.stdin.fileno()
         before = termios.tcgetattr(inlet)
-    except (ImportError, OSError, ValueError):  # no such thing on Windows
+    except (ImportError, OSError, ValueError):  # not available on Windows
         return answer
     try:
         tty.setcbreak(inlet)
@@ -95,7 +95,7 @@ def _asked(console: Console, question: str) -> bytes:
 
 
 def cell_size(console: Console) -> tuple[int, int]:
-    """(width, height) of one character in pixels, as the terminal says or as most have it."""
+    """Return a character cell's (width, height) in pixels, as the terminal reports it or a fallback."""
     with suppress(ImportError, OSError, ValueError):
         import fcntl
         import termios
@@ -108,37 +108,37 @@ def cell_size(console: Console) -> tuple[int, int]:
 
 
 class GraphicsCanvas:
-    """The whole terminal as one picture with lines of text below it; see `canvas.Canvas`."""
+    """Canvas that fills the terminal with one image and lines of text below it; see `blocks.Canvas`."""
 
     def __init__(self, console: Console, graphics: Graphics) -> None:
-        """Nothing is drawn yet, and the terminal is as it was."""
+        """Create a canvas without touching the terminal."""
         self._console, self._graphics = console, graphics
         self._started = False
         self._number = 1
 
     def start(self) -> None:
-        """Take the terminal's second screen."""
+        """Switch to the terminal's alternate screen."""
         if not self._started:
             self._console.set_alt_screen(True)
             self._console.show_cursor(False)
             self._started = True
 
     def room(self, lines: int) -> tuple[int, int]:
-        """(width, height) in pixels that a picture has above so many lines of text."""
+        """Return the (width, height) in pixels available to a picture above `lines` lines of text."""
         cell_w, cell_h = cell_size(self._console)
         width, height = self._console.size.width * cell_w, self._rows(lines) * cell_h
-        # Sixels come six rows at a time: a cut band below the last row would scroll the screen.
+        # Sixels are sent six rows at a time: a partial band below the last row would scroll the screen.
         return max(1, min(width, MOST_PIXELS[0])), max(1, min(height, MOST_PIXELS[1]) // 6 * 6)
 
     def draw(self, picture: ImageArray | None, lines: list[str]) -> None:
-        """The picture, (H, W, 3) uint8 BGR, in the corner, and the lines at the bottom."""
+        """Draw the picture, (H, W, 3) uint8 BGR, in the corner, and the lines at the bottom."""
         out = ["\x1b[H"]
         if picture is None:
             out.append("\x1b[2J")
             if self._graphics == "kitty":
                 out.append("\x1b_Ga=d,d=A,q=2\x1b\\")
         elif self._graphics == "kitty":
-            # The new one first, then away with the last: sent in its place it would flicker.
+            # The new image is sent before the previous one is deleted: replacing it in place would flicker.
             self._number = 3 - self._number
             out.append(kitty(picture, self._number) + f"\x1b_Ga=d,d=I,i={3 - self._number},q=2\x1b\\")
         else:
@@ -149,12 +149,12 @@ class GraphicsCanvas:
         self._write("".join(out))
 
     def clear(self) -> None:
-        """Wipe it: the terminal has another size now."""
+        """Clear the canvas after the terminal was resized."""
         if self._started:
             self._write("\x1b[2J" + ("\x1b_Ga=d,d=A,q=2\x1b\\" if self._graphics == "kitty" else ""))
 
     def stop(self) -> None:
-        """The terminal as it was."""
+        """Restore the terminal."""
         if self._started:
             self.clear()
             self._console.show_cursor(True)
@@ -170,21 +170,21 @@ class GraphicsCanvas:
 
 
 def kitty(picture: ImageArray, number: int) -> str:
-    """The picture at the cursor, under a number of its own, 1 or more; (H, W, 3) uint8 BGR."""
-    # PNG at its fastest: a third of the raw bytes for a millisecond.
+    """Return the kitty command that draws a picture, (H, W, 3) uint8 BGR, at the cursor; its id is >= 1."""
+    # PNG at its fastest level: a third of the raw bytes for one millisecond.
     png = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 1])[1]
     data = base64.standard_b64encode(png.tobytes()).decode("ascii")
     pieces = [data[i : i + _CHUNK] for i in range(0, len(data), _CHUNK)]
     out = []
     for i, piece in enumerate(pieces):
-        # C=1: the cursor stays, nothing scrolls; q=2: no answers, they would come in as keys.
+        # C=1: the cursor does not move, nothing scrolls; q=2: no replies, which would arrive as key presses.
         first = f"a=T,f=100,i={number},p=1,C=1,q=2," if i == 0 else ""
         out.append(f"\x1b_G{first}m={int(i + 1 < len(pieces))};{piece}\x1b\\")
     return "".join(out)
 
 
 def sixel(picture: ImageArray) -> str:
-    """The picture at the cursor, in its own `SIXEL_COLORS` colours; (H, W, 3) uint8 BGR."""
+    """Return the sixel string that draws a picture, (H, W, 3) uint8 BGR, in a palette of `SIXEL_COLORS`."""
     height, width = picture.shape[:2]
     image = Image.fromarray(np.ascontiguousarray(picture[..., ::-1]))
     few = image.quantize(SIXEL_COLORS, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
@@ -199,7 +199,7 @@ def sixel(picture: ImageArray) -> str:
 
 
 def _band(indices: np.ndarray) -> bytes:
-    """Six rows or fewer of colour numbers: one line of sixels for each colour, over each other."""
+    """Encode up to six rows of palette indices: one line of sixels per colour, overlaid."""
     weights = (1 << np.arange(len(indices), dtype=np.uint8))[:, None]
     lines = []
     for color in np.flatnonzero(np.bincount(indices.ravel())):

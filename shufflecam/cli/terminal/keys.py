@@ -1,4 +1,4 @@
-"""Keys pressed in a terminal."""
+"""Key presses in a terminal."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import sys
 from typing import Any
 
 _SEQUENCE = re.compile(rb"\x1b(\[[0-?]*[ -/]*[@-~]|O.)")
-"""What arrow and function keys send (ECMA-48, and xterm's own)."""
+"""Escape sequences of arrow and function keys (ECMA-48, and xterm's own)."""
 
 
 class TerminalKeys:
-    """Single keys from the terminal, without Enter; none where standard input is no terminal."""
+    """Reads single key presses, without Enter; none where standard input is not a terminal."""
 
     def __init__(self) -> None:
         self._before: list[Any] | None = None
@@ -21,7 +21,7 @@ class TerminalKeys:
         self._started = False
 
     def start(self) -> None:
-        """From now on keys come one by one and are not shown; once. Ctrl-C still interrupts."""
+        """Switch to unbuffered input without echo, once. Ctrl-C still interrupts."""
         if self._started:
             return
         self._started = True
@@ -32,24 +32,24 @@ class TerminalKeys:
             if sys.stdin is not None and sys.stdin.isatty():
                 self._before = termios.tcgetattr(sys.stdin)
                 tty.setcbreak(sys.stdin)
-        except (ImportError, OSError, ValueError):  # no such thing on Windows
+        except (ImportError, OSError, ValueError):  # not available on Windows
             self._before = None
 
     def read(self) -> int | None:
-        """The next key's code, or None; never waits. Arrow and function keys are None."""
+        """Return the next key's code, or None, without blocking. Arrow and function keys give None."""
         if self._before is None:
             return None
         if self._ready():
             self._typed += os.read(sys.stdin.fileno(), 64)
         sequence = _SEQUENCE.match(self._typed)
-        if sequence is not None:  # an arrow: Esc alone has nothing behind it
+        if sequence is not None:  # e.g. an arrow key: nothing follows a lone Esc
             self._typed = self._typed[sequence.end() :]
             return None
         pressed, self._typed = self._typed[:1], self._typed[1:]
         return pressed[0] if pressed else None
 
     def stop(self) -> None:
-        """The terminal as it was."""
+        """Restore the terminal."""
         if self._before is not None:
             import termios
 

@@ -1,6 +1,6 @@
 """`webcam --preview`: the picture in the terminal, for use over SSH.
 
-In half blocks, which every terminal with colours shows, or as a real picture where it can (`graphics`).
+Drawn in half blocks, which every colour terminal supports, or as a real image where possible (`graphics`).
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
 REDRAW_S = 0.1
 LONGEST_S = 2.0
 SHARE = 0.25
-"""Of the time that may go into drawing: a slow line is drawn on less often, not waited for."""
+"""Maximum share of time spent drawing: on a slow connection frames are drawn less often, without blocking."""
 
 
 def check_terminal(console: Console, *, data_on_stdout: bool) -> None:
-    """Whether a picture can be drawn there.
+    """Check that a picture can be drawn in the terminal.
 
     Raises:
-        UsageError: no terminal, one without colours, or one that data goes to as well.
+        UsageError: not a terminal, one without colours, or one that also receives the data.
     """
     if not console.is_terminal or console.is_dumb_terminal:
         raise UsageError("--preview draws in a terminal, and standard error is none; use --headless.")
@@ -50,7 +50,7 @@ def check_terminal(console: Console, *, data_on_stdout: bool) -> None:
 
 
 def fitted(result: FrameResult, room: tuple[int, int]) -> FrameResult:
-    """The result with its picture, in square pixels, made smaller to fit (width, height); its people too."""
+    """Return the result scaled down, picture and people, to fit (width, height) in square pixels."""
     height, width = result.frame.image.shape[:2]
     broad = width * result.frame.pixel_aspect
     scale = min(room[0] / broad, room[1] / height)
@@ -66,9 +66,9 @@ def fitted(result: FrameResult, room: tuple[int, int]) -> FrameResult:
 
 
 class PreviewViewer:
-    """The run in the terminal, with the window's keys."""
+    """Viewer that shows a run in the terminal, with the window's keys."""
 
-    wants_picture = False  # drawn anew in the terminal's own size: thin lines would vanish
+    wants_picture = False  # redrawn at the terminal's own size: thin lines would vanish
     closed = False
 
     def __init__(
@@ -78,10 +78,10 @@ class PreviewViewer:
         canvas: Canvas | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Nothing is drawn yet, and the terminal is as it was; without a canvas it is half blocks."""
+        """Create a viewer without touching the terminal; the default canvas is half blocks."""
         self._console, self._clock = console, clock
         self._canvas = BlocksCanvas(console) if canvas is None else canvas
-        # Drawn into half blocks a line is one of few pixels.
+        # In half blocks a line takes up one of few pixels.
         self._fine = not isinstance(self._canvas, BlocksCanvas)
         self._appearance = (
             appearance if self._fine else replace(appearance, look=replace(appearance.look, thickness=1.0))
@@ -91,13 +91,13 @@ class PreviewViewer:
         self._later: list[str] = []
 
     def say(self, text: str, *, as_is: bool = False) -> None:
-        """Shown below the picture, and kept until it is gone; `as_is` as `Terminal.say` has it."""
+        """Show a line below the picture, and print it again on close; `as_is` as in `Terminal.say`."""
         self._later = [*self._later, text if as_is else without_secrets(text)][-50:]
 
     def show(
         self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
     ) -> int | None:
-        """Draw, unless that was a moment ago; the key."""
+        """Draw, subject to the rate limit, and return the key pressed, if any."""
         began = self._clock()
         before = self._console.size
         self._measure()
@@ -114,11 +114,11 @@ class PreviewViewer:
         return self._keys.read()
 
     def poll(self) -> int | None:
-        """The key."""
+        """Return the key pressed, if any."""
         return self._keys.read()
 
     def close(self) -> None:
-        """Give the terminal back, and say what there was to say."""
+        """Restore the terminal, and print the lines shown during the run."""
         self._keys.stop()
         self._canvas.stop()
         for text in self._later:
@@ -126,7 +126,7 @@ class PreviewViewer:
         self._later = []
 
     def _measure(self) -> None:
-        """Take the terminal's own word for its size: COLUMNS and LINES are those from before a resize."""
+        """Query the terminal's size: COLUMNS and LINES are out of date after a resize."""
         with contextlib.suppress(OSError, ValueError):  # not a real terminal
             self._console.size = os.get_terminal_size(self._console.file.fileno())
 
@@ -142,7 +142,7 @@ class PreviewViewer:
         picture = None
         if result is not None:
             shown, appearance = state, self._appearance
-            if not self._fine:  # there is no room for numbers, nor for both dots and lines
+            if not self._fine:  # no room for ids, nor for both keypoints and limbs
                 shown = replace(state, ids=False)
                 appearance = replace(
                     appearance, look=replace(appearance.look, joints=state.view == "keypoints")

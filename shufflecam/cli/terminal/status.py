@@ -1,4 +1,4 @@
-"""The status line of a live run in the terminal."""
+"""Status line of a live run in the terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STATUS_EVERY_S = 0.25
 
 
 class StatusViewer:
-    """A status line in the terminal, where there is no window."""
+    """Viewer that shows a status line in the terminal, for runs without a window."""
 
     wants_picture = False
     closed = False
@@ -37,20 +37,20 @@ class StatusViewer:
     def show(
         self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
     ) -> int | None:
-        """Say it, a few times a second."""
+        """Update the status line, a few times a second."""
         now = self._clock()
         if self._status is not None and now >= self._next_s:
             self._next_s = now + STATUS_EVERY_S
-            # An address has brackets of its own: rtsp://[fe80::1]/live.
+            # An address may contain brackets: rtsp://[fe80::1]/live.
             trouble = f"  {escape(figures.trouble)}" if figures.trouble else ""
             self._status.update(f"{numbers(figures, screen=False)}{trouble}  (Ctrl-C ends)")
         return None
 
     def poll(self) -> int | None:
-        """There are no keys here."""
+        """Return None: the status line takes no keys."""
         return None
 
     def close(self) -> None:
-        """Take the line away."""
+        """Remove the status line."""
         if self._status is not None:
             self._status.stop()

@@ -1,1 +1,1 @@
-"""`shufflecam eval`: weights held against annotations."""
+"""`shufflecam eval`: evaluate weights against annotations."""

@@ -1,4 +1,4 @@
-"""`shufflecam eval detector`: a person detector on annotated pictures, beside another one."""
+"""`shufflecam eval detector`: compare a person detector with another one on annotated pictures."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def detector(
             other, _, theirs = _measure(beside, data, talk, settings, fetch=beside != "yolov8n")
             columns.append((other, theirs))
         except WeightsError as error:
-            if beside != "yolov8n":  # asked for by name
+            if beside != "yolov8n":  # requested explicitly
                 raise
             talk.say(f"Not compared with {beside}: {error}")
     _print(columns, data)
@@ -111,7 +111,7 @@ def _measure(
 
 
 def _print(columns: list[tuple[str, DetectorFigures]], data: CocoSet) -> None:
-    """One row a figure, one column a detector, and the ratio of the two."""
+    """Print one row per metric, one column per detector, and the ratio of the two."""
     width = max(12, *(len(name) for name, _ in columns)) + 2
     ratio = f"{'ratio':>8}" if len(columns) == 2 else ""
     click.echo(f"{'':<16}" + "".join(f"{name:>{width}}" for name, _ in columns) + ratio)

@@ -1,4 +1,4 @@
-"""`shufflecam eval`: any checkpoint held against the published tables."""
+"""`shufflecam eval`: compare a checkpoint with the published results."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def network_options(command: Any) -> Any:
-    """The pose network that is measured."""
+    """Add the options that select the pose network under evaluation."""
     for option in (
         click.option(
             "--batch",
@@ -199,7 +199,7 @@ def _entry(model: str, skeleton: str) -> PoseEntry:
 
 
 MAX_PEOPLE = 20
-"""The surest so many of a picture count in COCO's keypoint evaluation (its maxDets)."""
+"""Highest-scoring people per picture that COCO's keypoint evaluation considers (its maxDets)."""
 
 _ROWS = (
     ("ap", "AP"),
@@ -213,7 +213,7 @@ _ROWS = (
 
 
 def _beyond(results: list[Result]) -> str:
-    """How many of those who were found COCO's evaluation does not look at."""
+    """Return a note on the number of people found that COCO's evaluation ignores."""
     pictures = Counter(result["image_id"] for result in results)
     more = sum(max(0, found - MAX_PEOPLE) for found in pictures.values())
     return f" (left out: {more} beyond {MAX_PEOPLE} in a picture)" if more else ""
@@ -229,6 +229,6 @@ def _print_coco(
     click.echo(f"pictures   {len(data.pictures)} (left out, not on disk: {len(data.missing)})")
     click.echo(f"annotated  {counted(len(data.annotations), 'person')}{data.uncounted()}")
     click.echo(f"people     {len(results)} found, boxes: {boxes}{_beyond(results)}")
-    # Our own weights are held against the published ones of the same network.
+    # The embedded weights are compared with the published results of the same network.
     row = pose_entry("coco-256x192") if entry.embedded else entry
     click.echo(f"published  {row.published} ({row.name}: val2017, boxes of a detector with human AP 56.4)")

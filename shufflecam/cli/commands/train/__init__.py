@@ -1,1 +1,1 @@
-"""`shufflecam train`: networks from pictures."""
+"""`shufflecam train`: train networks on pictures."""

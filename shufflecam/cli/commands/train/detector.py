@@ -1,4 +1,4 @@
-"""`shufflecam train detector`: a small person detector, taught by a larger one on any pictures."""
+"""`shufflecam train detector`: distil a larger detector into a small person detector, without labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`shufflecam train label`: keypoints of people in pictures by a teacher network."""
+"""`shufflecam train label`: label people's keypoints in pictures with a teacher network."""
 
 from __future__ import annotations
 

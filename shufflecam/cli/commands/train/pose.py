@@ -1,4 +1,4 @@
-"""`shufflecam train`: pose networks from COCO-format data, and pseudo-labels for it."""
+"""`shufflecam train`: train pose networks on COCO-format data, and on pseudo-labels."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ ELSEWHERE = {
     "label": "shufflecam.cli.commands.train.label",
     "detector": "shufflecam.cli.commands.train.detector",
 }
-"""Subcommands with a file of their own, where it is there."""
+"""Subcommands defined in modules of their own, if present."""
 
 
 class TrainCommands(NamedCommands):
-    """The commands of this file and those of `ELSEWHERE`."""
+    """Command group of the commands in this module and those in `ELSEWHERE`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names."""
+        """Return all command names."""
         return [*self.commands, *(name for name, module in ELSEWHERE.items() if find_spec(module))]
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
-        """The command of this name, or None."""
+        """Return the command of this name, or None."""
         module = ELSEWHERE.get(name)
         if module is not None and find_spec(module):
             command: click.Command = import_module(module).command
@@ -49,7 +49,7 @@ def command() -> None:
 
 
 def _size(text: str) -> tuple[int, int]:
-    """`WIDTHxHEIGHT`. Raises UsageError."""
+    """Parse `WIDTHxHEIGHT` into (width, height). Raises UsageError."""
     parts = text.lower().split("x")
     if len(parts) != 2 or not all(part.isdigit() for part in parts):
         raise UsageError(f"{text!r} is not WIDTHxHEIGHT, such as 192x256.")
@@ -57,7 +57,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _progressive(text: str | None) -> tuple[tuple[int, int, float], ...]:
-    """`96x128:0.5,144x192:0.3`. Raises UsageError."""
+    """Parse `96x128:0.5,144x192:0.3` into (width, height, share) stages. Raises UsageError."""
     sizes = []
     for item in (text or "").split(","):
         if not item:
