@@ -1,1 +1,1 @@
-"""Frame -> people, over time: when the detector runs, whom it may bring in, who is followed in between."""
+"""Frame -> people, over time: when the detector runs, what it may add, who is followed in between."""

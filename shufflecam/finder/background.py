@@ -1,4 +1,4 @@
-"""A detector on a thread of its own: it searches the newest frame while poses go on with the next ones."""
+"""Runs a detector in its own thread: it searches the newest frame while poses are found in later ones."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from shufflecam.core.types import Detections, Frame
 from shufflecam.engines.cpu import physical_cores
 
 ENOUGH_CORES = 4
-"""With fewer, two networks at once only take each other's time: the frame waits for the detector then."""
+"""With fewer, two concurrent networks only slow each other down: frames wait for the detector instead."""
 
 JOIN_S = 2.0
-"""How long `close` waits for a search; the thread is a daemon and holds nothing that must be saved."""
+"""How long `close` waits for a detection; the thread is a daemon and holds nothing that must be saved."""
 
 
 @dataclass(frozen=True, eq=False)
 class Searched:
-    """What came of one frame."""
+    """The result for one frame."""
 
     timestamp_s: float
-    """The frame's."""
+    """The frame's timestamp."""
     found: Detections
     seconds: float
-    """What it took."""
+    """Duration of the detection."""
 
 
 class BackgroundDetector:
-    """Searches one frame at a time. `offer`, `take` and `close` belong to one thread."""
+    """Searches one frame at a time. `offer`, `take` and `close` must be called from the same thread."""
 
     def __init__(self, detector: PersonDetector, clock: Callable[[], float] = time.perf_counter) -> None:
         """Start the thread."""
@@ -45,7 +45,7 @@ class BackgroundDetector:
         self._thread.start()
 
     def offer(self, frame: Frame) -> bool:
-        """Search this frame, if nothing is being searched. The picture is copied: it will be drawn into."""
+        """Search this frame and return True, unless busy. Copies the picture: it will be drawn into."""
         with self._changed:
             if self._frame is not None or self._closed:
                 return False
@@ -54,10 +54,10 @@ class BackgroundDetector:
             return True
 
     def take(self) -> Searched | None:
-        """The latest result, once; None where there is no new one.
+        """Return the latest result once; None if there is no new one.
 
         Raises:
-            What the detector raised.
+            Whatever the detector raised.
         """
         with self._changed:
             if self._error is not None:
@@ -66,12 +66,12 @@ class BackgroundDetector:
             return result
 
     def wait(self, timeout_s: float) -> bool:
-        """Until nothing is being searched; False where that took too long."""
+        """Wait until no search is running; returns False on timeout."""
         with self._changed:
             return self._changed.wait_for(lambda: self._frame is None, timeout_s)
 
     def close(self) -> None:
-        """End the thread."""
+        """Stop the thread."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -89,7 +89,7 @@ class BackgroundDetector:
             try:
                 found = self._detector.detect(frame)
                 result = Searched(frame.timestamp_s, found, self._clock() - began)
-            except BaseException as raised:  # `take` tells it
+            except BaseException as raised:  # raised again by `take`
                 error = raised
             with self._changed:
                 self._frame, self._result, self._error = None, result, error
@@ -99,5 +99,5 @@ class BackgroundDetector:
 
 
 def enough_cores() -> bool:
-    """Whether a second network at the same time pays on this machine."""
+    """Whether running a second network concurrently pays off on this machine."""
     return physical_cores() >= ENOUGH_CORES

@@ -1,7 +1,7 @@
-"""Frame -> FrameResult: detector, estimator, tracker and smoother joined. `finder.open` opens them.
+"""Frame -> FrameResult: combines detector, estimator, tracker and smoother. `finder.open` opens them.
 
-Detector and estimator see the frame's picture and speak of its pixels, and so does the result. In between,
-who is where, and who that is, is reckoned in square pixels (`core.pixels`): there distances mean something.
+Detector and estimator work in the pixels of the frame's picture, and so does the result. In between,
+following and tracking use square pixels (`core.pixels`), in which distances are meaningful.
 """
 
 from __future__ import annotations
@@ -38,23 +38,23 @@ if TYPE_CHECKING:
     from shufflecam.finder.view import View
 
 CALLS_PER_S = 30.0
-"""What pictures that come without a time count as: most cameras and phones give that many a second."""
+"""Frame rate assumed for pictures without a time: that of most cameras and phones."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """What the record says of the networks that made it."""
+    """How the record describes the networks that made it."""
 
     model: dict[str, Any]
     """name, sha256, input_size (w, h)."""
     detector: dict[str, Any]
-    """name and what it was set to."""
+    """name and settings."""
     notes: tuple[str, ...] = ()
-    """Sentences for the user: what did not work and what is used instead."""
+    """Sentences for the user: what failed and what is used instead."""
 
 
 class PoseFinder:
-    """Finds the poses of one picture after another. Stateful where a tracker is; one finder a video."""
+    """Finds the poses in consecutive pictures. Stateful if it tracks or follows people: one per video."""
 
     def __init__(
         self,
@@ -74,24 +74,25 @@ class PoseFinder:
         rate: float | None = None,
         view: View | None = None,
     ) -> None:
-        """Join the parts.
+        """Combine the parts.
 
         Args:
             detector: finds people.
             estimator: finds their keypoints.
-            identity: what the record says of the two.
-            tracker: gives ids; None: nobody gets one.
-            smoother: steadies keypoints.
+            identity: how the record describes the two.
+            tracker: assigns ids; None: no ids.
+            smoother: smooths keypoints.
             cadence: how often the detector runs; None: on every frame.
-            background: runs `detector` beside the poses of later frames; None: every frame waits for it.
-            admission: who of the detector's findings counts; None: all of them.
-            searches: whether the detector may be wrong about who is there; boxes that were given are not, and
-                two of them are two people however alike their poses.
-            max_people: followed at most.
-            stats: where stage times and the detector's runs are counted.
-            clock: seconds, for an automatic cadence.
-            rate: pictures a second of calls that tell no time; None: 30.
-            view: the part of each picture that people are looked for in, and which way up; None: all of it.
+            background: runs `detector` in parallel with the poses of later frames; None: each frame waits for
+                it.
+            admission: filters the detections; None: all are accepted.
+            searches: whether the detector can be wrong; given boxes are not, and two of them are two people
+                however similar their poses.
+            max_people: maximum number of people followed.
+            stats: collects stage times and detector runs.
+            clock: returns seconds, for an automatic schedule.
+            rate: frame rate assumed for calls without a time; None: 30 a second.
+            view: the region of each picture that is searched, and its rotation; None: the full picture.
         """
         self._detector = detector
         self._search = PersonSearch(
@@ -113,24 +114,24 @@ class PoseFinder:
         self._called_s = -math.inf
         self._rate = rate or CALLS_PER_S
         self.frames = 0
-        """Frames so far."""
+        """Number of frames so far."""
         self.identity = identity
         self.view = view
-        """The part of each picture that people are looked for in; None: all of it, as it is."""
+        """The region of each picture that is searched; None: the full picture, unrotated."""
 
     @property
     def detections(self) -> int:
-        """How often the detector ran for the frames so far."""
+        """Number of detector runs for the frames so far."""
         return self._search.detections
 
     @property
     def smooths(self) -> bool:
-        """Whether poses come with smoothed keypoints."""
+        """Whether the keypoints of the poses are smoothed."""
         return self._smoother is not None
 
     @property
     def skeleton(self) -> Skeleton:
-        """Which keypoints, in which order."""
+        """The keypoints and their order."""
         return self._estimator.skeleton
 
     @overload
@@ -154,24 +155,24 @@ class PoseFinder:
         time: float | Sequence[float] | None = None,
         color: ColorOrder = "bgr",
     ) -> list[Pose] | list[list[Pose]]:
-        """The poses of a picture, or of each of several.
+        """Return the poses in a picture, or in each of several.
 
-        A finder that follows people (`load(track=True)`) takes pictures in their order, and steadies and
-        loses people by their times.
+        A finder that tracks people (`load(track=True)`) requires pictures in order; it smooths keypoints and
+        drops tracks by the pictures' times.
 
         Args:
-            image: (H, W, 3) uint8 BGR, as cv2.imread gives it, or whatever else `core.arrays.as_bgr`
-                makes of it; or a list of such.
-            time: the picture's own time in seconds, later than the one before; or one for each of a list.
-                Without it pictures count as coming at the `rate` that the finder was loaded with
-                (30 a second where it was loaded with none).
-            color: order of an array's colour channels, "bgr" or "rgb".
+            image: (H, W, 3) uint8 BGR, as returned by cv2.imread, or anything else that `core.arrays.as_bgr`
+                accepts; or a list of these.
+            time: the picture's own time in seconds, later than the previous one; or one for each picture of
+                a list. Without it, pictures are assumed to arrive at the `rate` the finder was loaded with
+                (30 a second if none was given).
+            color: channel order of an array, "bgr" or "rgb".
 
         Returns:
-            A list of poses, empty for an empty picture; of a list of pictures, a list of those.
+            A list of poses, empty for an empty picture; for a list of pictures, a list of such lists.
 
         Raises:
-            UsageError: the picture's meaning is not clear, it is None, or the time does not rise.
+            UsageError: the picture is ambiguous or None, or the time does not increase.
         """
         if isinstance(image, (list, tuple)):
             times = _times(time, len(image))
@@ -198,7 +199,7 @@ class PoseFinder:
         return list(self.find(Frame(pixels, index=index, timestamp_s=self._called_s)).poses)
 
     def find(self, frame: Frame) -> FrameResult:
-        """Everybody in `frame`, in the pixels of its picture. Call it in the frames' order."""
+        """Return the people in `frame`, in the pixels of its picture. Call it in frame order."""
         self.frames += 1
         began = self._clock()
         seen = frame if self.view is None else self.view.frame_of(frame)
@@ -223,7 +224,7 @@ class PoseFinder:
     def warm_up(self, size: tuple[int, int], pixel_aspect: float = 1.0) -> None:
         """Run every network once on an empty picture of (width, height): the first run is always slow.
 
-        Leaves no trace in tracks or statistics.
+        Does not affect tracks or statistics.
         """
         width, height = size
         picture = np.zeros((height, width, 3), np.uint8)
@@ -236,11 +237,11 @@ class PoseFinder:
             self._estimator.estimate(frame.image, Detections(box, np.ones(1, np.float32)), frame.pixel_aspect)
 
     def close(self) -> None:
-        """End the detector's own thread, where it has one."""
+        """Stop the detector's thread, if it has one."""
         self._search.close()
 
     def how_often(self) -> str:
-        """For a summary: how often the detector ran; empty where that was to be on every frame."""
+        """Return how often the detector ran, for a summary; empty if never, or always on every frame."""
         if not self.detections or self._search.is_every_frame:
             return ""
         every = self.frames / self.detections
@@ -257,7 +258,7 @@ class PoseFinder:
         return poses_to_square(poses, aspect)
 
     def _tracked(self, frame: Frame, poses: list[Pose]) -> list[Pose]:
-        """Everybody with an id; our own tracker also sees what they wear. Poses in square pixels."""
+        """Return the poses with ids; `PoseTracker` also uses appearance. Poses in square pixels."""
         if not isinstance(self._tracker, PoseTracker):
             assert self._tracker is not None
             return self._tracker.update(poses, frame.timestamp_s)
@@ -267,7 +268,7 @@ class PoseFinder:
 
 
 def _tell(tracker: Tracker, change: Change) -> None:
-    """Tell a tracker of a cut; one that knows nothing of pictures that cut back forgets everybody."""
+    """Notify a tracker of a cut; one that does not support cutting back is reset."""
     if not isinstance(tracker, PoseTracker):
         tracker.reset()
     elif change.back:
@@ -277,7 +278,7 @@ def _tell(tracker: Tracker, change: Change) -> None:
 
 
 def _times(time: float | Sequence[float] | None, count: int) -> Sequence[float | None]:
-    """A time for each of `count` pictures."""
+    """Return a time for each of `count` pictures."""
     if time is None:
         return [None] * count
     if isinstance(time, (int, float)) or len(time) != count:

@@ -1,11 +1,11 @@
-"""Everybody's box from one frame to the next, from their keypoints: instead of a detector. numpy only.
+"""Propagates people's boxes from frame to frame by their keypoints, in place of a detector. numpy only.
 
-A box goes with the extent of a person's joints and keeps the margins around them that it had when the
-detector gave it, so that the network sees the same cut-out as after a detection. Extents are compared
-over the joints that are trusted both then and now: one that is hidden must not shrink the box, and with
-it the cut-out, and with that stay hidden.
+A box moves with the extent of a person's joints and keeps the margins around them that it had at the
+detection, so that the network sees the same crop as after a detection. Extents are compared over the
+joints that are trusted both then and now: a hidden joint must not shrink the box, and with it the crop,
+and thereby stay hidden.
 
-Legend: N people in the order of the boxes given out, K keypoints; square pixels and seconds throughout.
+Legend: N people in the order of the returned boxes, K keypoints; square pixels and seconds throughout.
 """
 
 from __future__ import annotations
@@ -23,60 +23,62 @@ from shufflecam.core.types import SCORE_FLOOR, Detections, FloatArray, Pose
 from shufflecam.pose.nms import completeness, duplicates
 
 FEWEST = 4
-"""With fewer joints above `SCORE_FLOOR`, the trusted ones, a box only waits for the detector where it is."""
+"""With fewer joints above `SCORE_FLOOR`, the trusted ones, a box is not updated until the next detection."""
 
 LARGEST_STEP = 1.5
-"""How much larger or smaller than at the detection a person may get before the next one."""
+"""Largest factor by which a person may grow or shrink between two detections."""
 
 BOX_GAIN = 0.3
-"""How much of what the joints say goes into the box: a single joint that jumps must not take it along."""
+"""Weight of the joints in the update of a box: a single joint that jumps must not drag it along."""
 
 LOST_SHARE = 0.5
-"""Joints that were trusted and now score less than this share of what they did: that is somebody else's
-sleeve or a wall."""
+"""If the joints that were trusted now score less than this share of what they did, they are on someone
+else's sleeve or on a wall."""
 
 VELOCITY_GAIN = 0.6
+"""Weight of a new velocity in the running mean."""
+
 COAST_S = 0.2
-"""A velocity is believed for about this long."""
+"""Time constant of the decay of a velocity in the prediction."""
 
 SAME_BOX = 0.3
-"""IoU from which a detector's box and a followed one are the same person."""
+"""IoU from which a detection and a followed box are the same person."""
 
 MISSED_MOST = 1
-"""Detections that may miss somebody whose keypoints are well: detectors blink."""
+"""Number of detections that may miss a person with valid keypoints: detectors flicker."""
 
 HISTORY = 32
-"""Frames remembered for a detection that comes late."""
+"""Number of frames kept for a detection that arrives late."""
 
 STALE_S = 1.0
-"""After a longer gap nobody is where the last keypoints were."""
+"""After a longer gap the last keypoints are no longer valid."""
 
 
 @dataclass(eq=False)
 class _Person:
-    """Somebody who is followed."""
+    """A person who is followed."""
 
-    box: FloatArray  # (4,) where the person is, not cut to the picture
+    box: FloatArray  # (4,) where the person is, not clipped to the picture
     box_score: float
     joints: FloatArray  # (K, 2) of the last frame, NaN where not trusted
     found: _Sight | None = None  # at the last detection
     velocity: FloatArray = field(default_factory=lambda: np.zeros(2, np.float32))
     time: float = 0.0
     missed: int = 0
-    fresh: bool = True  # the box is a detector's, no joints yet
+    fresh: bool = True  # the box is from the detector, no joints yet
     lost: bool = False
-    followed: bool = False  # whether the last box was ours and not the detector's
+    followed: bool = False  # whether the last box was followed rather than detected
     history: deque[_Sight] = field(default_factory=lambda: deque(maxlen=HISTORY))
 
     def expected(self, now: float) -> FloatArray:
-        """(4,) where the box should be."""
+        """(4,) the predicted box."""
         if self.fresh:
             return self.box
         ahead = COAST_S * (1.0 - math.exp(-max(0.0, now - self.time) / COAST_S))
         return (self.box + np.tile(self.velocity * ahead, 2)).astype(np.float32)
 
     def at(self, then: float) -> _Sight | None:
-        """The remembered frame nearest to `then`."""
+        """Return the stored frame nearest to `then`."""
         return min(self.history, key=lambda sight: abs(sight.time - then)) if self.history else None
 
 
@@ -95,7 +97,7 @@ class _Sight:
         return np.asarray(np.isfinite(self.joints[:, 0]))
 
     def box_around(self, joints: FloatArray) -> FloatArray | None:
-        """(4,) this frame's box, carried over to other places of the same joints; None with too few."""
+        """(4,) this frame's box, transferred to new positions of the same joints; None with too few."""
         common = self.trusted & np.isfinite(joints[:, 0])
         if common.sum() < FEWEST:
             return None
@@ -111,12 +113,12 @@ def _extent(joints: FloatArray) -> FloatArray:
 
 
 def _side(box: FloatArray) -> float:
-    """The longer side, 1 pixel at least."""
+    """The longer side, at least 1 pixel."""
     return max(1.0, float((box[2:] - box[:2]).max()))
 
 
 class Follower:
-    """Who was there in the last frame, and so where to look in the next one. One a video, frames in order."""
+    """Predicts from the last frame where people are in the next one. One per video, frames in order."""
 
     def __init__(self, skeleton: Skeleton, max_people: int = 20) -> None:
         self.skeleton = skeleton
@@ -127,26 +129,26 @@ class Follower:
         return len(self._people)
 
     def clear(self) -> None:
-        """Forget everybody, as after a scene cut."""
+        """Forget all people, as after a scene cut."""
         self._people = []
 
     @property
     def is_in_the_dark(self) -> bool:
-        """Whether nobody is known, or of somebody only the box."""
+        """Whether no one is known, or only the box of someone."""
         return not self._people or any(
             person.found is not None and person.found.trusted.sum() < FEWEST for person in self._people
         )
 
     def is_stale(self, now: float) -> bool:
-        """Whether too much time has passed, or time ran back, since somebody was seen."""
+        """Whether someone was last seen too long ago, or time ran backwards."""
         return any(not 0.0 <= now - person.time <= STALE_S for person in self._people)
 
     def boxes(self, now: float, size: tuple[float, float]) -> Detections:
-        """One box a person; those who went out of the picture are forgotten.
+        """Return one box per person; people who left the picture are forgotten.
 
         Args:
             now: the frame's time.
-            size: the picture's (width, height); boxes are cut to it.
+            size: the picture's (width, height); boxes are clipped to it.
         """
         expected = np.array([person.expected(now) for person in self._people], np.float32)
         clipped = clip_boxes(expected.reshape(-1, 4), size)
@@ -158,14 +160,14 @@ class Follower:
     def join(
         self, found: Detections, now: float, size: tuple[float, float], then: float | None = None
     ) -> Detections:
-        """A detector's boxes, and those of people it missed whose keypoints are well.
+        """Merge a detector's boxes with those of people it missed whose keypoints are valid.
 
         Args:
-            found: what the detector gave.
+            found: the detections.
             now: the time of the frame that the boxes are for.
             size: the picture's (width, height).
-            then: the time of the frame that was searched; None: `now`. People who were known then go on
-                from their keypoints, which are newer than the detector's box.
+            then: the time of the frame that was searched; None: `now`. People known then continue from their
+                keypoints, which are newer than the detection.
         """
         here = self.boxes(now, size)
         late = then is not None and then < now
@@ -180,7 +182,7 @@ class Follower:
         for column, box in enumerate(found.boxes_xyxy):
             person = known.get(column)
             if late and person is None and (box_iou(here.boxes_xyxy, box[None]) > SAME_BOX).any():
-                continue  # somebody whom the last frames have found already
+                continue  # already found in a later frame
             if person is None:
                 person = self._new(box, now)
             elif then is not None and late:
@@ -198,10 +200,10 @@ class Follower:
         return self.boxes(now, size)
 
     def take(self, poses: Sequence[Pose], now: float) -> list[Pose]:
-        """Learn from the poses found in the boxes that `boxes` or `join` gave, in their order.
+        """Update the people from the poses found in the boxes returned by `boxes` or `join`, in order.
 
         Returns:
-            The poses without those that slid onto somebody else. `lost` says whether anybody was lost.
+            The poses without those that slid onto another person. `lost` says whether anyone was lost.
         """
         self.lost = False
         for person, pose in zip(self._people, poses, strict=True):
@@ -212,10 +214,10 @@ class Follower:
         return [pose for i, pose in enumerate(poses) if i not in slid]
 
     lost = False
-    """Whether the last `take` lost somebody: their keypoints collapsed, or are another person's."""
+    """Whether the last `take` lost someone: their keypoints collapsed, or are another person's."""
 
     def forget_lost(self, poses: Sequence[Pose]) -> list[Pose]:
-        """Drop those whom neither their keypoints nor a detector of the same frame confirm."""
+        """Drop people confirmed neither by keypoints nor by a detection in this frame; return the others."""
         pairs = list(zip(self._people, poses, strict=True))
         self._people = [person for person, _ in pairs if not (person.lost and person.missed)]
         return [pose for person, pose in pairs if not (person.lost and person.missed)]
@@ -247,22 +249,22 @@ class Follower:
         person.history.append(_Sight(now, here, joints, pose.scores))
 
     def _slid(self, poses: Sequence[Pose]) -> set[int]:
-        """Who is another person's double: the detector gave two boxes of one, or one of two slid."""
+        """Indices of duplicates: the detector gave one person two boxes, or one of two boxes slid."""
         return set(duplicates(poses, self.skeleton.sigmas, rank=self._claims(poses)))
 
     def _claims(self, poses: Sequence[Pose]) -> list[float]:
-        """The larger, the likelier that this is the person whose joints they are."""
+        """Rank each person: the larger, the likelier the joints are this person's."""
         claims = []
         for person, pose in zip(self._people, poses, strict=True):
             before = 0.0 if person.found is None else float(np.nan_to_num(person.found.scores).mean())
             share = float(np.nan_to_num(pose.scores).mean()) / max(before, 0.1)
-            # A box of this frame's detection says more than any share; of two such, the fuller pose.
+            # A box detected in this frame outranks any share; of two such, the more complete pose wins.
             claims.append(share if person.followed else 1e3 + completeness(pose))
         return claims
 
 
 def _is_lost(found: _Sight, scores: FloatArray) -> bool:
-    """Whether the joints that the detection showed have gone. Who showed too few cannot lose them."""
+    """Whether the joints seen at the detection have gone. A person with too few of them cannot lose them."""
     relied = found.trusted
     if relied.sum() < FEWEST:
         return False
@@ -271,7 +273,7 @@ def _is_lost(found: _Sight, scores: FloatArray) -> bool:
 
 
 def _pairs(overlap: FloatArray, least: float) -> dict[int, int]:
-    """(T, N) IoU -> row: column, the largest first, each once, none below `least`."""
+    """(T, N) IoU -> row: column, matched greedily from the largest, each once, none below `least`."""
     pairs: dict[int, int] = {}
     overlap = overlap.copy()
     while overlap.size and overlap.max() >= least:

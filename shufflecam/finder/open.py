@@ -1,4 +1,4 @@
-"""Names -> a finder: `load` opens the networks and joins what the command line or a program asks for."""
+"""Opens finders by name: `load` opens the networks and combines what a command line or a program asks for."""
 
 from __future__ import annotations
 
@@ -41,35 +41,37 @@ def load(
     view: View | None = None,
     stats: Stats | None = None,
 ) -> PoseFinder:
-    """A finder from names, with the defaults of `FinderSettings`, but without ids and smoothing.
+    """Return a finder by model names, with the defaults of `FinderSettings`, but without ids and smoothing.
 
     Args:
-        model: a pose model of the catalogue; with `weights` it names only the architecture.
-        weights: a checkpoint file (.pth, .safetensors) instead of the catalogue's.
-        detector: "auto", a person model of the catalogue, a file, "none" (the whole frame is one
+        model: a pose model of the catalogue; with `weights` it only selects the architecture.
+        weights: a checkpoint file (.pth, .safetensors) to use instead of the catalogue's.
+        detector: "auto", a person model of the catalogue, a file, "none" (the full frame is one
             person), or an object with `detect(frame) -> Detections`.
-        det_conf: people scored lower are left out; with `track`, who was there a moment ago may score less.
+        det_conf: score threshold for people; with `track`, it is lower for those seen a moment ago.
         det_size: the longer side of the detector's input in pixels.
-        det_every: look for people every N frames and follow their keypoints in between; "auto" or
+        det_every: detect people every N frames and follow their keypoints in between; "auto" or
             None: automatic.
-        rate: frames a second of the source: an automatic cadence aims at it, and pictures that are given
-            without a `time` count as coming so fast (None: 30 a second).
-        live: whether frames come at their own pace; only then does the machine's speed decide the cadence.
-        background: run the detector beside the poses of later frames, so that results depend on timing; None:
-            where the source is live and the machine has the cores for it. Never where it runs on every frame.
-        max_people: the best N a frame.
-        flip_test: run each crop mirrored as well and average.
-        decode: "plain" (as the published figures) or "dark" (to a fraction of a heatmap pixel).
-        backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
+        rate: frame rate of the source: the target of an automatic schedule, and the rate assumed for pictures
+            without a `time` (None: 30 a second).
+        live: whether frames arrive at their own pace; only then does the machine's speed affect the schedule.
+        background: run the detector in parallel with the poses of later frames, so that results depend on
+            timing; None: if the source is live and the machine has enough cores. Never if it runs on every
+            frame.
+        max_people: keep the N highest-scoring people of a frame.
+        flip_test: run each crop mirrored as well and average the heatmaps.
+        decode: "plain" (as in the published results) or "dark" (peaks to a fraction of a heatmap pixel).
+        backend: "auto" (the fastest that works on this machine), "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-        track: give people ids over frames.
-        smooth: steady the keypoints over time (needs `track`).
-        view: the part of each picture that people are looked for in, and which way up; None: all of it.
-        stats: where stage times are counted.
+        track: assign ids to people across frames.
+        smooth: smooth the keypoints over time (requires `track`).
+        view: the region of each picture that is searched, and its rotation; None: the full picture.
+        stats: collects stage times.
 
     Raises:
-        UsageError: an unknown model, backend or device, or a view whose rotation is not settled.
-        WeightsError: weights that are missing, of another architecture, damaged or unsafe.
+        UsageError: an unknown model, backend or device, or a view whose rotation is "auto" or no quarter
+            turn.
+        WeightsError: the weights are missing, of another architecture, damaged or unsafe.
     """
     from shufflecam.detect.open import open_detector
     from shufflecam.finder.background import BackgroundDetector, enough_cores
@@ -83,7 +85,7 @@ def load(
     estimator, sha256, notes = open_estimator(
         model, weights, flip_test=flip_test, decode=decode, backend=backend, device=device, stats=stats
     )
-    # Boxes from a file and the whole frame cost nothing, and are to be used as they are.
+    # Boxes from a file and the full frame cost nothing and must be used unchanged.
     searches = isinstance(detector, str) and detector != "none"
     admission = Hysteresis(det_conf) if track and searches else None
     if isinstance(detector, str):

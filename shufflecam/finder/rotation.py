@@ -1,4 +1,4 @@
-"""Which way up people stand: the rotation under which most of them are found."""
+"""Automatic rotation: finds which way up people stand, by the scores of their poses."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from shufflecam.finder.view import View
 
 LOOK_EVERY_S, LOOK_FOR_S, ENOUGH_FRAMES = 0.5, 60.0, 5
-"""For --rotate auto: a picture every half second of the first minute, until five showed somebody."""
+"""For --rotate auto: a picture every half second of the first minute, until five contained people."""
 
 
 def settled(
     settings: FinderSettings, open_source: Callable[[], FrameSource], stop: Stop, talk: Reporter
 ) -> FinderSettings:
-    """The settings with the rotation of their view decided where it is "auto"; else as they are.
+    """Return the settings with a view rotation of "auto" resolved; otherwise unchanged.
 
     Args:
         settings: the networks, and the view.
-        open_source: opens the video once more, for "auto".
+        open_source: opens the video again, for "auto".
         stop: a signal ends the search for the rotation.
-        talk: told what "auto" came to.
+        talk: receives the result of "auto".
     """
     view = settings.view
     if view is None or view.rotate != AUTO:
@@ -42,7 +42,7 @@ def settled(
 def best_rotation(
     source: FrameSource, view: View, settings: FinderSettings, stop: Stop, talk: Reporter
 ) -> int:
-    """The rotation under which the first frames with people have the highest sum of pose scores."""
+    """Return the rotation under which the first frames with people have the highest sum of pose scores."""
     from shufflecam.core.picture import as_shown
 
     every_frame = replace(settings, track=False, smooth=False, det_every=1, view=None)

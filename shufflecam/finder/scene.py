@@ -1,4 +1,8 @@
-"""Cuts and movement, seen on a thumbnail of each frame."""
+"""Detects scene cuts and movement on a thumbnail of each frame. numpy only.
+
+Thumbnails: (h, w) float32 grey means of blocks of the picture, 64 to 127 cells on the longer side (fewer
+for pictures below 256 pixels).
+"""
 
 from __future__ import annotations
 
@@ -10,50 +14,52 @@ import numpy as np
 from shufflecam.core.types import FloatArray, ImageArray
 
 SAMPLES = 256
-"""Pixels on the longer side that a thumbnail is made from..."""
+"""Minimum number of pixels sampled on the longer side for a thumbnail..."""
 
 
 BLOCK = 4
-"""...in blocks of this many each way, so that noise and compression average out."""
+"""...averaged in blocks of this many each way to suppress noise and compression artefacts."""
 
 
 CUT_CORRELATION = 0.4
-"""Two frames of different scenes correlate below this; of one scene, with everything moving, above. It does
-not see a flash or a change of exposure, which leave the correlation alone."""
+"""Two frames of different scenes correlate below this; of one scene, even with everything moving, above. It
+does not respond to a flash or an exposure change, which leave the correlation unchanged."""
 
 
 CUT_CHANGE = 12.0
-"""Mean change in grey levels below which nothing is a cut, however uncorrelated: two nearly even pictures."""
+"""Mean change in grey levels below which nothing is a cut, however low the correlation: two nearly uniform
+pictures."""
 
 
 CUT_OVER_USUAL = 3.0
-"""A cut changes the picture this many times as much as the frames before it did: a shaken camera does not."""
+"""A cut changes the picture this many times as much as the preceding frames did; a shaken camera does not."""
 
 
 USUAL_GAIN = 0.2
+"""Weight of a new frame in the running mean of those changes."""
 
 
 BACK_S = 0.6
-"""A scene that is back after no longer was not left: a flash, a black frame, an insert of half a second."""
+"""A scene that returns within this time was not left: a flash, a black frame, an insert of half a second."""
 
 BACK_CORRELATION = 0.6
-"""It is back when the picture correlates so well with the last one of before: more than two pictures of
-different scenes do, less than people who went on moving for half a second cost."""
+"""It is back if the picture correlates this well with the last one before the cut: higher than between
+different scenes, and low enough to allow for half a second of movement."""
 
 MOVED_GREY = 18.0
-"""A cell whose mean changed by more shows something else than at the last detection."""
+"""A cell whose mean changed by more shows something different from the last detection."""
 
 
 MOVED_CELLS = 5
-"""This many such cells outside everybody's boxes are worth a look: a person a tenth as high as that."""
+"""This many such cells outside all known boxes trigger a detection: a person a tenth of the picture high."""
 
 
 MOVED_EVERYWHERE = 0.5
-"""More than this share of all free cells is the camera or the light, not a person."""
+"""If more than this share of all free cells changed, it is the camera or the light, not a person."""
 
 
 def thumbnail(image: ImageArray) -> tuple[FloatArray, int]:
-    """(H, W, 3) uint8 BGR -> its thumbnail, and how many pixels of the picture a cell is wide and high."""
+    """(H, W, 3) uint8 BGR -> its thumbnail, and the side length of a cell in pixels of the picture."""
     step = max(1, max(image.shape[:2]) // SAMPLES)
     samples = image[::step, ::step, 1]
     h, w = (max(1, side // BLOCK) for side in samples.shape)
@@ -64,16 +70,16 @@ def thumbnail(image: ImageArray) -> tuple[FloatArray, int]:
 
 @dataclass(frozen=True)
 class Change:
-    """What one frame is to the one before it."""
+    """How a frame relates to the previous one."""
 
     cut: bool
-    """Another scene: nothing that was known holds."""
+    """A different scene: nothing known before is valid."""
     back: bool = False
-    """The scene of before the last cut again, within `BACK_S`: what was known then holds."""
+    """The scene before the last cut has returned within `BACK_S`: what was known then is valid again."""
 
 
 class SceneWatch:
-    """Looks at every frame in order, cheaply (a tenth of a millisecond at 720p)."""
+    """Compares consecutive frames at low cost (a tenth of a millisecond at 720p)."""
 
     def __init__(self) -> None:
         self._last: FloatArray | None = None
@@ -86,7 +92,7 @@ class SceneWatch:
         self._cell = 1
 
     def look(self, image: ImageArray, time_s: float = 0.0) -> Change:
-        """Take the next frame in.
+        """Process the next frame and return how it relates to the previous one.
 
         Args:
             image: (H, W, 3) uint8 BGR.
@@ -124,16 +130,16 @@ class SceneWatch:
         return Change(cut=cut)
 
     def mark(self, boxes_xyxy: FloatArray) -> None:
-        """The frame last looked at was searched, and these (N, 4) boxes in its pixels found."""
+        """Record that the last frame was searched and these (N, 4) boxes, in its pixels, were found."""
         self._marked = self._last
         if self._last is not None:
             self._occupied = self._cells(boxes_xyxy)
 
     def moved_elsewhere(self, boxes_xyxy: FloatArray) -> bool:
-        """Whether the frame last looked at differs from the one marked where nobody was and nobody is.
+        """Whether the last frame differs from the marked one where no one was and no one is.
 
         Args:
-            boxes_xyxy: (N, 4) pixels, everybody known now.
+            boxes_xyxy: (N, 4) pixels, all people known now.
         """
         now, then = self._last, self._marked
         if now is None or then is None or self._occupied is None or now.shape != then.shape:
@@ -144,7 +150,7 @@ class SceneWatch:
         return MOVED_CELLS <= cells <= MOVED_EVERYWHERE * max(1, int(free.sum()))
 
     def _cells(self, boxes_xyxy: FloatArray) -> np.ndarray:
-        """(h, w) booleans: the cells that boxes cover, a tenth of their size around them included."""
+        """(h, w) booleans: the cells covered by boxes, including a tenth of their longer side around them."""
         assert self._last is not None
         covered = np.zeros(self._last.shape, bool)
         for x1, y1, x2, y2 in boxes_xyxy:
@@ -156,7 +162,7 @@ class SceneWatch:
 
 
 def _correlation(a: FloatArray, b: FloatArray) -> float:
-    """Pearson's, of two thumbnails; 0 where one of them is even."""
+    """Pearson correlation of two thumbnails; 0 if either is uniform."""
     a, b = a - a.mean(), b - b.mean()
     power = float(np.sqrt((a * a).sum() * (b * b).sum()))
     return float((a * b).sum()) / power if power > 1.0 else 0.0

@@ -1,10 +1,8 @@
-"""When to look for people anew, and whether the picture changed so much that one should. numpy only.
+"""The detection interval: how often the detector runs, fixed or automatic.
 
-Poses are found in every frame; the detector, the dearer network, runs every N frames and in between
-people's boxes follow from their keypoints (`finder.follower`). It runs earlier where the scene cuts
-or where something moves that belongs to nobody known.
-
-Thumbnails: (h, w) float32 grey means of blocks of the picture, at most 64 cells on the longer side.
+Poses are found in every frame; the detector, the more expensive network, runs every N frames, and in
+between people's boxes are derived from their keypoints (`finder.follower`). `finder.search` runs it earlier
+at a scene cut, or where something moves that is no known person.
 """
 
 from __future__ import annotations
@@ -12,29 +10,30 @@ from __future__ import annotations
 import math
 
 FILE_DETECTIONS_PER_S = 3.0
-"""`auto` in a file: a person who walks in is found within a third of a second. Not measured there, because
-the same file must give the same keypoints on a busy machine."""
+"""Detection rate of `auto` in a file: a person who enters is found within a third of a second. Not derived
+from measured times, because the same file must give the same keypoints on a busy machine."""
 
 LONGEST_S = 1.0
-"""`auto` on a camera: however slow the machine, the detector runs once a second."""
+"""`auto` on a camera: the detector runs at least once a second, however slow the machine."""
 
 BUDGET = 0.85
-"""The share of a frame's time that `auto` plans to use; the rest is for drawing and for other programs."""
+"""Share of a frame's time that `auto` plans to use; the rest is left for drawing and other programs."""
 
 TIME_GAIN = 0.1
-"""How much of a new measured time goes into the running mean."""
+"""Weight of a new measurement in the running mean."""
 
 
 class DetectionSchedule:
-    """Every how many frames the detector runs: fixed, or planned from what the networks take (`auto`)."""
+    """The detection interval in frames: fixed, or computed from the networks' run times (`auto`)."""
 
     def __init__(self, every: int | None, *, rate: float | None = None, live: bool = False) -> None:
-        """Fixed or automatic.
+        """Create a fixed or an automatic schedule.
 
         Args:
             every: N; None: automatic.
-            rate: frames a second of the source; None: 30 is assumed.
-            live: whether frames come at their own pace: then `observe` decides, else only `rate`.
+            rate: frame rate of the source; None: 30 a second is assumed.
+            live: whether frames arrive at their own pace: then `observe` sets the interval, otherwise `rate`
+                alone does.
         """
         self._rate = rate if rate and 1.0 <= rate <= 1000.0 else 30.0
         self._adapts = every is None and live
@@ -43,10 +42,10 @@ class DetectionSchedule:
         self.every = every if every is not None else max(1, round(self._rate / FILE_DETECTIONS_PER_S))
         self.automatic = every is None
         self.longest_s = LONGEST_S if self._adapts else math.inf
-        """Of the frames' own time: how long the detector may rest though frames are few."""
+        """Longest time between detections, in frame time: an upper limit at low frame rates."""
 
     def observe(self, detect_s: float | None, rest_s: float) -> None:
-        """What one frame took: the detector (None: it did not run) and everything else, in seconds."""
+        """Record what one frame took: the detector (None: it did not run) and everything else, in seconds."""
         if not self._adapts:
             return
         if detect_s is not None:

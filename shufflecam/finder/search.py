@@ -1,4 +1,4 @@
-"""Where people are in each frame: the detector's boxes, or those that follow from the last frame's keypoints.
+"""Finds people's boxes in each frame: from the detector, or from the previous frame's keypoints.
 
 Boxes and poses are in square pixels (`core.pixels`), frames in their own.
 """
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from shufflecam.finder.background import BackgroundDetector
 
 LOST_GAP = 2
-"""Frames between two detections for the sake of somebody lost: a person whom the network cannot make out
-must not cost a detection a frame."""
+"""Minimum number of frames between two detections triggered by lost people: someone the network cannot
+recognise must not cost a detection per frame."""
 
 DARK_SHARE = 3
-"""With nobody in sight, or somebody whose keypoints cannot be followed, the detector runs this many times as
-often as else."""
+"""With no one visible, or someone whose keypoints cannot be followed, the detector runs this many times as
+often as usual."""
 
 
 class PersonSearch:
-    """Decides for each frame whether the detector runs, and whose boxes count. One a video, frames in order.
+    """Decides for each frame whether the detector runs, and which boxes count. One per video, in frame order.
 
-    For every frame: `look`, `boxes`, `follow`, `observe`.
+    Call for every frame: `look`, `boxes`, `follow`, `observe`.
     """
 
     def __init__(
@@ -51,17 +51,18 @@ class PersonSearch:
         stats: Stats | None = None,
         clock: Callable[[], float] = perf_counter,
     ) -> None:
-        """Join the parts.
+        """Combine the parts.
 
         Args:
             detector: finds people.
             follower: moves boxes with their keypoints between two detections.
             cadence: how often the detector runs.
-            background: runs `detector` beside the poses of later frames; None: every frame waits for it.
-            admission: who of the detector's findings counts; None: all of them.
-            may_be_wrong: whether two boxes with the same pose are one person; those that were given are not.
-            stats: where stage times are counted.
-            clock: seconds, for an automatic schedule.
+            background: runs `detector` in parallel with the poses of later frames; None: each frame waits for
+                it.
+            admission: filters the detections; None: all are accepted.
+            may_be_wrong: whether two boxes with the same pose are one person; given boxes are not.
+            stats: collects stage times.
+            clock: returns seconds, for an automatic schedule.
         """
         self._detector = detector
         self._follower = follower
@@ -79,21 +80,21 @@ class PersonSearch:
         self._searched = False
         self._detect_s: float | None = None
         self.detections = 0
-        """How often the detector ran."""
+        """Number of detector runs."""
 
     @property
     def is_every_frame(self) -> bool:
-        """Whether the detector runs on every frame, and always will."""
+        """Whether the detector always runs on every frame."""
         return self._cadence.every == 1 and not self._cadence.automatic
 
     def look(self, frame: Frame, *, always: bool = True) -> Change:
-        """What the frame is to the one before it; after a cut nobody is known any more.
+        """Compare the frame with the previous one; a cut clears the known people.
 
-        Who stands in the same place in the next scene is another person.
+        Someone in the same place in the next scene is a different person.
 
         Args:
             frame: the next one.
-            always: also where the detector runs on every frame; if not, there is no cut then.
+            always: compare even if the detector runs on every frame; otherwise no cut is reported then.
         """
         if self.is_every_frame and not always:
             return Change(cut=False)
@@ -106,8 +107,8 @@ class PersonSearch:
         return change
 
     def boxes(self, frame: Frame) -> Detections:
-        """The boxes of everybody in `frame`, in square pixels: found by the detector, or followed."""
-        # The schedule may change from frame to frame; within one it is read once.
+        """Return the boxes of all people in `frame`, in square pixels: detected, or followed."""
+        # The schedule may change between frames; read it once per frame.
         self._every = self._cadence.every
         self._searched, self._detect_s = False, None
         due, nothing_known = self._is_due(frame), self._since_detection is None
@@ -126,10 +127,10 @@ class PersonSearch:
     def follow(
         self, frame: Frame, poses: list[Pose], estimate: Callable[[Detections], list[Pose]]
     ) -> list[Pose]:
-        """The poses without duplicates; a person who was lost makes the detector run at once.
+        """Return the poses without duplicates; a lost person triggers a detection at once.
 
         Args:
-            frame: that `boxes` was last called with.
+            frame: the one last passed to `boxes`.
             poses: one for each of those boxes, in square pixels.
             estimate: boxes in square pixels -> their poses in this frame.
         """
@@ -152,17 +153,17 @@ class PersonSearch:
         return self._follower.forget_lost(poses) if self._searched else poses
 
     def observe(self, frame_s: float) -> None:
-        """Take in what a frame took altogether, in seconds: an automatic schedule is planned from it."""
+        """Record the total time of a frame in seconds: an automatic schedule is computed from it."""
         waited_s = 0.0 if self._background is not None else self._detect_s or 0.0
         self._cadence.observe(self._detect_s, frame_s - waited_s)
 
     def close(self) -> None:
-        """End the detector's own thread, where it has one."""
+        """Stop the detector's thread, if it has one."""
         if self._background is not None:
             self._background.close()
 
     def _ask(self, frame: Frame, known: Detections) -> None:
-        """Have the frame searched in the background, unless that is at work on another one."""
+        """Start a background detection on the frame, unless another one is running."""
         assert self._background is not None
         if self._background.offer(frame):
             self.detections += 1
@@ -171,7 +172,7 @@ class PersonSearch:
             self._watch.mark(to_stored(known.boxes_xyxy, frame.pixel_aspect))
 
     def _is_due(self, frame: Frame) -> bool:
-        """Whether the detector has to look at this frame."""
+        """Whether the detector should run on this frame."""
         since, every = self._since_detection, self._every
         if every == 1 or since is None:
             return True
@@ -182,14 +183,14 @@ class PersonSearch:
             return True
         if self._follower.is_stale(frame.timestamp_s):
             return True
-        # A camera on the move changes everything all the time: half of the usual wait stays.
+        # A moving camera changes everything all the time: wait at least half of the usual interval.
         if len(self._follower) and since < max(2, every // 2):
             return False
         known = self._followed(frame).boxes_xyxy
         return self._watch.moved_elsewhere(to_stored(known, frame.pixel_aspect))
 
     def _search(self, frame: Frame) -> Detections:
-        """The detector's boxes; where it does not run on every frame, people it missed once stay."""
+        """Run the detector; unless it runs on every frame, people it missed once are kept."""
         began = self._clock()
         found = self._admitted(self._detector.detect(frame), frame, frame.timestamp_s)
         self.detections += 1
@@ -208,7 +209,7 @@ class PersonSearch:
         return joined
 
     def _admitted(self, found: Detections, frame: Frame, searched_s: float) -> Detections:
-        """What a detector found in this frame's pixels, as far as it counts, in square ones."""
+        """Return the admitted detections, converted from the frame's pixels to square ones."""
         found = boxes_to_square(found, frame.pixel_aspect)
         if self._admission is None:
             return found
@@ -219,5 +220,5 @@ class PersonSearch:
 
 
 def size_of(frame: Frame) -> tuple[float, float]:
-    """(width, height) of a frame's picture in square pixels."""
+    """Return the (width, height) of a frame's picture in square pixels."""
     return square_size(frame.size, frame.pixel_aspect)

@@ -1,6 +1,6 @@
-"""Every setting of a finder, with its default: the one list that options, `load` and presets take them from.
+"""All settings of a finder with their defaults: the single list behind options, `load` and presets.
 
-No numpy here and nothing that imports it: commands read the defaults before they do anything else.
+Imports neither numpy nor anything that does: commands read the defaults before they do anything else.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Every = int | Literal["auto"]
 
 LIVE_EVERY: Final = AUTO
-"""`det_every` of a camera, where neither it nor a preset is asked for."""
+"""`det_every` of a camera if neither it nor a preset is given."""
 
 
 Preset = Literal["fast", "balanced", "accurate"]
@@ -36,54 +36,54 @@ PRESETS: dict[Preset, dict[str, Any]] = {
     "balanced": {},
     "accurate": {"det_every": 1, "flip_test": True},
 }
-"""Name -> what it sets. Balanced is every default."""
+"""Name -> the fields it sets. "balanced" is all defaults."""
 
 
 LARGE_MODEL = "coco-384x288"
-"""What "accurate" takes where its weights are here and neither a model nor weights are given."""
+"""The model of "accurate" if its weights are installed and neither a model nor weights are given."""
 
 
 @dataclass(frozen=True)
 class FinderSettings:
-    """Which networks find people and their keypoints, and how; picklable, and without torch."""
+    """Which networks find people and their keypoints, and how; picklable, and does not import torch."""
 
     model: str = DEFAULT_POSE
-    """A pose model of the catalogue; with `weights` it names only the architecture."""
+    """A pose model of the catalogue; with `weights` it only selects the architecture."""
     weights: Path | None = None
-    """A checkpoint instead of the catalogue's."""
+    """A checkpoint to use instead of the catalogue's."""
     detector: str | PersonDetector = AUTO
     """"auto", a person model of the catalogue, a file, "none" (the full frame is one person), or an object
     with `detect(frame) -> Detections`."""
     boxes: Path | None = None
-    """A file of boxes instead of a detector; `read_boxes` makes a detector of it."""
+    """A boxes file to use instead of a detector; `read_boxes` turns it into one."""
     det_conf: float = DET_CONF
     det_size: int = DET_SIZE
     """The longer side of the detector's input in pixels."""
     det_every: Every = 1
-    """The detector runs on every Nth frame; "auto": as often as the source's rate and the machine allow."""
+    """Run the detector on every Nth frame; "auto": as often as the frame rate and the machine allow."""
     max_people: int = MAX_PEOPLE
-    """The best N of a frame."""
+    """Keep the N highest-scoring people of a frame."""
     flip_test: bool = False
     decode: Literal["plain", "dark"] = "plain"
     backend: str = AUTO
     device: str = AUTO
     track: bool = True
-    """Whether people get ids. `load` alone does not track by default: its pictures may be unrelated."""
+    """Whether people get track ids. `load` itself defaults to False: its pictures may be unrelated."""
     smooth: bool = True
-    """Whether keypoints are steadied over time; needs `track`. As that, off by default in `load`."""
+    """Whether keypoints are smoothed over time; requires `track`. Like it, off by default in `load`."""
     view: View | None = None
-    """The part of each picture that people are looked for in, and which way up; None: all of it, as it is."""
+    """The region of each picture that is searched, and its rotation; None: the full picture, unrotated."""
 
     @classmethod
     def preset(cls, name: Preset, **changes: Any) -> FinderSettings:
-        """The settings of a preset; `changes` win over what it sets.
+        """Return the settings of a preset, overridden by `changes`.
 
         Args:
             name: "fast", "balanced" or "accurate".
             changes: fields of this class.
 
         Raises:
-            UsageError: there is no such preset.
+            UsageError: the preset does not exist.
         """
         if name not in PRESETS:
             raise UsageError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
@@ -96,11 +96,11 @@ class FinderSettings:
         return settings
 
     def for_pictures(self) -> FinderSettings:
-        """The same for pictures that have nothing to do with each other: `auto` looks at each of them."""
+        """Return the settings for unrelated pictures: with "auto" the detector runs on each of them."""
         return replace(self, det_every=1) if self.det_every == AUTO else self
 
     def check_names(self) -> None:
-        """Raise UsageError for an unknown model or detector, or a detector beside boxes."""
+        """Raise UsageError for an unknown model or detector, or a detector combined with boxes."""
         from shufflecam.models.catalogue import looks_like_file, person_entry, pose_entry
 
         pose_entry(self.model)
@@ -112,10 +112,10 @@ class FinderSettings:
             person_entry(self.detector)
 
     def read_boxes(self) -> FinderSettings:
-        """The same with the file of `boxes` read, as the detector; itself where there is none.
+        """Return the settings with the `boxes` file loaded as the detector; unchanged without one.
 
         Raises:
-            UsageError: the file is none of boxes. Its content is a matter of usage: read it first.
+            UsageError: the boxes file is missing or invalid. Read it early: that is an error of usage.
         """
         if self.boxes is None:
             return self
@@ -124,7 +124,7 @@ class FinderSettings:
         return replace(self, boxes=None, detector=GivenBoxes.read(self.boxes))
 
     def fetch(self, talk: Reporter) -> None:
-        """Fetch the detector if it was asked for by name and is not here. Errors as of `fetch_detector`."""
+        """Download the detector if it was chosen by name and is missing. Errors as of `fetch_detector`."""
         from shufflecam.models.fetch import fetch_detector
 
         if isinstance(self.detector, str) and self.boxes is None:
@@ -138,16 +138,16 @@ class FinderSettings:
         rate: Fraction | None = None,
         live: bool = False,
     ) -> PoseFinder:
-        """The finder. Says what did not work on the way.
+        """Load the finder and report any fallback it had to use.
 
         Args:
-            talk: where notes go.
-            stats: where stage times are counted.
-            rate: of the source, for an automatic cadence.
+            talk: receives the notes.
+            stats: collects stage times.
+            rate: frame rate of the source, for an automatic schedule.
             live: whether the source is a camera, a stream or a replay.
 
         Raises:
-            UsageError, WeightsError: as `finder.open.load`; also for a file of boxes that is none.
+            UsageError, WeightsError: as `finder.open.load`; UsageError also for an invalid boxes file.
         """
         from shufflecam.finder.open import load
 

@@ -1,8 +1,8 @@
-"""A view of the picture: the part that people are looked for in, and which way up it is.
+"""A view of the picture: the region that is searched for people, and its rotation.
 
-Axes: x right, y down, pixel centres at integers, so that the last column of a picture of width w is w - 1.
-Boxes are edges: that of the full picture is 0, 0, w, h. numpy and OpenCV are imported when pictures come:
-settings hold a view.
+Axes: x right, y down, pixel centres at integers, so the last column of a picture of width w is w - 1.
+Boxes are edges: that of the full picture is 0, 0, w, h. numpy and OpenCV are imported on first use, because
+settings contain a view.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ AUTO: Final = "auto"
 
 @dataclass(frozen=True)
 class View:
-    """A part of the picture, then turned."""
+    """A region of the picture, then rotated."""
 
     crop: tuple[int, int, int, int] | None = None
-    """x, y, width, height in pixels of the upright picture; None: all of it."""
+    """x, y, width, height in pixels of the upright picture; None: the full picture."""
     rotate: int | Literal["auto"] = 0
-    """Degrees clockwise that make people stand upright: 0, 90, 180 or 270. "auto" is what a run is asked for,
-    and settled before pictures are looked at (`finder.rotation.settled`)."""
+    """Clockwise degrees that make people stand upright: 0, 90, 180 or 270. "auto" is what a run is given,
+    and resolved before frames are processed (`finder.rotation.settled`)."""
 
     @property
     def degrees(self) -> int:
-        """The settled rotation. Raises UsageError where it is "auto" still, or no quarter turn."""
+        """The resolved rotation. Raises UsageError if it is still "auto", or no quarter turn."""
         if self.rotate == AUTO or self.rotate not in ROTATIONS:
             raise UsageError(f"A view's rotation is 0, 90, 180 or 270 degrees here, not {self.rotate}.")
         return self.rotate
 
     def check(self, size: tuple[int, int]) -> None:
-        """Raise UsageError where a picture of (width, height) has no such part."""
+        """Raise UsageError if the region does not fit into a picture of (width, height)."""
         if self.crop is None:
             return
         x, y, width, height = self.crop
@@ -52,11 +52,11 @@ class View:
             )
 
     def header_fields(self) -> dict[str, Any]:
-        """What the record's header holds of it."""
+        """Return the view's fields of the record header."""
         return {"view": {"rotate": self.degrees, "crop": None if self.crop is None else list(self.crop)}}
 
     def of(self, image: ImageArray) -> ImageArray:
-        """What is looked at: (H, W, 3) -> (h, w, 3), contiguous; the image itself where that is all of it."""
+        """Return the view of an image: (H, W, 3) -> (h, w, 3), contiguous; unchanged if that is all of it."""
         import cv2
         import numpy as np
 
@@ -69,12 +69,12 @@ class View:
         return np.ascontiguousarray(image)
 
     def frame_of(self, frame: Frame) -> Frame:
-        """The frame with what is looked at as its picture; a quarter turn lays its pixels on their sides."""
+        """Return the frame with the view as its picture; a quarter turn inverts the pixel aspect ratio."""
         aspect = 1.0 / frame.pixel_aspect if self.degrees in (90, 270) else frame.pixel_aspect
         return replace(frame, image=self.of(frame.image), pixel_aspect=aspect)
 
     def back(self, pose: Pose, size: tuple[int, int]) -> Pose:
-        """A pose that was found in `of` a picture of (width, height), in that picture's own pixels."""
+        """Map a pose found in `of` a picture of (width, height) back to that picture's pixels."""
         import numpy as np
 
         x, y, width, height = self.crop if self.crop is not None else (0, 0, *size)
@@ -85,7 +85,7 @@ class View:
         )
 
     def _turn_back(self, points: FloatArray, right: float, bottom: float) -> npt.NDArray[np.floating]:
-        """(N, 2) in the turned part -> in the part as it was, whose far corner is (right, bottom)."""
+        """Map (N, 2) points of the rotated region to the unrotated one, with far corner (right, bottom)."""
         import numpy as np
 
         x, y = points[:, 0], points[:, 1]
