@@ -1,7 +1,7 @@
-"""Image and boxes -> the batch of crops that the network sees.
+"""Image and boxes -> the network's batch of input crops.
 
-Axes: N people, H rows, W columns. Source of the numbers: the OpenMMLab top-down pipeline, whose
-ImageNet mean and deviation these are (RGB, 0..255).
+Axes: N people, H rows, W columns. Source of the numbers: the OpenMMLab top-down pipeline, whose ImageNet
+mean and standard deviation these are (RGB, 0..255).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def warp_crop(
     input_size: tuple[int, int],
     pixel_aspect: float = 1.0,
 ) -> ImageArray:
-    """Cut one region out, as it looks when the picture is shown: bilinear, black outside the picture.
+    """Crop one region, in its displayed aspect ratio: bilinear, black outside the picture.
 
     Args:
         image: (H, W, 3) uint8 BGR.
@@ -45,7 +45,7 @@ def warp_crop(
 
 
 def normalize(crop: ImageArray, out: FloatArray) -> None:
-    """(H, W, 3) uint8 BGR -> `out` (3, H, W) float32, RGB, zero mean and unit deviation, in place."""
+    """(H, W, 3) uint8 BGR -> `out` (3, H, W) float32, RGB, zero mean and unit variance, in place."""
     for channel in range(3):
         np.multiply(crop[:, :, channel], _GAIN_BGR[channel], out=out[2 - channel], dtype=np.float32)
         out[2 - channel] += _BIAS_BGR[channel]
@@ -58,14 +58,14 @@ def crop_people(
     padding: float = BOX_PADDING,
     pixel_aspect: float = 1.0,
 ) -> CropBatch:
-    """All people of one frame as one batch.
+    """Return the crops of all people in a frame as one batch.
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        detections: N boxes; they may reach past the picture and are used as they are.
+        detections: N boxes; they may extend beyond the picture and are not clipped.
         input_size: the network's (width, height).
-        padding: how much larger than the box the crop is.
-        pixel_aspect: width / height of one pixel of the image; the network sees square ones.
+        padding: size of the crop relative to the box.
+        pixel_aspect: width / height of one pixel of the image; the network's input has square ones.
     """
     width, height = input_size
     boxes = to_square(detections.boxes_xyxy, pixel_aspect)

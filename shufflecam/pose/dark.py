@@ -1,9 +1,9 @@
-"""Sub-pixel peaks: the heatmap taken for a Gaussian, its centre from a Taylor step on its logarithm.
+"""Sub-pixel peaks: the heatmap is modelled as a Gaussian, its centre found by a Taylor step on its logarithm.
 
 Source: Zhang, Zhu, Dai, Ye, Zhu: Distribution-Aware Coordinate Representation for Human Pose Estimation
-(CVPR 2020). The map is first smoothed with the Gaussian that it was trained to draw; at its maximum m
-the centre is m - H^-1 g, with the gradient g and the Hessian H of the logarithm there: exact for a
-Gaussian, whose logarithm is a paraboloid.
+(CVPR 2020). The heatmap is first smoothed with the Gaussian of the training targets; from its maximum m the
+centre is m - H^-1 g, with the gradient g and the Hessian H of the logarithm there: exact for a Gaussian,
+whose logarithm is a paraboloid.
 
 Axes as in `pose.decode`: N people, K keypoints, (x, y) in heatmap pixels.
 """
@@ -16,24 +16,25 @@ from shufflecam.core.types import FloatArray
 from shufflecam.pose.decode import decode
 
 NEAR = 2
-"""Pixels around the maximum that the derivatives need; peaks nearer to the border keep the plain place."""
+"""Pixels around the maximum that the derivatives need; peaks closer to the border keep the plain position."""
 
 REACH = 2.5
-"""The smoothing Gaussian is cut at this many deviations: 11 pixels wide for sigma 2, 17 for 3, as there."""
+"""The smoothing Gaussian is truncated at this many standard deviations: 11 pixels wide for sigma 2, 17 for 3,
+as in the source."""
 
 FURTHEST = 1.5
-"""A step of more pixels says that the map is no Gaussian there: the plain place stays."""
+"""A longer step, in pixels, means that the heatmap is no Gaussian there: the plain position is kept."""
 
 LEAST = 1e-10
-"""Below it values count as this: a logarithm needs something positive."""
+"""Lower bound of heatmap values (a logarithm needs positive numbers) and of a maximum's determinant."""
 
 
 def decode_dark(heatmaps: FloatArray, sigma: float) -> tuple[FloatArray, FloatArray]:
-    """As `pose.decode.decode`, with the peak's place to a fraction of a pixel.
+    """Return sub-pixel peaks; otherwise like `pose.decode.decode`.
 
     Args:
         heatmaps: (N, K, H, W) float32.
-        sigma: of the Gaussians that the network was trained to draw, in heatmap pixels.
+        sigma: standard deviation of the training targets' Gaussians, in heatmap pixels.
 
     Returns:
         keypoints (N, K, 2) float32, NaN where the maximum is <= 0; scores (N, K), the maxima.
@@ -52,7 +53,7 @@ def decode_dark(heatmaps: FloatArray, sigma: float) -> tuple[FloatArray, FloatAr
 
 
 def _smoothed(heatmaps: FloatArray, x: np.ndarray, y: np.ndarray, sigma: float) -> np.ndarray:
-    """(N, K, 5, 5): the smoothed maps around (x, y); only what is needed is computed. Zero outside."""
+    """(N, K, 5, 5): the smoothed heatmaps around (x, y); only that window is computed. Zero outside."""
     n, k, height, width = heatmaps.shape
     radius = round(REACH * sigma)
     reach = NEAR + radius
@@ -63,7 +64,7 @@ def _smoothed(heatmaps: FloatArray, x: np.ndarray, y: np.ndarray, sigma: float) 
     flat = heatmaps.reshape(n, k, -1)
     patch = np.take_along_axis(flat, index.reshape(n, k, -1), axis=2).reshape(index.shape)
     patch = patch * (in_rows[..., :, None] & in_columns[..., None, :])
-    # A Gaussian is the product of its two shadows: rows first, then columns, each a small matrix.
+    # A 2-D Gaussian is separable: rows first, then columns, each a small matrix.
     gaussian = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
     gaussian /= gaussian.sum()
     shadow = np.zeros((2 * NEAR + 1, 2 * reach + 1))
@@ -73,7 +74,7 @@ def _smoothed(heatmaps: FloatArray, x: np.ndarray, y: np.ndarray, sigma: float) 
 
 
 def _taylor(log: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, K, 5, 5) -> the step (N, K, 2) from the middle to the centre, and (N, K) whether it is a hill."""
+    """(N, K, 5, 5) -> the step (N, K, 2) from the middle to the centre; (N, K) whether it is a maximum."""
     c = NEAR
     dx = (log[..., c, c + 1] - log[..., c, c - 1]) / 2
     dy = (log[..., c + 1, c] - log[..., c - 1, c]) / 2

@@ -1,4 +1,4 @@
-"""Heatmaps -> keypoints, and back: `decode` and `encode` are each other's inverse to half a pixel.
+"""Heatmaps -> keypoints, and back: `decode` and `encode` are inverse to half a pixel.
 
 Axes: N people, K keypoints, H rows, W columns of the heatmap; keypoints are (x, y) in heatmap
 pixels, pixel centres at integers. Source: the MSRA codec of Xiao et al., Simple Baselines (ECCV
@@ -12,18 +12,18 @@ import numpy as np
 from shufflecam.core.types import FloatArray
 
 QUARTER = np.float32(0.25)
-"""How far a maximum is moved towards its larger neighbour: the true peak lies between pixels."""
+"""Offset of a maximum towards its larger neighbour: the true peak lies between pixels."""
 
 
 def decode(heatmaps: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The place and the height of every heatmap's peak.
+    """Return the position and the value of each heatmap's peak.
 
     Args:
         heatmaps: (N, K, H, W) float32.
 
     Returns:
-        keypoints (N, K, 2) float32 in heatmap pixels, NaN where the maximum is <= 0 (the reference
-        says (-1, -1) there); scores (N, K) float32, the maxima.
+        keypoints (N, K, 2) float32 in heatmap pixels, NaN where the maximum is <= 0 ((-1, -1) in the
+        reference); scores (N, K) float32, the maxima.
     """
     n, k, height, width = heatmaps.shape
     flat = heatmaps.reshape(n, k, height * width)
@@ -35,8 +35,8 @@ def decode(heatmaps: FloatArray) -> tuple[FloatArray, FloatArray]:
         index = np.clip(row, 0, height - 1) * width + np.clip(column, 0, width - 1)
         return np.take_along_axis(flat, index[..., None], axis=2)[..., 0]
 
-    # The reference leaves peaks on the outer columns or rows where they are; its two conditions
-    # differ in how far in they begin, and the published figures depend on both.
+    # The reference does not shift peaks on the outer columns or rows; its two conditions start at different
+    # distances from the border, and the published results depend on both.
     move_x = (x > 1) & (x < width - 1) & (y > 0) & (y < height)
     move_y = (y > 1) & (y < height - 1) & (x > 0) & (x < width)
     shift_x = np.sign(at(x + 1, y) - at(x - 1, y)) * QUARTER * move_x
@@ -47,11 +47,10 @@ def decode(heatmaps: FloatArray) -> tuple[FloatArray, FloatArray]:
 
 
 def flip_back(heatmaps: FloatArray, flip_order: tuple[int, ...]) -> FloatArray:
-    """Heatmaps of a mirrored crop -> heatmaps of the crop itself.
+    """Return the heatmaps of a mirrored crop, mapped back to the original crop.
 
-    Mirrors the columns, exchanges left and right joints, and shifts one column to the right
-    (column 0 stays): strided convolutions look half a stride to one side, and mirrored they look
-    to the other.
+    Mirrors the columns, swaps left and right joints, and shifts by one column to the right (column 0 stays):
+    strided convolutions are offset by half a stride to one side, and in the mirrored crop to the other.
 
     Args:
         heatmaps: (N, K, H, W) float32.
@@ -70,18 +69,18 @@ def encode(
     *,
     unbiased: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
-    """Training targets: one Gaussian of height 1 a joint.
+    """Return training targets: one Gaussian of height 1 per joint.
 
     Args:
         keypoints: (N, K, 2) heatmap pixels.
         visible: (N, K), > 0 where the joint is annotated.
         heatmap_size: (width, height).
-        sigma: the Gaussian's deviation in heatmap pixels (2 at 64 x 48, 3 at 96 x 72).
-        unbiased: centre the Gaussian on the true place instead of the nearest pixel.
+        sigma: the Gaussian's standard deviation in heatmap pixels (2 at 64 x 48, 3 at 96 x 72).
+        unbiased: centre the Gaussian on the exact position instead of the nearest pixel.
 
     Returns:
         targets (N, K, H, W) float32; weights (N, K) float32: 0 where a joint is not annotated or its
-        Gaussian (cut at three deviations) does not touch the heatmap.
+        Gaussian (truncated at three standard deviations) does not touch the heatmap.
     """
     width, height = heatmap_size
     annotated = np.asarray(visible) > 0
@@ -98,8 +97,8 @@ def encode(
     center = place if unbiased else nearest
     dx = np.arange(width, dtype=np.float32) - center[..., 0:1]
     dy = np.arange(height, dtype=np.float32) - center[..., 1:2]
-    # A Gaussian is the product of its two shadows. The biased targets are cut to a square of three
-    # deviations, as the reference cuts them.
+    # A 2-D Gaussian is separable. The biased targets are truncated to a square of three standard
+    # deviations, as in the reference.
     gx = np.exp(-(dx**2) / (2 * sigma**2))
     gy = np.exp(-(dy**2) / (2 * sigma**2))
     if not unbiased:

@@ -1,4 +1,4 @@
-"""Image and boxes -> poses: crops, an engine and the decoder joined."""
+"""Image and boxes -> poses: combines crops, an engine and the decoder."""
 
 from __future__ import annotations
 
@@ -20,28 +20,27 @@ from shufflecam.pose.decode import decode, flip_back
 Decoding = Literal["plain", "dark"]
 
 EDGE_SHARE = 0.01
-"""How far over the edge, of the person's size, a joint is still in the picture: half a heatmap pixel is
-.01."""
+"""Tolerance at the picture's edge, as a share of the person's size: half a heatmap pixel is .01."""
 
 
 def instance_score(box_score: float, keypoint_scores: FloatArray) -> float:
-    """Box score (NaN counts as 1) x mean of the keypoint scores above `SCORE_FLOOR`; 0 where none is."""
+    """Box score (NaN counts as 1) x mean of the keypoint scores above `SCORE_FLOOR`; 0 if none is."""
     sure = keypoint_scores[keypoint_scores > SCORE_FLOOR]
     box = 1.0 if np.isnan(box_score) else float(box_score)
     return box * float(sure.mean()) if len(sure) else 0.0
 
 
 def within_picture(pose: Pose, size: tuple[float, float]) -> Pose:
-    """The pose without the joints that lie beyond the picture's edge: there the network guesses.
+    """Return the pose without the joints beyond the picture's edge, where the network guesses.
 
     Args:
         pose: in pixels of a picture.
         size: its (width, height).
 
     Returns:
-        The same pose where all are within; else one with NaN and score 0 for those that are not, and with
-        the score of the others. A hundredth of the person's size over the edge counts as within:
-        heatmaps are coarse.
+        The same pose if all joints are within; otherwise a copy with NaN and score 0 for those that are not,
+        and its score computed from the others. A hundredth of the person's size beyond the edge counts as
+        within: heatmaps are coarse.
     """
     margin = EDGE_SHARE * math.sqrt(max(0.0, float(np.prod(pose.box_xyxy[2:] - pose.box_xyxy[:2]))))
     limit = np.array(size, np.float32) - 0.5 + margin
@@ -56,30 +55,30 @@ def within_picture(pose: Pose, size: tuple[float, float]) -> Pose:
 
 @dataclass(frozen=True)
 class HeatmapEstimator:
-    """Runs the pose network over the people of a frame; a `core.protocols.PoseEstimator`."""
+    """Runs the pose network on the people of a frame; a `core.protocols.PoseEstimator`."""
 
     engine: Engine
     skeleton: Skeleton
     input_size: tuple[int, int]
     """(width, height) of the network's input in pixels."""
     flip_test: bool = False
-    """Run each crop mirrored as well and average: about twice the time for a little more accuracy."""
+    """Also run each crop mirrored and average: about twice the time for slightly higher accuracy."""
     decoding: Decoding = "plain"
     """plain: a quarter pixel towards the larger neighbour, as published; dark: see `pose.dark`."""
     sigma: float = 2.0
-    """Of the Gaussians that the network draws, in heatmap pixels; for "dark"."""
+    """Standard deviation of the heatmaps' Gaussians in heatmap pixels; for "dark"."""
     max_batch: int = 32
-    """Crops in one run of the network: bounds the memory, whatever the number of people."""
+    """Maximum crops per run of the network: bounds memory, whatever the number of people."""
     stats: Stats | None = None
-    """Where the times of "crop", "network" and "keypoints" are counted."""
+    """Collects the times of "crop", "network" and "keypoints"."""
 
     def estimate(self, image: ImageArray, detections: Detections, pixel_aspect: float = 1.0) -> list[Pose]:
-        """One pose a box, in the boxes' order.
+        """Return one pose per box, in the boxes' order.
 
         Args:
             image: (H, W, 3) uint8 BGR, upright.
             detections: N boxes in its pixels.
-            pixel_aspect: width / height of one of these when the picture is shown.
+            pixel_aspect: width / height of one of these when the picture is displayed.
         """
         poses: list[Pose] = []
         for start in range(0, len(detections), self.max_batch):
@@ -103,7 +102,7 @@ class HeatmapEstimator:
         return poses
 
     def heatmaps(self, inputs: FloatArray) -> FloatArray:
-        """(N, 3, H, W) -> (N, K, H/4, W/4), averaged with the mirrored crops' where asked for."""
+        """(N, 3, H, W) -> (N, K, H/4, W/4), averaged with those of the mirrored crops for `flip_test`."""
         maps = self.engine.run(inputs)
         if self.flip_test:
             mirrored = self.engine.run(np.ascontiguousarray(inputs[..., ::-1]))

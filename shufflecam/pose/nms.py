@@ -1,10 +1,10 @@
-"""Suppression of duplicates by pose: two skeletons of one frame that lie on the same person become one.
+"""Pose-based non-maximum suppression: two skeletons on the same person in one frame become one.
 
-A detector's own suppression compares boxes, and two boxes of one person - the whole and the upper half,
-or one a little to the side - may overlap little, while the network finds the same joints in both. Two
-people who overlap have their joints in different places however much their boxes have in common.
-OKS-based suppression of poses is from Papandreou et al., "Towards Accurate Multi-person Pose Estimation
-in the Wild" (CVPR 2017), section 3.3.
+A detector's own suppression compares boxes, and two boxes on one person - the full body and the upper half,
+or one slightly offset - may overlap little, while the network finds the same joints in both. Two people who
+overlap have their joints in different places, however much their boxes have in common. OKS-based
+suppression of poses is from Papandreou et al., "Towards Accurate Multi-person Pose Estimation in the Wild"
+(CVPR 2017), section 3.3.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from shufflecam.core.geometry import box_area
 from shufflecam.core.types import SCORE_FLOOR, Pose
 
 SAME_PERSON = 0.5
-"""Similarity of two poses from which they are one person. On 171 COCO pictures with our detector and network
-every pair of boxes on one person had .67 and more, every pair on two people .34 and less."""
+"""Similarity from which two poses are the same person. On 171 COCO pictures with our detector and network
+every pair of boxes on one person had .67 or more, every pair on two people .34 or less."""
 
 FEWEST_SHARED = 4
-"""Joints that both must be trusted in..."""
+"""Minimum number of joints trusted in both poses..."""
 
 SHARED_PART = 0.5
-"""...and the part of the sparser pose's trusted joints that these must be: heads cheek to cheek with one
-person's body hidden are two people."""
+"""...and the minimum share of the sparser pose's trusted joints that these must be: heads cheek to cheek with
+one person's body hidden are two people."""
 
 
 def duplicates(
@@ -35,13 +35,13 @@ def duplicates(
     rank: Sequence[float] | None = None,
     same_person: float = SAME_PERSON,
 ) -> list[int]:
-    """The indices of the poses to leave out, in ascending order.
+    """Return the indices of the duplicates to discard, in ascending order.
 
     Args:
         poses: N poses of one frame, in square pixels.
-        sigmas: K fall-off constants of the skeleton.
-        rank: (N,) who stays of two: the larger; None: `completeness`.
-        same_person: the OKS from which two are one.
+        sigmas: the skeleton's K per-keypoint OKS constants.
+        rank: (N,) of two duplicates the one with the larger rank is kept; None: `completeness`.
+        same_person: the similarity from which two poses are one person.
     """
     if len(poses) < 2:
         return []
@@ -55,11 +55,11 @@ def duplicates(
 
 
 def similarity(a: Pose, b: Pose, sigmas: tuple[float, ...]) -> float:
-    """How likely two poses of one frame are the same person, 0..1.
+    """Return how likely two poses in one frame are the same person, 0..1.
 
-    OKS over the joints that both are trusted in, each weighted by the smaller of its two scores: where the
-    network is sure of both, they speak the most. The area is the geometric mean of the boxes', so that half
-    a person's box does not make the tolerance small.
+    OKS over the joints trusted in both, each weighted by the smaller of its two scores: joints that the
+    network is sure of in both poses count most. The area is the geometric mean of the two boxes', so that a
+    box on half a person does not make the tolerance small.
     """
     seen_a, seen_b = a.scores > SCORE_FLOOR, b.scores > SCORE_FLOOR  # False for NaN
     shared = seen_a & seen_b
@@ -73,7 +73,7 @@ def similarity(a: Pose, b: Pose, sigmas: tuple[float, ...]) -> float:
 
 
 def completeness(pose: Pose) -> float:
-    """How much of a person a pose shows: the sum of the trusted keypoints' scores, times the box's score."""
+    """Return how much of a person a pose shows: the sum of its trusted keypoints' scores x the box score."""
     scores = np.nan_to_num(pose.scores)
     box = 1.0 if np.isnan(pose.box_score) else float(pose.box_score)
     return box * float(scores[scores > SCORE_FLOOR].sum())

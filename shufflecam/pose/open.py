@@ -1,4 +1,4 @@
-"""A pose network ready to run. Imports torch only where no cache holds it prepared for this machine."""
+"""Opens pose networks. Imports torch only if no cached engine was prepared for this machine."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 def load_pose_engine(
     model: str, weights: str | Path | None = None, *, backend: str = "auto", device: str = "auto"
 ) -> tuple[Engine, PoseEntry, str, tuple[str, ...]]:
-    """A pose network ready to run.
+    """Return a pose network ready to run.
 
     Args:
-        model: a catalogue name; with `weights` it names only the architecture.
-        weights: a file instead of the catalogue's.
+        model: a catalogue name; with `weights` it only selects the architecture.
+        weights: a file to use instead of the catalogue's.
         backend: "auto", "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
     Returns:
-        The engine, the catalogue entry (skeleton, input size), the file's SHA-256, and sentences that the
-        user should know (a backend that does not work here, a cache that cannot be written).
+        The engine, the catalogue entry (skeleton, input size), the file's SHA-256, and notes for the user
+        (a backend that does not work here, a cache that cannot be written).
 
     Raises:
         UsageError: an unknown model, backend or device.
-        WeightsError: weights that are missing, of another architecture, damaged or unsafe.
+        WeightsError: the weights are missing, of another architecture, damaged or unsafe.
     """
     from shufflecam.engines.open import BACKENDS, open_engine
 
     entry = pose_entry(model)
-    if backend not in ("auto", *BACKENDS):  # a matter of usage: said before files are looked for
+    if backend not in ("auto", *BACKENDS):  # a usage error: raised before files are searched
         raise UsageError(f"there is no backend {backend!r}; choose one of auto, {', '.join(BACKENDS)}")
     if device not in ("auto", "cpu"):
         from shufflecam.engines.torch import resolve_device
@@ -59,7 +59,7 @@ def load_pose_engine(
 
         return prune_zero_channels(load_pose(path, entry))
 
-    # What the cache holds under this key was read from this very file once, with all its checks.
+    # A cache entry under this key was read from this very file once, with all checks.
     engine, notes = open_engine(
         read,
         backend=backend,
@@ -72,7 +72,7 @@ def load_pose_engine(
 
 
 def cache_key(entry: PoseEntry, digest: str) -> str:
-    """What a prepared network is kept under: all that decides what it computes, and that it was narrowed.
+    """Return the cache key of a prepared network: everything that determines its output, and the pruning.
 
     Args:
         entry: of the catalogue.
@@ -91,11 +91,11 @@ def open_estimator(
     device: str = "auto",
     stats: Stats | None = None,
 ) -> tuple[HeatmapEstimator, str, tuple[str, ...]]:
-    """An estimator by its model's name. Arguments, file's SHA-256, sentences and errors: `load_pose_engine`.
+    """Return an estimator by its model's name. Errors as of `load_pose_engine`.
 
     Args:
-        model: a catalogue name; with `weights` it names only the architecture.
-        weights: a file instead of the catalogue's.
+        model: a catalogue name; with `weights` it only selects the architecture.
+        weights: a file to use instead of the catalogue's.
         flip_test: see `HeatmapEstimator`.
         decode: its `decoding`.
         backend: "auto", "torch", "openvino" or "onnx".
@@ -103,7 +103,7 @@ def open_estimator(
         stats: see `HeatmapEstimator`.
 
     Returns:
-        The estimator, the weights' SHA-256, and what the user should know.
+        The estimator, the weights' SHA-256, and notes for the user.
     """
     from shufflecam.pose.open import load_pose_engine
 
