@@ -1,6 +1,6 @@
 """Picture -> the detector's input; its output -> boxes in the picture. numpy and OpenCV only.
 
-Axes: x right, y down. Boxes are continuous: (0, 0, w, h) is the whole picture.
+Axes: x right, y down. Boxes are continuous: (0, 0, w, h) is the full picture.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from shufflecam.core.geometry import box_iou, clip_boxes
 from shufflecam.core.types import Detections, FloatArray, ImageArray
 
 STRIDE = 32
-"""The coarsest of the detectors' three grids: their input is a multiple of it."""
+"""Stride of the coarsest of the detectors' three grids: input sides are multiples of it."""
 
 GREY = (114, 114, 114)
-"""What ultralytics pads with in training."""
+"""The padding colour of ultralytics' training."""
 
 NMS_IOU = 0.5
-"""Two boxes that overlap more are one person. Ultralytics' own default of 0.7 gave 6 of the 123 people on 50
-COCO pictures two boxes, and so two skeletons; 0.5 gave nobody two and found the same people."""
+"""IoU above which two boxes are the same person. Ultralytics' default of 0.7 left two boxes, and so two
+skeletons, on 6 of the 123 people in 50 COCO pictures; 0.5 left no duplicates and found the same people."""
 
 MAX_CANDIDATES = 1000
-"""Boxes that enter the suppression, best first; bounds its time on a picture full of guesses."""
+"""Boxes passed to the suppression, best first; bounds its time on a picture full of false positives."""
 
 
 @dataclass(frozen=True, eq=False)
 class Letterbox:
-    """A picture shrunk or grown into the detector's input, and the way back."""
+    """A picture scaled and padded to the detector's input, and the inverse mapping."""
 
     inputs: FloatArray
     """(1, 3, H, W) float32 RGB in 0..1, H and W multiples of 32."""
@@ -41,19 +41,19 @@ class Letterbox:
     """(width, height) of the picture."""
 
     def to_image(self, boxes_xyxy: FloatArray) -> FloatArray:
-        """(N, 4) boxes of the input -> of the picture, cut to it."""
+        """(N, 4) boxes in the input -> in the picture, clipped to it."""
         zoom = np.array([*self.zoom, *self.zoom], np.float32)
         offset = np.array([*self.offset, *self.offset], np.float32)
         return clip_boxes((boxes_xyxy - offset) / zoom, self.size)
 
 
 def letterbox(image: ImageArray, longest: int, pixel_aspect: float = 1.0) -> Letterbox:
-    """Scale a picture, as it looks when shown, so that its longer side is `longest`; pad to multiples of 32.
+    """Scale a picture, in its displayed aspect ratio, to a longer side of `longest`; pad to multiples of 32.
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        longest: pixels; 32 at least.
-        pixel_aspect: width / height of one pixel of the image; the network sees square ones.
+        longest: pixels; at least 32.
+        pixel_aspect: width / height of one pixel of the image; the network's input has square ones.
     """
     height, width = image.shape[:2]
     square_w = width * pixel_aspect
@@ -77,16 +77,16 @@ def decode(
     max_people: int,
     overlap_sigma: float | None = None,
 ) -> Detections:
-    """The network's output -> people in the picture's pixels, best first.
+    """Return the people in a network's output, in the picture's pixels, best first.
 
     Args:
-        output: (1, 4 + classes, anchors): centre x, centre y, width, height and each class's score, as v8
-            and 11 give them; or (1, N, 6): x1, y1, x2, y2, score, class, already one a person, as 26 does.
-        box: how the picture came to be the input.
-        person: the number of the class that means a person.
-        min_score: lower ones are left out.
-        max_people: the best N.
-        overlap_sigma: how much a better box beside it takes from a box's score, see `soften`; None: nothing.
+        output: (1, 4 + classes, anchors): centre x, centre y, width, height and each class's score, from v8
+            and 11; or (1, N, 6): x1, y1, x2, y2, score, class, with duplicates already suppressed, from 26.
+        box: the letterbox of the input.
+        person: the index of the person class.
+        min_score: score threshold.
+        max_people: keep the N highest-scoring people.
+        overlap_sigma: how strongly a better box nearby lowers a box's score, see `soften`; None: not at all.
     """
     end_to_end = output.shape[2] == 6
     boxes, scores = _end_to_end(output[0], person) if end_to_end else _per_anchor(output[0], person)
@@ -103,13 +103,13 @@ def decode(
         best = best[np.argsort(-scores[best], kind="stable")]
         boxes, scores = boxes[best], scores[best]
     boxes = box.to_image(boxes)
-    # What lay in the padding is nothing once it is cut to the picture.
+    # Boxes in the padding vanish when clipped to the picture.
     inside = ((boxes[:, 2:] - boxes[:, :2]) >= 1).all(axis=1)
     return Detections(boxes[inside][:max_people], scores[inside][:max_people].astype(np.float32))
 
 
 def _per_anchor(output: FloatArray, person: int) -> tuple[FloatArray, FloatArray]:
-    """(4 + classes, anchors) -> boxes xyxy and scores; 0 where another class is likelier."""
+    """(4 + classes, anchors) -> boxes xyxy and scores; 0 where another class scores higher."""
     centers, sizes, classes = output[:2].T, output[2:4].T, output[4:]
     boxes = np.concatenate([centers - sizes / 2, centers + sizes / 2], axis=1)
     scores = np.where(classes.argmax(axis=0) == person, classes[person], 0)
@@ -122,7 +122,7 @@ def _end_to_end(output: FloatArray, person: int) -> tuple[FloatArray, FloatArray
 
 
 def non_max_suppression(boxes_xyxy: FloatArray, max_iou: float) -> list[int]:
-    """Indices of the boxes that no better kept box covers by more than `max_iou`; (N, 4), best first."""
+    """Return the indices of the boxes with no better kept box above `max_iou`; boxes (N, 4), best first."""
     overlap = box_iou(boxes_xyxy, boxes_xyxy)
     alive = np.ones(len(boxes_xyxy), bool)
     kept = []
@@ -134,15 +134,15 @@ def non_max_suppression(boxes_xyxy: FloatArray, max_iou: float) -> list[int]:
 
 
 def soften(boxes_xyxy: FloatArray, scores: FloatArray, sigma: float) -> FloatArray:
-    """Scores lowered by better boxes beside them: Soft-NMS (Bodla et al., ICCV 2017), Gaussian.
+    """Return scores lowered by better boxes nearby: Soft-NMS (Bodla et al., ICCV 2017), Gaussian.
 
-    A network that is unsure where somebody ends gives them a second box half beside the first. From
-    such a box `exp(-IoU^2 / sigma)` of its score is left, the best box first.
+    A network that is unsure of a person's extent gives a second box half beside the first. Such a box
+    retains `exp(-IoU^2 / sigma)` of its score, starting with the best box.
 
     Args:
         boxes_xyxy: (N, 4).
         scores: (N,).
-        sigma: the smaller, the less is left.
+        sigma: the smaller, the more the scores are lowered.
 
     Returns:
         (N,) in the same order.

@@ -1,4 +1,4 @@
-"""What a person detector is set to unless asked otherwise; no numpy here: settings are made of it."""
+"""Default settings of person detectors; imports no numpy, because settings import it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ DET_SIZE = 416
 """The longer side of the network's input in pixels."""
 
 DET_CONF = 0.4
-"""The lowest score of a box that counts."""
+"""Minimum score of a detection."""
 
 MAX_PEOPLE = 20
-"""The best boxes of a frame that are kept."""
+"""Maximum number of boxes kept per frame, best first."""

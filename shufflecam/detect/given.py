@@ -1,8 +1,8 @@
 """Boxes from a file instead of a detector: `{"<key>": [[x1, y1, x2, y2], ...], ...}`.
 
-A key is the picture's `file` as the record writes it, or its base name, in either Unicode form; for videos
-the frame's number as a string. Boxes are used exactly as written and in their order: no clipping, no
-suppression, no threshold. Keys that matched nothing are told at the end.
+A key is the picture's `file` as in the record, or its base name, in either Unicode normal form; for videos,
+the frame number as a string. Boxes are used exactly as written and in order: no clipping, no suppression, no
+threshold. Keys without a match are reported at the end.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ EXAMPLE = '{"photo.jpg": [[x1, y1, x2, y2], ...]}'
 
 
 class GivenBoxes:
-    """Boxes that somebody else found; a `core.protocols.PersonDetector`."""
+    """Given boxes as a `core.protocols.PersonDetector`."""
 
     def __init__(self, boxes: Mapping[str, FloatArray], path: str) -> None:
-        """Take boxes that are known to be sound: `read` checks them.
+        """Store validated boxes: `read` checks them.
 
         Args:
             boxes: key -> (N, 4) float32 xyxy, pixels of the upright picture.
@@ -40,10 +40,10 @@ class GivenBoxes:
 
     @classmethod
     def read(cls, path: Path) -> GivenBoxes:
-        """The boxes of a file.
+        """Read a boxes file.
 
         Raises:
-            UsageError: no such file, not the format, or a box that cannot be meant; names entry and index.
+            UsageError: the file does not exist, has another format or an invalid box; names entry and index.
         """
         try:
             content = parse_json(Path(path).read_bytes(), object_pairs_hook=_unique)
@@ -58,10 +58,10 @@ class GivenBoxes:
         return cls({key: _boxes(path, key, value) for key, value in content.items()}, str(path))
 
     def detect(self, frame: Frame) -> Detections:
-        """The boxes written for this frame, as they are, with scores NaN; none where it has no entry.
+        """Return this frame's boxes unchanged, with scores NaN; none if it has no entry.
 
         Raises:
-            UsageError: a box that lies wholly outside the picture.
+            UsageError: a box lies entirely outside the picture.
         """
         keys = [key for key in _keys(frame) if key in self._boxes]
         if frame.file is None:
@@ -80,14 +80,14 @@ class GivenBoxes:
         return Detections(boxes.copy(), np.full(len(boxes), np.nan, np.float32))
 
     def unmatched(self, besides: Iterable[str] = (), *, whole: bool = True) -> tuple[str, ...]:
-        """The keys that no picture and no frame asked for so far has had, in the file's order.
+        """Return the keys that matched no picture or frame so far, in the file's order.
 
-        Numbers of frames that were left out on purpose, between others, count as met.
+        Frame numbers that were skipped on purpose, between others, count as matched.
 
         Args:
-            besides: names of pictures that were known but not asked for: broken, or done earlier.
-            whole: whether the source was gone through to its end; if not, numbers behind the last frame
-                count as met too.
+            besides: names of pictures that were known but not processed: broken, or done earlier.
+            whole: whether the source was read to its end; if not, numbers after the last frame count as
+                matched too.
         """
         known = {key for file in besides for key in _keys_of(file)}
         return tuple(
@@ -102,7 +102,7 @@ class GivenBoxes:
         return key.isdecimal() and str(int(key)) == key and (not whole or int(key) <= self._last)
 
     def complaint(self, unmatched: Sequence[str]) -> str:
-        """One sentence about keys that match nothing."""
+        """Return a sentence that reports unmatched keys."""
         some = ", ".join(repr(key) for key in unmatched[:3]) + (", ..." if len(unmatched) > 3 else "")
         what = "frame of this video (keys are their numbers)" if self._last >= 0 else "picture read"
         if len(unmatched) == 1:
@@ -114,7 +114,7 @@ class GivenBoxes:
 
 
 def _keys(frame: Frame) -> tuple[str, ...]:
-    """What an entry for this frame may be called, the most exact first."""
+    """Return the possible keys of this frame, the most exact first."""
     if frame.file is None:
         return (str(frame.index),)
     return _keys_of(frame.file)
@@ -126,7 +126,7 @@ def _keys_of(file: str) -> tuple[str, ...]:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object without names that stand twice: the first of them would be lost in silence."""
+    """Return a JSON object, rejecting duplicate names: the first of them would be lost silently."""
     seen: set[str] = set()
     for key, _ in pairs:
         if same_form(key) in seen:
@@ -146,7 +146,7 @@ def _boxes(path: Path, key: str, value: Any) -> FloatArray:
             raise UsageError(f"{where}, box {index}: width and height must be above zero (x2 > x1, y2 > y1)")
     with np.errstate(over="ignore"):
         boxes = np.array(value, np.float32).reshape(-1, 4)
-    # Numbers too large for float32, or sides too short for it: finite and positive as written, not as used.
+    # Numbers too large for float32, or sides too short: finite and positive as written, but not as float32.
     sizes = boxes[:, 2:] - boxes[:, :2]
     bad = ~(np.isfinite(sizes).all(axis=1) & (sizes > 0).all(axis=1))
     if bad.any():

@@ -1,4 +1,4 @@
-"""`--detector auto|NAME|FILE|none` -> a detector and what the record says of it."""
+"""`--detector auto|NAME|FILE|none` -> a detector and its description for the record."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def open_detector(
     backend: str = "auto",
     device: str = "auto",
 ) -> tuple[PersonDetector, dict[str, Any]]:
-    """A detector by its name.
+    """Return a detector by name.
 
     Args:
-        choice: "auto" (our own, else an official nano detector that was fetched before), a person model
-            of the catalogue, a file (.pt, .safetensors), or "none" (the whole frame is one person).
-        det_conf: people scored lower are left out.
+        choice: "auto" (our own, otherwise an official nano detector fetched earlier), a person model
+            of the catalogue, a file (.pt, .safetensors), or "none" (the full frame is one person).
+        det_conf: score threshold.
         det_size: the longer side of the network's input in pixels.
-        max_people: the best N a frame.
+        max_people: keep the N highest-scoring people of a frame.
         backend: "auto", "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
 
@@ -75,7 +75,7 @@ def open_detector(
 
 
 def _find(choice: str) -> tuple[PersonEntry | None, Path]:
-    """The catalogue's entry (None for a file of the user's) and the file."""
+    """Return the catalogue entry (None for a user's file) and the file."""
     if choice == "auto":
         return _automatic()
     if looks_like_file(choice):
@@ -93,7 +93,7 @@ def _find(choice: str) -> tuple[PersonEntry | None, Path]:
 
 
 def weights_file(choice: str) -> Path:
-    """The file of a detector's weights by its name, as for `open_detector` but without "none".
+    """Return the weights file of a detector by name, as for `open_detector` but without "none".
 
     Raises:
         UsageError: an unknown name.

@@ -1,4 +1,4 @@
-"""No detector: the whole frame is one person."""
+"""No detector: the full frame is one person."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from shufflecam.core.types import Detections, Frame
 
 
 class WholeFrame:
-    """One box a frame, all of it; a `core.protocols.PersonDetector`."""
+    """Returns the full frame as its only box; a `core.protocols.PersonDetector`."""
 
     def detect(self, frame: Frame) -> Detections:
-        """The frame's own edges, with score NaN: nobody looked for a person."""
+        """Return the frame's edges, with score NaN: no detector ran."""
         width, height = frame.size
         return Detections(np.array([[0, 0, width, height]], np.float32), np.array([np.nan], np.float32))

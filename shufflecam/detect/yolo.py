@@ -1,8 +1,9 @@
-"""Finds people with ultralytics' networks (v8, 11 and 26 families): the network only, not its predictor.
+"""Person detection with ultralytics' networks (v8, 11 and 26 families): the network only, not its predictor.
 
-Only this file, and the detector's training, import ultralytics (AGPL-3.0), and only inside functions.
-The architecture is always built from the description that the installed package ships; of a file of
-weights only tensors are taken, because such a description may hold expressions that ultralytics runs.
+ultralytics (AGPL-3.0) is imported only by `models.yolo`, the detector's training and the benchmarks, and
+only inside functions. The architecture is always built from the description in the installed package; only
+tensors are taken from a weights file, because such a description may contain expressions that ultralytics
+evaluates.
 """
 
 from __future__ import annotations
@@ -33,15 +34,15 @@ class YoloDetector:
         max_people: int = MAX_PEOPLE,
         overlap_sigma: float | None = None,
     ) -> None:
-        """Take an engine that runs a detector's network.
+        """Wrap an engine that runs a detector's network.
 
         Args:
             engine: as `PersonNetwork.module`.
-            person: the number of the class that means a person.
-            det_size: the longer side of the network's input in pixels; the other follows the picture.
-            det_conf: people scored lower are left out.
-            max_people: the best N a frame.
-            overlap_sigma: how much a better box beside it takes from a box's score (`decode.soften`).
+            person: the index of the person class.
+            det_size: the longer side of the network's input in pixels; the other follows from the picture.
+            det_conf: score threshold.
+            max_people: keep the N highest-scoring people of a frame.
+            overlap_sigma: how strongly a better box nearby lowers a box's score (`decode.soften`).
         """
         self.engine = engine
         self._person = person
@@ -63,21 +64,21 @@ class YoloDetector:
         device: str = "cpu",
         digest: str | None = None,
     ) -> YoloDetector:
-        """A detector from a file of weights (`.pt`, `.safetensors`).
+        """Return a detector from a weights file (`.pt`, `.safetensors`).
 
         Args:
             path: the file.
-            det_size: as for the class, with the three after it.
+            det_size: as in the constructor, like the next three.
             det_conf: see there.
             max_people: see there.
             overlap_sigma: see there.
-            backend: "auto" (the fastest that works here), "torch", "openvino" or "onnx".
+            backend: "auto" (the fastest that works on this machine), "torch", "openvino" or "onnx".
             device: "auto", "cpu", "cuda", "cuda:N" or "mps".
-            digest: the file's SHA-256, under which a prepared network is kept; None: nothing is kept.
+            digest: the file's SHA-256, the cache key of the prepared network; None: nothing is cached.
 
         Raises:
-            UsageError: a backend or device that is not here.
-            WeightsError: the file is missing, damaged, unsafe, or not of a known family.
+            UsageError: the backend or device is not available.
+            WeightsError: the file is missing, damaged, unsafe, or not from a known family.
         """
         from shufflecam.engines.open import open_engine
 
@@ -104,7 +105,7 @@ class YoloDetector:
         )
 
     def detect(self, frame: Frame) -> Detections:
-        """The people of one frame, best first, cut to the picture."""
+        """Return the people in a frame, best first, clipped to the picture."""
         box = letterbox(frame.image, self._det_size, frame.pixel_aspect)
         return decode(
             self.engine.run(box.inputs),
@@ -118,14 +119,14 @@ class YoloDetector:
 
 @dataclass(frozen=True)
 class _Facts:
-    """What must be known of a file of weights to use its prepared network without reading it."""
+    """What is needed from a weights file to use its cached engine without reading it."""
 
     architecture: str
     person: int
 
     @classmethod
     def known(cls, cache: Path, digest: str | None) -> _Facts | None:
-        """From the folder of prepared networks; None where that has nothing about this file."""
+        """Load from the engine cache; None if it has no entry for this file."""
         from shufflecam.engines.cache import EngineCache
 
         payload = EngineCache(cache).load(_facts_key(digest))
@@ -136,12 +137,12 @@ class _Facts:
 
     @classmethod
     def read(cls, network: PersonNetwork, cache: Path | None, digest: str | None) -> _Facts:
-        """Of a network that was read, and kept for the next time."""
+        """Take the facts from a loaded network, and cache them."""
         from shufflecam.engines.cache import EngineCache
 
         facts = cls(network.architecture, network.person)
         if cache is not None:
-            # Where it cannot be kept, the engine's own note says so.
+            # If it cannot be stored, the engine's own note says so.
             EngineCache(cache).store(_facts_key(digest), json.dumps(asdict(facts)).encode())
         return facts
 
