@@ -1,1 +1,1 @@
-"""Threads and queues between source, networks and sinks, and how a run ends."""
+"""Threads and queues between source, networks and sinks, and the end of a run."""

@@ -1,4 +1,4 @@
-"""A sink on its own thread: drawing and encoding a picture while the networks work on the next one."""
+"""A sink on its own thread: it draws and encodes a picture while the networks process the next one."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from shufflecam.core.protocols import Sink
 from shufflecam.core.types import FrameResult
 
 DEPTH = 3
-"""Results that may wait. The encoder is nearly always the quicker one, so this only evens out a keyframe;
-and what waits is lost where the program is killed."""
+"""Number of results that may be queued. The encoder is nearly always faster than the networks, so this only
+smooths a keyframe; and what is queued is lost if the program is killed."""
 
 
 class _Waiting(queue.Queue[FrameResult | None]):
-    """Is full as well where its pictures hold more than `WAITING_BYTES`."""
+    """A queue that is also full once its pictures hold `WAITING_BYTES`."""
 
     def _qsize(self) -> int:
         count = len(self.queue)
@@ -25,14 +25,14 @@ class _Waiting(queue.Queue[FrameResult | None]):
 
 
 class BackgroundSink:
-    """Hands results to another sink, in order, on a thread; a `core.protocols.Sink`.
+    """Passes results to another sink, in order, on a thread; a `core.protocols.Sink`.
 
-    The results' pictures belong to that thread from `write` on. What goes wrong there is raised by the
-    next `write`, or by `close`, which waits until everything is written.
+    The results' pictures belong to that thread from `write` on. An error on it is raised by the next
+    `write`, or by `close`, which waits until everything is written.
     """
 
     def __init__(self, sink: Sink, depth: int = DEPTH) -> None:
-        """Wrap `sink`, of which nothing else may be called any more; `depth` results may wait."""
+        """Wrap `sink`, which the caller must not use any more; `depth` results may be queued."""
         self._sink = sink
         self._waiting = _Waiting(depth)
         self._error: BaseException | None = None
@@ -41,16 +41,16 @@ class BackgroundSink:
         self._thread.start()
 
     def write(self, result: FrameResult) -> None:
-        """Queue one result; waits while too many are queued.
+        """Queue one result; block while the queue is full.
 
         Raises:
-            What the sink raised for an earlier result: that one and all after it are not written.
+            Any error of the sink for an earlier result: that result and all later ones are not written.
         """
         self._tell()
         self._waiting.put(result)
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Write what is queued, then close the sink. Raises what neither `write` nor anybody else told."""
+        """Write what is queued, then close the sink. Raises the sink's error unless `write` has raised it."""
         self._waiting.put(None)
         self._thread.join()
         whole = complete and self._error is None
@@ -59,11 +59,11 @@ class BackgroundSink:
 
     def _work(self) -> None:
         while (result := self._waiting.get()) is not None:
-            # After an error the queue is still emptied: nobody may wait for room for ever.
+            # After an error the queue is still drained: the writer must not block forever.
             if self._error is None:
                 try:
                     self._sink.write(result)
-                except BaseException as error:  # the main thread has to hear of it, whatever it is
+                except BaseException as error:  # errors of every kind must reach the main thread
                     self._error = error
 
     def _tell(self) -> None:

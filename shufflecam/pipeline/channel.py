@@ -1,4 +1,4 @@
-"""A bounded queue between two threads that carries errors and the end."""
+"""A bounded queue between two threads that also carries errors and the end of the stream."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ T = TypeVar("T")
 
 
 class Channel(Generic[T]):
-    """A bounded queue between two threads that can be finished (by its writer) or closed (by anyone).
+    """A bounded queue between two threads that can be finished (by its writer) or closed (by any thread).
 
-    After `finish` the reader still gets everything that was put, then the end or the writer's error.
-    After `close` nothing more is given or taken and everybody who waits wakes up.
+    After `finish` the reader still receives every item that was put, then the end or the writer's error.
+    After `close` no item is accepted or returned, and all waiting threads wake up.
     """
 
     def __init__(self, depth: int, weigh: Callable[[T], int] = lambda item: 0) -> None:
-        """`depth` items may wait; fewer where they hold more than `WAITING_BYTES`, which `weigh` says."""
+        """Allow `depth` queued items, or fewer once their sizes in bytes (`weigh`) reach `WAITING_BYTES`."""
         self._items: deque[T] = deque()
         self._depth = depth
         self._weigh = weigh
@@ -30,7 +30,7 @@ class Channel(Generic[T]):
         self._error: BaseException | None = None
 
     def put(self, item: T) -> bool:
-        """Wait for room and add `item`; False where the channel was closed: stop producing."""
+        """Wait for room and add `item`; return False if the channel was closed: stop producing."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or self._has_room())
             if self._closed:
@@ -43,25 +43,26 @@ class Channel(Generic[T]):
         return len(self._items) < self._depth and sum(map(self._weigh, self._items)) < WAITING_BYTES
 
     def finish(self, error: BaseException | None = None) -> None:
-        """Nothing more will come; `error` is raised at the reader after the last item."""
+        """Mark the end of the stream; `error` is raised at the reader after the last item."""
         with self._changed:
             self._finished = True
             self._error = error
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Drop what is queued and wake everybody."""
+        """Discard the queued items and wake all waiting threads."""
         with self._changed:
             self._closed = True
             self._items.clear()
             self._changed.notify_all()
 
     def get(self, timeout_s: float | None = None) -> T:
-        """The next item.
+        """Return the next item.
 
         Raises:
-            TimeoutError: nothing came within `timeout_s`.
-            EOFError: there is nothing more to come.
+            TimeoutError: no item arrived within `timeout_s`.
+            EOFError: there are no more items.
+            BaseException: the error passed to `finish`, after the last item.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._closed or self._finished or self._items, timeout_s):
@@ -84,16 +85,16 @@ class Channel(Generic[T]):
 
 
 def pump(items: Iterable[T], channel: Channel[T]) -> None:
-    """Move everything into the channel: the body of every thread here.
+    """Move all items into the channel: the body of every thread here.
 
-    An error, of whatever kind, is carried to the reader behind the items that came before it.
+    An error of any kind is passed to the reader after the items that preceded it.
     """
     error: BaseException | None = None
     try:
         for item in items:
             if not channel.put(item):
                 break
-    except BaseException as raised:  # a thread has nobody else to tell
+    except BaseException as raised:  # only the reader can handle it
         error = raised
     finally:
         channel.finish(error)

@@ -1,11 +1,11 @@
-"""The threads and the queues between them::
+"""The threads of a run and the queues between them::
 
     a file:    capture thread -> bounded queue -> inference thread -> bounded queue -> main thread
     a camera:  (the source's own thread keeps the newest frame) -> inference thread -> main thread
 
-A file waits and loses nothing; a camera is not made to wait, so the inference thread takes whatever
-is newest, and no queue of old pictures stands between the two. Results arrive on the main thread in
-order, each with its own frame. The concrete source and the inference are passed in.
+A file blocks and loses nothing; a camera is never blocked, so the inference thread takes the newest
+frame, and no queue of old pictures lies between the two. Results arrive on the main thread in order,
+each with its frame. The concrete source and the inference are injected.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from shufflecam.core.types import Frame, FrameResult
 from shufflecam.pipeline.channel import Channel, pump
 
 JOIN_TIMEOUT_S = 1.0
-"""How long a thread is waited for at the end. One that blocks inside a camera driver cannot be
-stopped from outside; it is a daemon and is left behind, so that the program still ends."""
+"""Timeout for joining a thread at the end. One that blocks inside a camera driver cannot be stopped from
+outside; it is a daemon thread and is abandoned, so that the program still exits."""
 
 CAPTURE_DEPTH = 4
-"""Frames decoded ahead of inference: enough to hide an uneven decoder, and 24 MB at 1080p."""
+"""Frames decoded ahead of inference: enough to hide an uneven decoder; 24 MB at 1080p."""
 
 RESULT_DEPTH = 2
-"""Results ahead of the main thread. Small, because with a live window each one is latency."""
+"""Results ahead of the main thread. Few, because with a live window each one adds latency."""
 
 
 class Pipeline:
-    """One run from a source to results. Use it once."""
+    """One run from a source to results. Single use."""
 
     def __init__(
         self,
@@ -50,11 +50,11 @@ class Pipeline:
         self._threads: list[threading.Thread] = []
 
     def results(self, tick_s: float = 0.1) -> Generator[FrameResult | None, None, None]:
-        """Every result in order; None whenever nothing came for `tick_s`, to look after keys and signals.
+        """Yield every result in order, and None whenever none arrived for `tick_s`, to poll keys and signals.
 
         Leaving the loop early (break, an exception, `close()` of the generator) stops every thread
         and closes the source. An error of the source or of the inference is raised here, after
-        the results of all frames before it.
+        the results of all earlier frames.
         """
         try:
             finished = self._start()
@@ -73,7 +73,7 @@ class Pipeline:
                 thread.join(JOIN_TIMEOUT_S)
 
     def stop(self) -> None:
-        """End the run from any thread. Results that are still queued are dropped."""
+        """End the run; callable from any thread. Queued results are discarded."""
         for channel in self._channels:
             channel.close()
         self._source.close()

@@ -1,4 +1,4 @@
-"""One run of a pipeline: results into sinks, requests to stop, and an end that loses nothing."""
+"""Runs a pipeline: passes results to sinks, handles requests to stop, and closes everything in order."""
 
 from __future__ import annotations
 
@@ -20,41 +20,41 @@ if TYPE_CHECKING:
 
 @dataclass
 class Outcome:
-    """What a run came to."""
+    """The summary of a run."""
 
     frames: int = 0
     """Frames that reached the sinks."""
     people: int = 0
-    """Poses in all of them."""
+    """Number of poses in all of them."""
     with_people: int = 0
-    """Frames that show at least one person."""
+    """Frames with at least one person."""
     seconds: float = 0.0
     broke_off: SourceBrokeOff | None = None
-    """The source ended too early; everything before is written."""
+    """Set if the source ended prematurely; everything before that is written."""
     interrupted: bool = False
     missing: Missing = NOTHING_MISSING
-    """What the source should have given and did not."""
+    """What the source should have delivered and did not."""
 
     @property
     def complete(self) -> bool:
-        """Whether every frame of the source was seen."""
+        """Whether every frame of the source was processed."""
         return self.broke_off is None and not self.interrupted and not self.missing
 
     def check(self) -> Outcome:
-        """The outcome itself, where the run came to its end: an early end becomes its error.
+        """Return the outcome itself if the run is complete; raise the error of a premature end otherwise.
 
-        Everything is closed by then, and what was written is whole and readable.
+        Everything is closed by then, and what was written is complete and readable.
 
         Raises:
-            Interrupted: it was stopped (exit code 130).
-            SourceBrokeOff: the source ended too early, or something of it is missing (exit code 5).
+            Interrupted: the run was stopped (exit code 130).
+            SourceBrokeOff: the source ended prematurely, or a part of it is missing (exit code 5).
         """
         if self.interrupted:
             frames = counted(self.frames, "frame")
             raise Interrupted(f"stopped after {frames}; what was written is whole and readable")
         if self.broke_off is not None:
             raise self.broke_off
-        if self.missing:  # a source whose own sentence was said before
+        if self.missing:  # the source has reported the details already
             raise SourceBrokeOff(f"The result is not whole; missing: {self.missing}.")
         return self
 
@@ -76,21 +76,21 @@ def run_pipeline(
     """Write every result to every sink, then close each sink once, whatever happens.
 
     Args:
-        pipeline: gives the results.
-        sinks: take them, in this order.
-        stop: looked at between results and while there is none.
+        pipeline: yields the results.
+        sinks: receive them, in this order.
+        stop: checked between results and while there is none.
         on_result: called after the sinks, for progress and the window.
-        on_tick: called when nothing came for `tick_s`.
-        wants_end: whether the run is to end well after this result or tick (q, --max-frames).
-        is_past_end: whether a result is beyond what was asked for (--duration): the run ends well before it.
-        complete: whether the source gave all that it should (a folder with a broken picture did not).
-        dropped: how many frames the source let go, for the footers.
-        missing: what the source should have given and did not (its property `missing`), for the footers;
-            asked once, after the last result.
-        tick_s: the longest time without a look at `stop`.
+        on_tick: called when no result arrived for `tick_s`.
+        wants_end: whether the run ends normally after this result or tick (q, --max-frames).
+        is_past_end: whether a result is past the requested end (--duration): the run ends normally before it.
+        complete: whether the source delivered everything (a folder with an invalid picture did not).
+        dropped: number of frames that the source dropped, for the footers.
+        missing: what the source should have delivered and did not (its property `missing`), for the footers;
+            called once, after the last result.
+        tick_s: the longest time between two checks of `stop`.
 
     Returns:
-        What was done; `broke_off`, `interrupted` and `missing` say how it ended. Other errors are raised,
+        The summary; `broke_off`, `interrupted` and `missing` show how the run ended. Other errors are raised,
         after the sinks were closed as incomplete.
     """
     outcome = Outcome()
@@ -121,7 +121,7 @@ def run_pipeline(
     except SourceBrokeOff as error:
         outcome.broke_off = error
     finally:
-        # First the threads, so that the count of drops is final, then the files.
+        # The threads first, so that the number of dropped frames is final, then the files.
         results.close()
         outcome.missing = missing()
         whole = whole and not outcome.missing
@@ -133,7 +133,7 @@ def run_pipeline(
 def close_sinks(
     sinks: Sequence[Sink], *, complete: bool, dropped: int, missing: Missing = NOTHING_MISSING
 ) -> None:
-    """Close all, also when one fails; the first failure is raised at the end."""
+    """Close all sinks, even if one fails; the first error is raised at the end."""
     first: BaseException | None = None
     for sink in sinks:
         try:

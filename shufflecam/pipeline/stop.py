@@ -1,7 +1,7 @@
-"""A request to stop, and the signals that make one.
+"""A request to stop, and the signals that trigger one.
 
 Jobs take a `StopRequest` and install no signal handler, so that they run in any thread. `stop_on_signals` is
-for the doors: a command, a worker process, a task on a cluster.
+for entry points: a command, a worker process, a task on a cluster.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ STOP_SIGNALS = tuple(
 
 
 class StopRequest:
-    """Whether somebody asked a job to end: another thread by `request`, or a signal.
+    """Whether a job was requested to stop, by another thread (`request`) or by a signal.
 
-    True in a condition once it was asked for. Jobs look at it between two frames, close their outputs and
-    return an outcome that says `interrupted`.
+    Truthy once requested. Jobs check it between two frames, close their outputs and return an outcome with
+    `interrupted` set.
 
-    Before outputs are open (`begin_writing`), a signal ends things on the spot: importing torch and reading
-    weights take seconds. From then on it is only noted, because it may interrupt a write. A second signal
+    Before outputs are open (`begin_writing`), a signal ends the job immediately: importing torch and reading
+    weights take seconds. From then on it is only recorded, because it may interrupt a write. A second signal
     ends the program at once.
     """
 
@@ -41,20 +41,20 @@ class StopRequest:
         return self._requested
 
     def request(self) -> None:
-        """Ask the job to end soon. From any thread, as often as one likes."""
+        """Request the job to stop soon; callable from any thread, any number of times."""
         self._requested = True
 
     def check(self) -> None:
-        """Raise Interrupted where it was asked for: for work that has nothing to close."""
+        """Raise Interrupted if a stop was requested: for work that has nothing to close."""
         if self._requested:
             raise Interrupted("stopped" if self._has_written else "stopped before anything was written")
 
     @contextmanager
     def scope(self) -> Iterator[None]:
-        """One job: a signal raises Interrupted up to `begin_writing`; after the block it is as it was before.
+        """Delimit one job: a signal raises Interrupted until `begin_writing`; restore the mode afterwards.
 
         Raises:
-            Interrupted: it was asked for already.
+            Interrupted: a stop was requested already.
         """
         before = self._writing
         self._writing = False
@@ -65,42 +65,42 @@ class StopRequest:
             self._writing = before
 
     def begin_writing(self) -> None:
-        """From here on a request is only noted.
+        """From here on, only record a request.
 
         Raises:
-            Interrupted: it was asked for already, and nothing needs to be opened.
+            Interrupted: a stop was requested already, so that no output needs to be opened.
         """
         self._writing = True
         self.check()
         self._has_written = True
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """The signal handler."""
+        """Handle a signal."""
         if self._signalled:
-            os._exit(130)  # asked twice: no closing, no joining
+            os._exit(130)  # second signal: no closing, no joining
         self._signalled = self._requested = True
         if not self._writing:
             self.check()
 
 
 def or_never(stop: StopRequest | None) -> StopRequest:
-    """`stop`, or where it is None one that nobody will ever make.
+    """Return `stop`, or a request that is never made if it is None.
 
-    A request that was not made yet is false: `stop or StopRequest()` would lose it.
+    A request not yet made is falsy: `stop or StopRequest()` would replace it.
     """
     return StopRequest() if stop is None else stop
 
 
 @contextmanager
 def stop_on_signals() -> Iterator[StopRequest]:
-    """Turn Ctrl-C, SIGTERM and SIGHUP into a request; the old handlers come back at the end.
+    """Convert Ctrl-C, SIGTERM and SIGHUP to a request; the previous handlers are restored at the end.
 
-    In the main thread only, where Python handles signals.
+    Main thread only, where Python handles signals.
     """
     request = StopRequest()
     before: dict[int, Any] = {}
     for number in STOP_SIGNALS:
-        # A program started with nohup ignores SIGHUP and must go on doing so.
+        # A program started with nohup ignores SIGHUP and must continue to do so.
         if signal.getsignal(number) is not signal.SIG_IGN:
             before[number] = signal.signal(number, request.receive)
     try:
@@ -112,7 +112,7 @@ def stop_on_signals() -> Iterator[StopRequest]:
 
 @contextmanager
 def keeping_handlers() -> Iterator[None]:
-    """Put back what a library does to the signals' handlers in this block (Ray takes SIGTERM for itself)."""
+    """Restore the signal handlers that a library replaces in this block (Ray replaces that of SIGTERM)."""
     before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
     try:
         yield
