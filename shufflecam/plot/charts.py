@@ -1,4 +1,4 @@
-"""Plots as a picture file: joints, speeds and angles over time, and where the joints were."""
+"""Draws plots to a picture file: positions, speeds and angles over time, and a heat map of the joints."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from shufflecam.plot.series import Series
 
 ENDINGS = (".png", ".svg", ".pdf")
 
-# Okabe & Ito 2008, without yellow and black: told apart with every kind of colour blindness.
+# Okabe & Ito 2008, without yellow and black: distinguishable with every type of colour blindness.
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00")
 
-_CELLS = 48  # of the heat map's longer side
+_CELLS = 48  # along the heat map's longer side
 
 
 def check_plot_name(path: Path) -> None:
-    """Raise UsageError where a plot cannot be written as that."""
+    """Raise UsageError if the extension is not one of `ENDINGS`."""
     if path.suffix.lower() not in ENDINGS:
         raise UsageError(f"--out {path}: a plot ends in {', '.join(ENDINGS)}.")
 
 
 def draw_plot(series: Series, path: Path, title: str) -> None:
-    """Write it.
+    """Draw the plot and write it to a file.
 
     Args:
-        series: what is plotted.
-        path: ends in one of `ENDINGS`.
-        title: stands above; any text.
+        series: the data to plot.
+        path: output file; its extension is one of `ENDINGS`.
+        title: heading; any text.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    # Not pyplot: that looks for a display.
+    # Not pyplot, which looks for a display.
     from matplotlib.figure import Figure
 
     panels = (["position", "speed"] if series.joints else []) + (["angle"] if series.angles else [])
@@ -57,7 +57,7 @@ def draw_plot(series: Series, path: Path, title: str) -> None:
             axes.set_xlabel("time (s)")
     if series.joints:
         _heat_map(figure, figure.add_subplot(grid[:, 1]), series)
-    # A $ would begin a formula.
+    # A $ would begin math text.
     figure.suptitle(title.encode("utf-8", "replace").decode().replace("$", r"\$"), fontsize=11)
     try:
         figure.savefig(path, dpi=110)
@@ -86,14 +86,14 @@ def _angles(axes: Any, series: Series) -> None:
 
 
 def _line(axes: Any, series: Series, values: Any, color: str, label: str, linestyle: str = "-") -> None:
-    # A marker shows the frame that stands alone between two gaps.
+    # A marker shows an isolated frame between two gaps.
     alone = np.isfinite(values) & np.isnan(np.r_[np.nan, values[:-1]]) & np.isnan(np.r_[values[1:], np.nan])
     axes.plot(series.times, values, linestyle, color=color, linewidth=1.4, label=label)
     axes.plot(series.times[alone], values[alone], ".", color=color, markersize=4)
 
 
 def _heat_map(figure: Any, axes: Any, series: Series) -> None:
-    """How often the joints were where: all of them together, and the way of each."""
+    """Draw a heat map of the positions of all joints, and the trajectory of each."""
     places = np.concatenate(list(series.joints.values()))
     places = places[np.isfinite(places).all(axis=1)]
     if series.size is not None:

@@ -1,4 +1,4 @@
-"""One page with the video, its skeleton and the plots in step: all of it inside, nothing from elsewhere."""
+"""Writes a self-contained HTML page with the video, its skeleton and the plots in sync."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from shufflecam.plot.series import Series
 from shufflecam.records.reader import SavedRecord
 
 EMBED_BYTES = 32 << 20
-"""Larger videos are linked: browsers are slow with such pages, and mail refuses them."""
+"""Larger videos are linked: browsers are slow with such pages, and mail servers reject them."""
 
 MOST_FRAMES = 20_000
-"""Of longer records every so-many-th frame is in the page."""
+"""Longer records are subsampled: the page contains every n-th frame."""
 
 TYPES = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/mp4", ".webm": "video/webm"}
 _PARTS = Path(__file__).parent / "page"
@@ -42,24 +42,24 @@ def write_page(
     kpt_thr: float,
     raw: bool,
 ) -> str | None:
-    """Write it.
+    """Write the page and return a note for the user, or None.
 
     Args:
-        saved: for the skeleton of the person over the video.
-        series: what is plotted.
-        target: the page.
+        saved: the record, for the person's skeleton over the video.
+        series: the data to plot.
+        target: output file.
         title: any text.
-        video: put into the page, or linked where it is large; None: plots alone.
-        start_s: the record's time at which the video is at 0:00.
-        link: the video is linked, whatever its size.
-        kpt_thr: less sure keypoints are not drawn.
-        raw: draw the keypoints as they were found.
+        video: embedded, or linked if it is large; None: plots only.
+        start_s: record time at which the video is at 0:00.
+        link: link to the video, whatever its size.
+        kpt_thr: keypoints with a lower score are not drawn.
+        raw: draw the keypoints as detected, not the smoothed ones.
 
     Returns:
-        What the person should know, or None.
+        A note about a linked video or omitted frames, or None.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the page cannot be written, or the video cannot be read.
     """
     step = -(-len(series.times) // MOST_FRAMES)
     note = None if step <= 1 else f"the page has every {step}. frame: a browser is slow with more"
@@ -85,7 +85,7 @@ def write_page(
         "DATA": values,
     }
     text = (_PARTS / "index.html").read_text(encoding="utf-8")
-    pieces = text.split("%%")  # text, name, text, name, ..., so that what is put in is not looked at again
+    pieces = text.split("%%")  # text, name, text, name, ...: inserted text is not searched again
     page = "".join(parts[piece] if i % 2 else piece for i, piece in enumerate(pieces))
     try:
         target.write_text(page, encoding="utf-8")
@@ -117,7 +117,7 @@ def _line(name: str, values: Any, index: int) -> dict[str, Any]:
 def _poses(
     saved: SavedRecord, person: int | None, step: int, kpt_thr: float, raw: bool
 ) -> list[list[int | None]]:
-    """Of each frame in the page x, y, x, y, ... of the keypoints in whole square pixels; empty: nobody."""
+    """Return the keypoints per frame as x, y, ... in integer square pixels; empty without the person."""
     poses: list[list[int | None]] = []
     for number, result in enumerate(saved.results()):
         if number % step:
@@ -138,7 +138,7 @@ def _numbers(values: Any, decimals: int) -> list[float | None]:
 
 
 def _source(video: Path, target: Path, link: bool) -> tuple[str, str | None]:
-    """What the video element shows, and a note where that is a link."""
+    """Return the URL for the video element, and a note if it is a link."""
     try:
         size = video.stat().st_size
         if size <= EMBED_BYTES and not link:

@@ -1,4 +1,4 @@
-"""From a saved record to what is plotted: one person's joints and angles over time."""
+"""Extracts the data to plot from a saved record: one person's joints and angles over time."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ Doubles = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One person over N frames; NaN where the person, or a joint, is not there."""
+    """One person over N frames; NaN where the person or a joint is missing."""
 
     times: Doubles
-    """(N,) seconds, as the record has them."""
+    """(N,) seconds, as in the record."""
     joints: dict[str, Doubles]
     """Name -> (N, 2) square pixels of the upright picture (as high as the record's), y down."""
     angles: dict[str, Doubles]
     """Name -> (N,) degrees, as `shufflecam.core.angles` defines them."""
     size: tuple[float, float] | None
-    """(width, height) of the picture, in the same pixels, where the record says it."""
+    """(width, height) of the picture, in the same pixels; None if the record lacks it."""
     person: int | None
-    """The id; None where nobody is tracked."""
+    """The track id; None without tracking."""
     summary: RecordSummary = field(default_factory=RecordSummary)
-    """Who else is in the record, and when."""
+    """The people in the record, and when they appear."""
 
     def speed(self, joint: str) -> Doubles:
-        """(N,) pixels a second, by differences to the frames before and after; NaN beside a gap."""
+        """Return the speed of a joint, (N,) pixels per second, by central differences; NaN next to a gap."""
         if len(self.times) < 2:
             return np.full(len(self.times), np.nan)
         places, times = self.joints[joint], self.times
@@ -62,20 +62,20 @@ def collect(
     raw: bool = False,
     on_cut: Notice | None = None,
 ) -> Series:
-    """Read the record twice.
+    """Return one person's joints and angles over time; reads the record twice.
 
     Args:
         saved: the record.
-        joints: of its skeleton.
-        angles: of `shufflecam.core.angles.ANGLES`.
-        person: an id; None: whoever is in most frames.
-        kpt_thr: less sure keypoints count as missing.
-        raw: the keypoints as the network found them, not the smoothed ones.
-        on_cut: told where the record ends too early.
+        joints: names of keypoints of its skeleton.
+        angles: names from `shufflecam.core.angles.ANGLES`.
+        person: a track id; None: the person in most frames.
+        kpt_thr: keypoints with a lower score count as missing.
+        raw: use the keypoints as detected, not the smoothed ones.
+        on_cut: called if the record ends prematurely.
 
     Raises:
-        UsageError: no such joint, angle or person.
-        SourceError: the record shows nobody, or does not follow the schema.
+        UsageError: unknown joint, angle or person.
+        SourceError: the record contains no people, or violates the schema.
     """
     names = saved.skeleton.keypoints
     for wanted, known, kind in ((joints, names, "joint"), (angles, ANGLES, "angle")):
