@@ -1,1 +1,1 @@
-"""What a person sees and does while `webcam` runs: keys, the HUD, snapshots, recordings, the web page."""
+"""The user interface of a live run: keys, the HUD, snapshots, recordings and the web page."""

@@ -1,4 +1,4 @@
-"""A result and the state of the keys -> the picture that is shown. Nothing here opens a window or a file."""
+"""Composes the displayed picture from a result and the key state. Opens no window and no file."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _RED = (40, 40, 230)
 
 @dataclass(frozen=True)
 class Appearance:
-    """What does not change during a run: whose keypoints they are, and what the options say of their look."""
+    """What is constant during a run: the skeleton of the keypoints, and the look set by the options."""
 
     skeleton: Skeleton
     look: Look = field(default_factory=Look)
@@ -33,13 +33,13 @@ class Appearance:
 def compose(
     result: FrameResult, state: LiveState, appearance: Appearance, canvas: ImageArray | None = None
 ) -> ImageArray:
-    """The picture with its people as the keys have it, mirrored where they say so, without the HUD.
+    """Return the picture with its people drawn as `state` selects, mirrored if it says so, without the HUD.
 
     Args:
-        result: its frame's picture stays as it is.
+        result: its frame's picture is not modified.
         state: what is drawn, and how.
         appearance: of the run.
-        canvas: a picture to draw into, (H, W, 3) uint8; another one is made where its size does not fit.
+        canvas: a picture to draw into, (H, W, 3) uint8; a new one is allocated if its size does not fit.
 
     Returns:
         (H, W, 3) uint8 BGR.
@@ -53,7 +53,7 @@ def compose(
         everybody = mirror_poses(everybody, image.shape[1])
     else:
         np.copyto(canvas, image)
-    if appearance.look.blur_faces:  # also of those who are not drawn
+    if appearance.look.blur_faces:  # also of people who are not drawn
         hide_faces(canvas, everybody, appearance.skeleton, pixel_aspect=aspect)
     look = replace(
         appearance.look,
@@ -69,7 +69,7 @@ def compose(
 
 
 def add_overlays(canvas: ImageArray, figures: Figures, state: LiveState) -> ImageArray:
-    """The HUD, the red dot of a recording, trouble with the camera and the help, into `canvas` itself."""
+    """Draw the HUD, the recording dot, camera trouble and the help into `canvas` in place; return it."""
     draw_hud(canvas, [numbers(figures), condition_and_keys(figures, state)], in_place=True)
     if figures.recorded_s is not None:
         _draw_dot(canvas)
@@ -82,7 +82,7 @@ def add_overlays(canvas: ImageArray, figures: Figures, state: LiveState) -> Imag
 
 
 def mirror_poses(poses: list[Pose] | tuple[Pose, ...], width: int) -> list[Pose]:
-    """The poses in the mirror image of a picture `width` wide: left stays the person's left."""
+    """Return the poses in the mirror image of a picture `width` pixels wide: left stays the person's left."""
     last = width - 1
 
     def turn(points: FloatArray) -> FloatArray:
@@ -92,7 +92,7 @@ def mirror_poses(poses: list[Pose] | tuple[Pose, ...], width: int) -> list[Pose]
 
 
 def _draw_dot(canvas: ImageArray) -> None:
-    """The recording's red dot, lower right: the HUD has the upper edge."""
+    """Draw the red recording dot, lower right: the HUD occupies the top edge."""
     height, width = canvas.shape[:2]
     radius = max(3, round(min(width, height) * 0.025))
     center = (width - 2 * radius, height - 2 * radius)
@@ -101,13 +101,13 @@ def _draw_dot(canvas: ImageArray) -> None:
 
 
 def _draw_panel(canvas: ImageArray, lines: list[str], *, width: float, height: float) -> None:
-    """Lines of text in the middle, on a darkened panel of at most these shares of the picture."""
+    """Draw centred lines of text on a darkened panel of at most these fractions of the picture."""
     rows, columns = canvas.shape[:2]
     (text_width, text_height) = _extent(lines, 1.0)
     scale = min(
         columns * width / (text_width * 1.08), rows * height / (text_height * 2.1 * (len(lines) + 0.6))
     )
-    scale = min(scale, 0.0011 * min(columns, rows) + 0.35)  # large enough is large enough
+    scale = min(scale, 0.0011 * min(columns, rows) + 0.35)  # legible; larger is of no use
     weight = max(1, round(scale * 1.6))
     (text_width, text_height) = _extent(lines, scale)
     step = math.ceil(text_height * 2.1)
@@ -126,7 +126,7 @@ def _draw_panel(canvas: ImageArray, lines: list[str], *, width: float, height: f
 
 
 def _extent(lines: list[str], scale: float) -> tuple[float, float]:
-    """(width, height of capitals) of the longest line at an OpenCV font scale."""
-    # OpenCV rounds to whole pixels: measured large, scaled down.
+    """Return (width of the longest line, height of capitals) in pixels at an OpenCV font scale."""
+    # OpenCV rounds to integer pixels: measured at a large scale, then scaled down.
     sizes = [cv2.getTextSize(line, _FONT, 8.0, 1)[0] for line in lines]
     return max(size[0] for size in sizes) * scale / 8.0, sizes[0][1] * scale / 8.0

@@ -1,4 +1,4 @@
-"""Whether there is a display that a window can open on, asked without opening one."""
+"""Detects whether a window can be opened, without opening one."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from pathlib import Path
 
 import cv2
 
-_ANSWER_TIMEOUT_S = 2.0  # a display that takes longer to say hello is no place for live pictures
+_ANSWER_TIMEOUT_S = 2.0  # a display that replies more slowly is unfit for live pictures
 
 
 _COOKIE = b"MIT-MAGIC-COOKIE-1"
 
 
-_COME_IN, _STAY_OUT, _STARTING_ANEW = b"\1", b"\0", b""  # the first byte of an X server's answer
+_COME_IN, _STAY_OUT, _STARTING_ANEW = b"\1", b"\0", b""  # the first byte of an X server's reply
 
 
 def display_problem() -> str | None:
-    """Why no window can be opened here, in one sentence; None where one can."""
+    """Return why no window can be opened here, in one sentence; None if one can."""
     if "GUI:                           NONE" in cv2.getBuildInformation():
         return "this OpenCV was built without windows (opencv-python-headless); install opencv-python"
     if not sys.platform.startswith("linux"):
@@ -41,7 +41,7 @@ def display_problem() -> str | None:
 
 @dataclass(frozen=True)
 class _Display:
-    """A parsed DISPLAY: host (empty: this machine's socket) and number."""
+    """A parsed DISPLAY: host (empty: the local socket) and display number."""
 
     host: str
     number: int
@@ -57,10 +57,10 @@ def _parse_display(name: str) -> _Display | None:
 
 @contextlib.contextmanager
 def held_display() -> Iterator[str | None]:
-    """Stay connected to the X server meanwhile; gives why that cannot be, or None (also where there is no X).
+    """Hold a connection to the X server; yield why that is impossible, or None (also without X).
 
-    A bare X server starts anew when its last client leaves, and turns away whoever comes meanwhile. So
-    nobody may be the last to leave just before the window connects: that would abort the process.
+    A bare X server resets when its last client disconnects, and rejects connections meanwhile. So this
+    connection must not be the last to close just before the window connects: that would abort the process.
     """
     name = os.environ.get("DISPLAY", "")
     if not name or not sys.platform.startswith("linux"):
@@ -75,11 +75,11 @@ def held_display() -> Iterator[str | None]:
 
 
 def _enter(name: str) -> tuple[socket.socket | None, str | None]:
-    """An accepted connection to the X server of DISPLAY=`name`, or the problem."""
+    """Return an accepted connection to the X server of DISPLAY=`name`, or the problem."""
     display = _parse_display(name)
     if display is None:
         return None, f"no display: DISPLAY={name!r} is not understood"
-    # Without a key last: many servers on the same machine let their user in without one.
+    # Without a cookie last: many local servers accept their user without one.
     keys = [*_x_keys(display.number), b""]
     deadline = time.monotonic() + _ANSWER_TIMEOUT_S
     problem = "does not answer"
@@ -101,7 +101,7 @@ def _enter(name: str) -> tuple[socket.socket | None, str | None]:
 
 
 def _knock(display: _Display, key: bytes) -> tuple[bytes | None, socket.socket | None]:
-    """The first byte of the server's answer, empty where it hung up, None where it is out of reach."""
+    """Return the first byte of the reply (empty: hung up; None: unreachable), and the connection."""
     connection = None
     try:
         connection = _connect(display)
@@ -117,7 +117,7 @@ def _connect(display: _Display) -> socket.socket:
         return socket.create_connection((display.host, 6000 + display.number), _ANSWER_TIMEOUT_S)
     path = f"/tmp/.X11-unix/X{display.number}"
     failure: OSError = FileNotFoundError(2, os.strerror(2))
-    # Linux servers also listen in the abstract name space, which a container may not share.
+    # Linux servers also listen in the abstract socket namespace, which a container may not share.
     for address in ("\0" + path, path):
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         connection.settimeout(_ANSWER_TIMEOUT_S)
@@ -131,7 +131,7 @@ def _connect(display: _Display) -> socket.socket:
 
 
 def _answer(connection: socket.socket, key: bytes) -> bytes:
-    """Say hello as X.Org's "X Window System Protocol", section 8, has it; the first byte of the answer."""
+    """Request a connection (X.Org, "X Window System Protocol", section 8); return the reply's first byte."""
     method = _COOKIE if key else b""
     request = struct.pack("<2sHHHH2s", b"l\0", 11, 0, len(method), len(key), b"\0\0")
     connection.sendall(request + _padded(method) + _padded(key))
@@ -143,13 +143,13 @@ def _padded(data: bytes) -> bytes:
 
 
 def _x_keys(number: int) -> Iterator[bytes]:
-    """The user's keys for display `number`, from the file that Xlib reads as well."""
+    """Yield the user's cookies for display `number`, from the file that Xlib reads as well."""
     path = Path(os.environ.get("XAUTHORITY") or Path.home() / ".Xauthority")
     try:
         data = path.read_bytes()
     except (OSError, RuntimeError):
         return
-    # Records of: family, then address, display number, method, key, each as a big-endian length and bytes.
+    # Records: family, then address, display number, method, cookie, each a big-endian length and bytes.
     at = 2
     while at < len(data):
         fields = []

@@ -1,4 +1,4 @@
-"""The figures of a live run as lines of text. ASCII, because OpenCV draws nothing else."""
+"""Formats the figures of a live run as lines of text; ASCII, because OpenCV draws nothing else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ RATE_WINDOW_S = 2.0
 
 
 class Counter(Protocol):
-    """The counts of a live source."""
+    """The frame counts of a live source."""
 
     given: int
     dropped: int
@@ -24,27 +24,27 @@ class Counter(Protocol):
 
 @dataclass(frozen=True)
 class Figures:
-    """The numbers at one moment."""
+    """The figures at one moment."""
 
     latency_ms: float | None = None
-    """From capture to here, of the newest result."""
+    """From capture to the main thread, of the newest result."""
     camera_fps: float = 0.0
-    """Frames that the camera gave."""
+    """Rate of frames delivered by the camera."""
     poses_fps: float = 0.0
-    """Frames that the networks did."""
+    """Rate of frames processed by the networks."""
     screen_fps: float = 0.0
-    """Pictures that were shown."""
+    """Rate of displayed pictures."""
     people: int = 0
     dropped: int = 0
     engine: str = ""
     recorded_s: float | None = None
-    """How long the recording is; None: there is none."""
+    """Duration of the recording; None: not recording."""
     trouble: str = ""
-    """What is wrong with the camera at the moment."""
+    """Current problem of the camera; empty if there is none."""
 
 
 class LiveFigures:
-    """Takes the numbers from the run's statistics and the source's counts."""
+    """Collects the figures from the run's statistics and the source's counts."""
 
     def __init__(
         self, stats: Stats, source: Counter, engine: str = "", clock: Callable[[], float] = time.monotonic
@@ -56,7 +56,7 @@ class LiveFigures:
         self._given: deque[tuple[float, int]] = deque()
 
     def at(self, result: FrameResult | None, recorded_s: float | None = None) -> Figures:
-        """The figures now, `result` being the newest."""
+        """Return the current figures; `result` is the newest one."""
         latency = None if result is None or result.latency_s is None else result.latency_s * 1000
         return Figures(
             latency_ms=latency,
@@ -71,7 +71,7 @@ class LiveFigures:
         )
 
     def _camera_rate(self) -> float:
-        """Frames that the camera gave a second, over the last two seconds."""
+        """Return the camera's frames per second over the last `RATE_WINDOW_S`."""
         now = self._clock()
         self._given.append((now, self._source.given))
         while len(self._given) > 2 and now - self._given[0][0] > RATE_WINDOW_S:
@@ -81,7 +81,7 @@ class LiveFigures:
 
 
 def numbers(figures: Figures, *, screen: bool = True) -> str:
-    """One line: "latency 42 ms  camera 30 fps  poses 24 fps  screen 24 fps  people 2  dropped 7"."""
+    """Return one line: "latency 42 ms  camera 30 fps  poses 24 fps  screen 24 fps  people 2  dropped 7"."""
     latency = "-" if figures.latency_ms is None else f"{figures.latency_ms:.0f} ms"
     shown = f"  screen {figures.screen_fps:.0f} fps" if screen else ""
     return (
@@ -91,7 +91,7 @@ def numbers(figures: Figures, *, screen: bool = True) -> str:
 
 
 def condition(figures: Figures, state: LiveState) -> str:
-    """One line: the engine, and what is not as it is at first ("openvino  REC 0:12  person 3  frozen")."""
+    """Return one line: the engine, and what differs from the default ("openvino  REC 0:12  person 3")."""
     parts = [figures.engine] if figures.engine else []
     if figures.recorded_s is not None:
         parts.append(f"REC {minutes(figures.recorded_s)}")
@@ -107,7 +107,7 @@ def condition(figures: Figures, state: LiveState) -> str:
 
 
 def condition_and_keys(figures: Figures, state: LiveState) -> str:
-    """`condition`, for where keys can be pressed: while it has little to say, which key tells them all."""
+    """Return `condition` where keys can be pressed: with hints at h and q while it shows only the engine."""
     line = condition(figures, state)
     return (
         line
@@ -117,7 +117,7 @@ def condition_and_keys(figures: Figures, state: LiveState) -> str:
 
 
 def minutes(seconds: float) -> str:
-    """Seconds as "0:12", "1:02:03"."""
+    """Format seconds as "0:12" or "1:02:03"."""
     whole = int(seconds)
     hours, rest = divmod(whole, 3600)
     if hours:

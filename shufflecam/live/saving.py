@@ -1,4 +1,4 @@
-"""What r and s leave behind: recordings and snapshots, each under a new name."""
+"""Writes the outputs of r and s: recordings and snapshots, each to a new file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from shufflecam.records.json import dumps
 
 
 def fresh_path(folder: Path, ending: str, now: datetime | None = None) -> Path:
-    """A name in `folder` that does not exist: shufflecam-20261123-184501.mp4, then ...-2.mp4."""
+    """Return a path in `folder` that does not exist: shufflecam-20261123-184501.mp4, then ...-2.mp4."""
     stem = f"shufflecam-{now or datetime.now():%Y%m%d-%H%M%S}"
     for number in itertools.count(1):
         path = folder / (f"{stem}{ending}" if number == 1 else f"{stem}-{number}{ending}")
@@ -49,10 +49,10 @@ class _PictureSink:
 
 
 class Recorder:
-    """Videos of what is shown, at true speed from the frames' own times. One thread; encoding has its own.
+    """Records what is displayed, with the frames' timestamps. Not thread-safe; encoding has its own thread.
 
-    The first one may have a name of its own (`--record`), whose times are the record's. What goes wrong
-    with a later one ends that recording and not the run; `close` raises it, so that it is not forgotten.
+    The first recording may have a given name (`--record`); its timestamps are those of the record. An error
+    in a later one ends that recording and not the run; `close` raises it, so that it is not lost.
     """
 
     def __init__(
@@ -65,15 +65,15 @@ class Recorder:
         first: Path | None = None,
         overwrite: bool = False,
     ) -> None:
-        """Open `first`, where there is one.
+        """Open `first`, if given.
 
         Args:
-            folder: where recordings without a name go.
+            folder: output folder of recordings without a given name.
             size: (width, height) of the pictures.
-            rate: nominal pictures a second.
-            pixel_aspect: width / height of one of their pixels.
-            first: record into this from the first picture on.
-            overwrite: whether `first` may replace a file.
+            rate: nominal frames per second.
+            pixel_aspect: width / height of their pixels.
+            first: file to record into from the first picture on.
+            overwrite: whether `first` may replace an existing file.
 
         Raises:
             OutputError: `first` cannot be written.
@@ -85,7 +85,7 @@ class Recorder:
             "sample_aspect": as_fraction(pixel_aspect),
         }
         self.files: list[Path] = []
-        """Everything that was recorded, in order."""
+        """All recordings, in order."""
         self._sink: BackgroundSink | None = None
         self._named = False
         self._from_s: float | None = None
@@ -97,24 +97,24 @@ class Recorder:
 
     @property
     def recorded_s(self) -> float | None:
-        """How long the recording is so far; None: there is none."""
+        """Duration of the current recording in seconds; None: not recording."""
         if self._sink is None:
             return None
         return 0.0 if self._from_s is None else self._last_s - self._from_s
 
     def write(self, picture: ImageArray, result: FrameResult, *, wanted: bool) -> str:
-        """Take one picture where a recording is wanted; begin or end the recording where that changed.
+        """Record one picture if `wanted`; begin or end the recording when that changes.
 
         Args:
             picture: (H, W, 3) uint8 BGR; copied.
-            result: whose picture it is.
+            result: the result that it shows.
             wanted: whether to record.
 
         Returns:
-            What there is to say: a recording ended, or failed; mostly nothing.
+            A message for the user: a recording ended, or failed; usually empty.
 
         Raises:
-            OutputError: the recording that was asked for by name cannot be written further.
+            OutputError: the recording with a given name cannot be written.
         """
         if not wanted:
             return self.stop()
@@ -135,7 +135,7 @@ class Recorder:
         return ""
 
     def stop(self) -> str:
-        """End the recording, where there is one; what there is to say of it."""
+        """End the current recording, if any; return a message for the user."""
         if self._sink is None:
             return ""
         sink, self._sink = self._sink, None
@@ -149,7 +149,7 @@ class Recorder:
         return f"recorded {self.files[-1]}"
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Finish what is open. Raises the first error of a recording that was not raised yet."""
+        """Finish the current recording. Raises the first error of a recording that was not raised yet."""
         sink, self._sink = self._sink, None
         if sink is not None:
             sink.close(complete=complete, dropped=dropped, missing=missing)
@@ -177,20 +177,20 @@ def save_snapshot(
     header: record.Record,
     fresh: Callable[[Path, str], Path] = fresh_path,
 ) -> Path:
-    """Write a picture (PNG) and, beside it, its record: a document of one frame.
+    """Write a picture (PNG) and, next to it, its record: a document of one frame.
 
     Args:
-        folder: where to.
+        folder: output folder.
         picture: (H, W, 3) uint8 BGR, drawn and unmirrored: the record's pixels are its pixels.
         result: what it shows.
         header: of the run's record.
-        fresh: makes a new name.
+        fresh: returns an unused path.
 
     Returns:
         The picture's path.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: one of the two files cannot be written.
     """
     path = fresh(folder, ".png")
     good, data = cv2.imencode(".png", picture)

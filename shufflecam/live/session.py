@@ -1,4 +1,4 @@
-"""A live run as a person sees it: each result is drawn once and handed to whoever shows or records it."""
+"""The interactive part of a live run: draws each result once, for the viewers and the recorder."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from shufflecam.live.viewers import NO_PICTURE, Viewer
 from shufflecam.records.schema import Record
 
 MESSAGE_S = 3.0
-"""How long the HUD says what a key did."""
+"""How long the HUD displays a message."""
 
 REDRAW_EVERY_S = 0.1
-"""How often the window is drawn anew while no frame comes: the figures go on."""
+"""Interval at which the window is redrawn while no frame arrives: its figures keep changing."""
 
 
 @dataclass
 class LiveOutputs:
-    """Where r and s put things, and what a snapshot's record says of the run."""
+    """Where r and s write to, the header of a snapshot's record, and how the user is notified."""
 
     recorder: Recorder
     folder: Path
@@ -41,7 +41,7 @@ class LiveOutputs:
 
 
 class LiveSession:
-    """Draws, shows, records, and takes the keys; a `core.protocols.Sink`. Main thread only."""
+    """Draws, displays, records and handles keys; a `core.protocols.Sink`. Main thread only."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class LiveSession:
         state: LiveState,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """The last of `faces` may draw into the picture that it is given."""
+        """Start a session; the last of `faces` may draw into the picture passed to it."""
         self.state = state
         self._figures, self._appearance, self._faces, self._savings = figures, appearance, faces, savings
         self._clock = clock
@@ -71,7 +71,7 @@ class LiveSession:
         return self.state.quit or any(face.closed for face in self._faces)
 
     def write(self, result: FrameResult) -> None:
-        """Show it, and record it where that is wanted."""
+        """Display a result, and record it while recording is on."""
         result = self._lost_hidden(result)
         self._last = result
         self.state = see(self.state, result)
@@ -84,14 +84,14 @@ class LiveSession:
             self._figures.stats.tick("screen")
 
     def tick(self) -> None:
-        """Stay alive while no frame comes; the figures go on a few times a second."""
+        """Handle keys while no frame arrives, and redraw the figures every `REDRAW_EVERY_S`."""
         for face in self._faces:
             self._take(face.poll())
         if self._clock() >= self._redraw_at:
             self._show(self._draw_wanted())
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Finish the recording, take the windows away."""
+        """Finish the recording and close the viewers."""
         try:
             self._savings.recorder.close(complete=complete, dropped=dropped, missing=missing)
         finally:
@@ -99,19 +99,19 @@ class LiveSession:
                 face.close()
 
     def _lost_hidden(self, result: FrameResult) -> FrameResult:
-        """With the faces of people who were missed in this frame hidden, for everybody who is given it."""
+        """Return the result with the faces of people missed in this frame hidden, for every consumer."""
         if self._faces_memory is None:
             return result
         lost = self._faces_memory.missing(result.poses, result.frame.timestamp_s)
         if not lost:
             return result
-        image = np.ascontiguousarray(result.frame.image).copy()  # the frame is the source's
+        image = np.ascontiguousarray(result.frame.image).copy()  # the source owns the frame
         aspect = result.frame.pixel_aspect
         hide_faces(image, lost, self._appearance.skeleton, self._appearance.look.upright, aspect)
         return replace(result, frame=replace(result.frame, image=image))
 
     def _draw_wanted(self) -> ImageArray | None:
-        """The newest picture (or the one that stands still), drawn, where anybody looks at pictures."""
+        """Return the newest (or the frozen) picture, drawn; None if no viewer wants pictures."""
         if self._frozen is None or not any(face.wants_picture for face in self._faces):
             return None
         self._canvas = compose(self._frozen, self.state, self._appearance, self._canvas)
@@ -121,7 +121,7 @@ class LiveSession:
         recorder, state = self._savings.recorder, self.state
         if not state.recording and recorder.recorded_s is None:
             return
-        # What is shown is recorded: but as the camera saw it, and going on while the window stands still.
+        # The displayed picture is recorded, but never mirrored, and also while the window is frozen.
         if shown is None or state.mirror or state.paused:
             plain = replace(state, mirror=False)
             shown = self._recorded_canvas = compose(result, plain, self._appearance, self._recorded_canvas)
@@ -144,7 +144,7 @@ class LiveSession:
             self._take(key)
 
     def _tell_trouble(self, trouble: str) -> None:
-        """Once when the camera goes away, once when it is back; in between the faces show it."""
+        """Report once when the camera is lost and once when it is back; in between the viewers show it."""
         now = self._clock()
         if trouble and self._trouble_since is None:
             self._trouble_since = now
@@ -164,7 +164,7 @@ class LiveSession:
             self._snapshot()
         if before.recording and not self.state.recording:
             self._say(self._savings.recorder.stop())
-        self._redraw_at = 0.0  # at once, whether or not a frame comes
+        self._redraw_at = 0.0  # redraw at once, whether or not a frame arrives
 
     def _snapshot(self) -> None:
         if self._frozen is None:
@@ -177,7 +177,7 @@ class LiveSession:
             self._say(str(error))
 
     def _say(self, text: str) -> None:
-        """In the HUD for a moment, and in the terminal."""
+        """Display a message in the HUD for a moment, and print it to the terminal."""
         if text:
             text = without_secrets(text)
             self._savings.say(text)

@@ -1,6 +1,6 @@
-"""What the keys change: one frozen value, and `press`, a function from it and a key to the next one.
+"""The state that keys change: an immutable value, and `press`, which maps it and a key to the next one.
 
-Nothing here draws, writes or asks a window; who shows the state compares it with the one before.
+Nothing here draws, writes or queries a window; the caller compares a state with the previous one.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from shufflecam.core.types import FrameResult
 View = Literal["skeleton", "keypoints", "black"]
 
 VIEWS: tuple[View, ...] = ("skeleton", "keypoints", "black")
-"""What k goes round: skeletons on the picture, keypoints alone, skeletons on black."""
+"""The views that k cycles through: skeletons on the picture, keypoints alone, skeletons on black."""
 
 ESCAPE = 27
 THRESHOLD_STEP = 0.05
@@ -40,32 +40,32 @@ HELP = (
 
 @dataclass(frozen=True)
 class LiveState:
-    """Everything that a key can change, and who was last in view."""
+    """Everything that a key can change, and the ids last in view."""
 
     kpt_thr: float = 0.3
     mirror: bool = False
     recording: bool = False
-    """Whether a recording is asked for; who records may turn it off again where it fails."""
+    """Whether recording is requested; the session resets it if the recording fails."""
     paused: bool = False
-    """The picture stands still; capture, records and recordings go on."""
+    """Whether the displayed picture is frozen; capture, records and recordings go on."""
     help: bool = False
     ids: bool = True
     boxes: bool = False
     view: View = "skeleton"
     fullscreen: bool = False
     only: int | None = None
-    """The id of the one person that is drawn; None: everybody."""
+    """Id of the only person drawn; None: all people."""
     snapshots: int = 0
-    """How many were asked for."""
+    """Number of snapshots requested."""
     quit: bool = False
     in_view: tuple[int, ...] = ()
     """Ids in the newest frame, from left to right in the picture (unmirrored)."""
     message: str = ""
-    """What the last key did, where the picture does not show it."""
+    """Effect of the last key, where the picture does not show it."""
 
 
 def press(state: LiveState, key: int | None) -> LiveState:
-    """The state after a key (a character's code, 0..255); unknown keys and None change nothing."""
+    """Return the state after a key (a character code, 0..255); unknown keys and None change nothing."""
     if key is None:
         return state
     if key == ESCAPE:
@@ -100,7 +100,7 @@ _TOGGLES = {
 
 
 def see(state: LiveState, result: FrameResult) -> LiveState:
-    """The state with the people of the newest frame in view."""
+    """Return the state with the people of the newest frame in view."""
     people = [
         (float(pose.box_xyxy[0] + pose.box_xyxy[2]), pose.track_id)
         for pose in result.poses
@@ -124,6 +124,6 @@ def _choose(state: LiveState, digit: int) -> LiveState:
 
 
 def _move_threshold(state: LiveState, step: float) -> LiveState:
-    # Whole steps: a threshold of 0.3 goes to 0.35 and comes back to 0.3 exactly.
+    # Rounded: a threshold of 0.3 goes to 0.35 and returns to exactly 0.3.
     moved = min(1.0, max(0.0, round(state.kpt_thr + step, 4)))
     return replace(state, kpt_thr=moved, message=f"threshold {moved:.2f}")

@@ -1,4 +1,4 @@
-"""Where a live picture is shown: the protocol, and the window."""
+"""Viewers of a live picture: the protocol, and the window."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ from shufflecam.live.window import LiveWindow
 
 
 class Viewer(Protocol):
-    """Something that shows the run. Called on the main thread only."""
+    """Displays a run. Called on the main thread only."""
 
     @property
     def wants_picture(self) -> bool:
-        """Whether `show` needs a drawn picture at the moment; drawing costs time."""
+        """Whether `show` currently needs a drawn picture; drawing takes time."""
         ...
 
     @property
     def closed(self) -> bool:
-        """Whether the user closed it, which ends the run."""
+        """Whether the user closed the viewer, which ends the run."""
         ...
 
     def show(
         self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
     ) -> int | None:
-        """Show it; the key that was pressed meanwhile, or None.
+        """Display a picture; return the key pressed meanwhile, or None.
 
         Args:
-            picture: (H, W, 3) uint8 BGR, drawn, in square pixels, without the HUD; changed by the last face
-                only. Empty where `wants_picture` was False.
-            result: the newest, or the one that stands still.
+            picture: (H, W, 3) uint8 BGR, drawn, in square pixels, without the HUD; only the last viewer may
+                modify it. Empty where `wants_picture` was False.
+            result: the newest one, or the frozen one.
             figures: for the HUD.
             state: of the keys.
         """
         ...
 
     def poll(self) -> int | None:
-        """Stay alive while there is nothing new; the key that was pressed, or None."""
+        """Process events while there is nothing new; return the key pressed, or None."""
         ...
 
     def close(self) -> None:
-        """Take it away."""
+        """Close the viewer."""
         ...
 
 
 class WindowViewer:
-    """The window, with its HUD. It draws into the picture: the last of the faces."""
+    """The window, with its HUD. It draws into the picture, so it must be the last viewer."""
 
     wants_picture = True
 
@@ -65,7 +65,7 @@ class WindowViewer:
     def show(
         self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
     ) -> int | None:
-        """One picture with its HUD; the key."""
+        """Display one picture with its HUD; return the key pressed, or None."""
         if not picture.size:
             return self._window.poll()
         key = self._window.show(add_overlays(picture, figures, state))
@@ -73,13 +73,13 @@ class WindowViewer:
         return key
 
     def poll(self) -> int | None:
-        """Let the window live; the key."""
+        """Process window events; return the key pressed, or None."""
         return self._window.poll()
 
     def close(self) -> None:
-        """Take the window away."""
+        """Close the window."""
         self._window.close()
 
 
 NO_PICTURE = np.zeros((0, 0, 3), np.uint8)
-"""For faces that want none."""
+"""Placeholder for viewers when nothing was drawn."""

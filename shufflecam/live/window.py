@@ -1,8 +1,8 @@
-"""The live window: OpenCV's, on the main thread only.
+"""The live window: an OpenCV window, on the main thread only.
 
-Whether there is a display is decided before the first window call, because a missing one aborts the
-whole process, which nobody can catch. OpenCV's wheels for Linux speak X11 (on Wayland through
-XWayland), so there the X server is asked in its own words, with the user's own key.
+The display is checked before the first window call, because a missing one aborts the process, which cannot
+be caught. OpenCV's wheels for Linux use X11 (on Wayland through XWayland), so there the X server is probed
+with its own protocol and the user's cookie.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _LARGEST_FIRST_SIZE = (1280, 960)  # a 4K picture must not open larger than the 
 
 
 def has_display() -> bool:
-    """Whether a window can be opened here. Calls nothing of OpenCV's window system."""
+    """Whether a window can be opened here. Makes no window call of OpenCV."""
     return display_problem() is None
 
 
 class LiveWindow:
-    """Shows pictures and takes keys. Make it and call it on the main thread, after `has_display()`."""
+    """Displays pictures and returns keys. Create and call it on the main thread, after `has_display()`."""
 
     def __init__(self, title: str) -> None:
-        """Nothing is opened before the first picture."""
+        """Prepare the window; the first picture opens it."""
         if threading.current_thread() is not threading.main_thread():
             raise RuntimeError("a window lives on the main thread only")
         self._title = title
@@ -43,9 +43,9 @@ class LiveWindow:
         return self._closed
 
     def show(self, image: ImageArray) -> int | None:
-        """Show (H, W, 3) uint8 BGR and give the key that was pressed meanwhile, 0..255, or None.
+        """Display (H, W, 3) uint8 BGR and return the key pressed meanwhile, 0..255, or None.
 
-        Once the user has closed the window, `closed` is True and this does nothing.
+        Does nothing once the user has closed the window (`closed`).
 
         Raises:
             OutputError: the window cannot be opened.
@@ -62,32 +62,32 @@ class LiveWindow:
         return self.poll()
 
     def poll(self) -> int | None:
-        """Let the window live without a new picture (ten times a second or more); the key, or None."""
+        """Process window events between pictures (ten times a second or more); return the key, or None."""
         if not self._opened or self._closed:
             return None
         key = cv2.waitKey(1)
         with contextlib.suppress(cv2.error):
-            # Below 1: hidden or gone. -1 as well from window systems that do not know the property.
+            # Below 1: hidden or gone. -1 also from window systems that do not support the property.
             if cv2.getWindowProperty(self._title, cv2.WND_PROP_VISIBLE) >= 1:
                 return key & 0xFF if key >= 0 else None
         self._closed = True
         return key & 0xFF if key >= 0 else None
 
     def set_fullscreen(self, wanted: bool) -> None:
-        """Fill the screen, or be a window again; nothing where that is so already or nothing is open."""
+        """Enter or leave full screen; does nothing if that is so already or no window is open."""
         if wanted != self._fullscreen and self._opened and not self._closed:
             self._fullscreen = wanted
             mode = cv2.WINDOW_FULLSCREEN if wanted else cv2.WINDOW_NORMAL
-            with contextlib.suppress(cv2.error):  # a window system that cannot: the window stays as it is
+            with contextlib.suppress(cv2.error):  # unsupported: the window stays as it is
                 cv2.setWindowProperty(self._title, cv2.WND_PROP_FULLSCREEN, mode)
 
     def close(self) -> None:
-        """Take the window away. May be called again."""
+        """Close the window. Idempotent."""
         if self._opened:
             self._opened = False
             with contextlib.suppress(cv2.error):
                 cv2.destroyWindow(self._title)
-                cv2.waitKey(1)  # it goes only when its events are handled
+                cv2.waitKey(1)  # it disappears only once its events are processed
         self._closed = True
 
     def _open(self, image: ImageArray) -> None:

@@ -1,1 +1,1 @@
-"""The live page in the browser: its server, its event stream and who may see it."""
+"""The live page in the browser: its server, event stream and access control."""

@@ -1,7 +1,7 @@
-"""From the main thread of a run to any number of clients, each at its own speed and none in the way.
+"""Broadcasts from the main thread of a run to any number of clients, each at its own speed, without blocking.
 
-The newest picture is kept, encoded once for all and only when somebody watches; of records each client
-has a short queue, whose oldest entries go first. So a slow client misses frames and nothing grows.
+Only the newest picture is kept; it is encoded once for all clients, and only if one is watching. Each client
+has a short queue of records that discards the oldest. So a slow client misses frames and memory is bounded.
 """
 
 from __future__ import annotations
@@ -23,24 +23,27 @@ QUEUED_RECORDS = 60
 """Two seconds at 30 fps: enough for a page that was busy for a moment."""
 
 QUIET_S = 2.0
-"""After so long without news something is sent all the same, so that a client that left is noticed."""
+"""Keep-alive interval: something is sent after this time without news, to notice a client that left."""
 
 _QUALITY = 80  # JPEG: 1280x720 in about 100 KB
 
 
 @dataclass(eq=False)
 class _Listener:
-    """A client that reads records: events of a server-sent stream that it has not been given yet."""
+    """A client that reads records, with the server-sent events not yet delivered to it."""
 
     wants_hud: bool
     waiting: deque[str] = field(default_factory=lambda: deque(maxlen=QUEUED_RECORDS))
 
 
 class Broadcast:
-    """`picture`, `record`, `hud` and `close` are for the run; the rest for the server's event loop."""
+    """Passes pictures and records from the run to clients.
+
+    `picture`, `record`, `hud` and `close` are for the run; the rest is for the server's event loop.
+    """
 
     def __init__(self, header: Record) -> None:
-        """`header` is the record's first line, which every client gets first."""
+        """Start without clients; every client receives `header`, the record's first line, first."""
         self._header = header
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
@@ -51,41 +54,41 @@ class Broadcast:
         self._listeners: set[_Listener] = set()
         self._closed = False
         self.watching = 0
-        """Clients that look at pictures."""
+        """Number of clients that watch pictures."""
         self.listening = 0
-        """Clients that read records."""
+        """Number of clients that read records."""
 
     def picture(self, image: ImageArray) -> None:
-        """Show a picture, (H, W, 3) uint8 BGR; it is copied, so ask `watching` first."""
+        """Publish a picture, (H, W, 3) uint8 BGR; it is copied, so check `watching` first."""
         with self._lock:
             number = 1 if self._picture is None else self._picture[0] + 1
             self._picture = (number, image.copy())
         self._call(self._wake)
 
     def record(self, *records: Record) -> None:
-        """Send lines of the record."""
+        """Publish lines of the record."""
         if self.listening:
             for entry in records:
                 self._call(self._send, f"data: {dumps(entry)}\n\n", False)
 
     def hud(self, values: Record) -> None:
-        """Send what the page shows around the picture."""
+        """Publish what the page displays around the picture."""
         if self.listening:
             self._call(self._send, f"event: hud\ndata: {dumps(values)}\n\n", True)
 
     def close(self, footer: Record | None = None) -> None:
-        """Nothing more will come: every stream ends, after `footer`."""
+        """Publish `footer` and end every stream."""
         if footer is not None:
             self.record(footer)
         self._call(self._end)
 
     def attach(self) -> None:
-        """Called in the server's event loop before it serves."""
+        """Bind to the running event loop; called by the server before it serves."""
         self._loop = asyncio.get_running_loop()
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """While it lasts, one more looks at pictures."""
+        """Count one more client that watches pictures, within the context."""
         self.watching += 1
         try:
             yield
@@ -93,7 +96,7 @@ class Broadcast:
             self.watching -= 1
 
     async def pictures(self) -> AsyncIterator[bytes]:
-        """JPEGs: always the newest one, however long the one before took to send."""
+        """Yield JPEGs: always the newest one, however long the previous one took to send."""
         seen = 0
         while not self._closed:
             changed = self._changed
@@ -105,7 +108,7 @@ class Broadcast:
                 yield self._jpeg[1]
 
     async def events(self, *, hud: bool) -> AsyncIterator[str]:
-        """Server-sent events: the header, then each line of the record; with the HUD if asked."""
+        """Yield server-sent events: the header, then each line of the record; with `hud` also the HUD."""
         listener = _Listener(hud)
         self._listeners.add(listener)
         self.listening = len(self._listeners)
@@ -124,7 +127,7 @@ class Broadcast:
             self.listening = len(self._listeners)
 
     async def _encoded(self) -> bytes:
-        """The newest picture as JPEG, encoded by whoever asks first."""
+        """Return the newest picture as JPEG, encoded by the first caller."""
         async with self._encoding:
             with self._lock:
                 newest = self._picture
@@ -140,7 +143,7 @@ class Broadcast:
         self._wake()
 
     def _wake(self) -> None:
-        # Whoever waits has the event that is set now; whoever comes later gets the new one.
+        # Current waiters hold the event that is set now; later ones get the new one.
         changed, self._changed = self._changed, asyncio.Event()
         changed.set()
 
@@ -149,21 +152,21 @@ class Broadcast:
         self._wake()
 
     def _call(self, function: object, *arguments: object) -> None:
-        """In the event loop; nothing where it does not run (any more)."""
+        """Schedule a call in the event loop; do nothing before it is bound and once it is closed."""
         if self._loop is not None and not self._loop.is_closed():
             try:
                 self._loop.call_soon_threadsafe(function, *arguments)  # type: ignore[arg-type]
-            except RuntimeError:  # it was closed just now
+            except RuntimeError:  # closed in the meantime
                 return
 
 
 async def _within(seconds: float, event: asyncio.Event) -> bool:
-    """Whether `event` came in time."""
+    """Return whether `event` was set in time."""
     try:
         await asyncio.wait_for(event.wait(), seconds)
     except TimeoutError:
         return False
-    except asyncio.TimeoutError:  # Python 3.10 has two of them
+    except asyncio.TimeoutError:  # a class of its own in Python 3.10
         return False
     return True
 

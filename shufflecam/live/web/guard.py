@@ -1,9 +1,8 @@
-"""Who may ask the live page's server what: pure checks of a request's head.
+"""Access control of the live page's server: pure checks of a request's headers.
 
-Pictures of people's rooms are behind this. A page on the web must not get at them through the browser of
-the person at the camera: not by a name that is made to point here (DNS rebinding: the Host header is
-checked), not by asking from elsewhere (Origin and Sec-Fetch-Site), and nobody on the network without the
-token.
+It protects pictures of people's rooms. A page on the web must not obtain them through the browser of the
+person at the camera: neither by a name made to resolve to this machine (DNS rebinding: the Host header is
+checked) nor by a cross-site request (Origin and Sec-Fetch-Site); and nobody on the network without the token.
 """
 
 from __future__ import annotations
@@ -20,32 +19,32 @@ LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 @dataclass(frozen=True)
 class Rules:
-    """What is let in."""
+    """Which requests are accepted."""
 
     token: str | None = None
-    """Needed where the network can reach the server; None on loopback."""
+    """Required where the network can reach the server; None on loopback."""
     names: frozenset[str] = LOOPBACK_NAMES
-    """Host names that are ours, in lower case, without ports."""
+    """Host names of this machine, in lower case, without ports."""
     any_address: bool = False
-    """Whether any numeric address will do as well: it cannot be made to point elsewhere."""
+    """Whether any numeric address is accepted as well: it cannot be made to resolve elsewhere."""
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """An answer instead of the one that was asked for."""
+    """The response to a rejected request."""
 
     status: HTTPStatus
     reason: str
 
 
 def refusal(method: str, headers: Mapping[str, str], query_token: str | None, rules: Rules) -> Refusal | None:
-    """Why a request is turned away, or None.
+    """Return why a request is rejected, or None.
 
     Args:
         method: of the request.
-        headers: by their names in lower case.
-        query_token: `token` of the address, where it has one.
-        rules: what is let in.
+        headers: by lower-case name.
+        query_token: the query parameter `token`, if present.
+        rules: which requests are accepted.
     """
     if method != "GET":
         return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is answered here.")
@@ -55,7 +54,7 @@ def refusal(method: str, headers: Mapping[str, str], query_token: str | None, ru
     origin = headers.get("origin")
     if origin is not None and origin.lower() != f"http://{host.lower()}":
         return Refusal(HTTPStatus.FORBIDDEN, "Pages from elsewhere may not read this.")
-    # Pictures and the like carry no Origin. A link from elsewhere to the page itself is fine.
+    # Requests for images and the like have no Origin. A cross-site link to the page itself is fine.
     is_link = headers.get("sec-fetch-mode") == "navigate" and headers.get("sec-fetch-dest") == "document"
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin") and not is_link:
         return Refusal(HTTPStatus.FORBIDDEN, "Pages from elsewhere may not show this.")
@@ -84,7 +83,7 @@ def _is_ours(host: str, rules: Rules) -> bool:
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:
-    """The token of an Authorization header, as programs send it."""
+    """Return the token of an Authorization header, as programs send it, or None."""
     found = re.fullmatch(r"[Bb]earer +(\S+)", headers.get("authorization", ""))
     return None if found is None else found[1]
 

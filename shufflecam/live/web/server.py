@@ -1,4 +1,4 @@
-"""The live page: an HTTP server on a thread of its own, for browsers and other programs.
+"""The live page: an HTTP server on its own thread, for browsers and other programs.
 
 ::
 
@@ -6,8 +6,8 @@
     GET /stream.mjpg  the picture with its skeletons, multipart JPEG
     GET /poses        the record, as server-sent events (with ?hud also what the page shows around it)
 
-uvicorn (HTTP) and starlette (routes, streaming): small, pure Python, kept by many, and their writes wait
-for the client, on which dropping frames for slow ones is built.
+Built on uvicorn (HTTP) and starlette (routing, streaming): small, pure Python, widely maintained, and their
+writes wait for the client, on which dropping frames for slow clients relies.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from shufflecam.live.web.guard import LOOPBACK_NAMES, Rules, refusal
 
 LOOPBACK = "127.0.0.1"
 MOST_STREAMS = 16
-"""Streams at once; a page has two. More are told to come later."""
+"""Simultaneous streams; a page has two. Further ones are rejected with status 503."""
 
 _START_S, _STOP_S = 10.0, 2.0
 _HEADERS = {
-    # Nothing of this may be kept, framed, guessed at or fetched by pages from elsewhere.
+    # Responses must not be cached, framed, sniffed or fetched by pages of other sites.
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -54,18 +54,18 @@ _ASSETS["/page.css"] = ("page.css", "text/css")
 
 
 class LiveServer:
-    """Serves one run. `start` and `stop` on any thread; stopping takes at most a moment."""
+    """Serves one run. `start` and `stop` are callable from any thread; stopping takes a moment at most."""
 
     def __init__(self, port: int, host: str | None = None) -> None:
-        """Take the port, so that a port in use is said before any work.
+        """Bind the port, so that a port in use is reported before any work.
 
         Args:
-            port: 0 takes a free one.
-            host: an address of this machine, or 0.0.0.0 for all of them; None: this machine alone can
-                connect. With a host a token is needed, which `url` has.
+            port: 0 selects a free one.
+            host: an address of this machine, or 0.0.0.0 for all of them; None: only this machine can
+                connect. With a host a token is required, which `url` contains.
 
         Raises:
-            OutputError: the port is taken, or may not be used.
+            OutputError: the port is in use, or may not be used.
             UsageError: `host` is not an address of this machine.
         """
         self._socket = _listen(host or LOOPBACK, port)
@@ -79,13 +79,13 @@ class LiveServer:
 
     @property
     def url(self) -> str:
-        """The address to open, token and all; for 0.0.0.0 the one that others on the network reach."""
+        """The address to open, with the token; for 0.0.0.0 the one reachable from the network."""
         host = _reachable_address(self._host) if self._host else LOOPBACK
         query = "" if self.token is None else f"?token={self.token}"
         return f"http://{f'[{host}]' if ':' in host else host}:{self.port}/{query}"
 
     def start(self, broadcast: Broadcast) -> None:
-        """Serve what `broadcast` gives. Raises OutputError where the server does not start."""
+        """Serve what `broadcast` publishes. Raises OutputError if the server does not start."""
         self._broadcast = broadcast
         config = uvicorn.Config(
             self._app(),
@@ -95,7 +95,7 @@ class LiveServer:
             server_header=False,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
-            # One more than there can be: uvicorn counts the connection that asks.
+            # One more than possible: uvicorn counts the requesting connection as well.
             limit_concurrency=MOST_CONNECTIONS + 1,
             loop="asyncio",
             http=LimitedProtocol,
@@ -111,7 +111,7 @@ class LiveServer:
             raise OutputError(f"The live page on port {self.port} does not start; leave --serve out.")
 
     def stop(self) -> None:
-        """End every stream and the server. May be called again, and without `start`."""
+        """End every stream and the server. Idempotent, and allowed without `start`."""
         if self._broadcast is not None:
             self._broadcast.close()
         if self._server is not None:
@@ -134,7 +134,7 @@ class LiveServer:
         routes.append(Route("/stream.mjpg", self._pictures, methods=["GET"]))
         routes.append(Route("/poses", self._poses, methods=["GET"]))
         app = Starlette(routes=routes, middleware=[Middleware(_Guard, rules=self._rules())])
-        app.router.redirect_slashes = False  # "/page.css/" is nothing here, not a way to "/page.css"
+        app.router.redirect_slashes = False  # "/page.css/" is not found, instead of leading to "/page.css"
         return app
 
     def _rules(self) -> Rules:
@@ -147,7 +147,7 @@ class LiveServer:
     async def _asset(self, request: Request) -> Response:
         name, kind = _ASSETS[request.url.path]
         content = files("shufflecam.live.web").joinpath("page", name).read_text(encoding="utf-8")
-        # The page's own files need the token as well.
+        # The page's assets need the token as well.
         content = content.replace("%QUERY%", "" if self.token is None else f"?token={self.token}")
         return Response(content, media_type=kind)
 
@@ -176,7 +176,7 @@ class LiveServer:
 
 
 class _Guard:
-    """Asks `guard.refusal` before anything else, and puts the safe headers on every answer."""
+    """ASGI middleware: checks `guard.refusal` first, and adds the security headers to every response."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
         self._app, self._rules = app, rules
@@ -203,7 +203,7 @@ class _Guard:
 
 
 async def _multipart(broadcast: Broadcast) -> AsyncIterator[bytes]:
-    """JPEGs as parts. The boundary follows each at once: browsers show a part when they see its end."""
+    """Yield JPEGs as parts, each followed by its boundary: browsers display a part once they see its end."""
     with broadcast.watched():
         yield b"--frame\r\n"
         async for jpeg in broadcast.pictures():
@@ -214,7 +214,7 @@ async def _multipart(broadcast: Broadcast) -> AsyncIterator[bytes]:
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        # create_server lets a port be taken again right after the program before, but not from a living one.
+        # create_server can reuse a port right after another program ended, but not while it is in use.
         return socket.create_server(address[:2], family=family, backlog=64)
     except socket.gaierror as error:
         raise UsageError(f"--host {host} is not an address: {reason(error)}.") from error
@@ -235,7 +235,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _reachable_address(host: str) -> str:
-    """`host`, or where that means all addresses, the one that this machine has on its network."""
+    """Return `host`, or this machine's address on its network if `host` means all addresses."""
     if host not in ("0.0.0.0", "::"):
         return host
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:

@@ -1,4 +1,4 @@
-"""`webcam --serve`: the live page as one more face of the run, and its record as one more sink."""
+"""`webcam --serve`: the live page as another viewer of the run, and its record as another sink."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ HUD_EVERY_S = 0.25
 
 
 def open_server(port: int, host: str | None) -> LiveServer:
-    """The server with its port taken, nothing served yet.
+    """Return the server with its port bound, not serving yet.
 
     Raises:
-        UsageError: the extra is not installed, or `host` cannot be meant.
+        UsageError: the extra is not installed, or `host` is not an address of this machine.
         OutputError: the port is in use.
     """
     try:
@@ -37,7 +37,7 @@ def open_server(port: int, host: str | None) -> LiveServer:
 
 
 class BrowserViewer:
-    """The live page: pictures where somebody watches, and the figures a few times a second."""
+    """The live page: publishes pictures while a client watches, and the figures a few times a second."""
 
     closed = False
 
@@ -49,14 +49,14 @@ class BrowserViewer:
 
     @property
     def wants_picture(self) -> bool:
-        """Whether any browser shows the picture."""
+        """Whether any client watches the picture."""
         return self._broadcast.watching > 0
 
     def show(
         self, picture: ImageArray, result: FrameResult | None, figures: Figures, state: LiveState
     ) -> int | None:
-        """Hand it over; nobody waits for a browser."""
-        # The same picture again, because time goes on, needs no sending again.
+        """Publish the picture and the figures, without waiting for clients; return None."""
+        # A redraw of the same picture is not sent again.
         if picture.size and self._shown != (result, state):
             self._shown = (result, state)
             self._broadcast.picture(picture)
@@ -73,15 +73,15 @@ class BrowserViewer:
         return None
 
     def poll(self) -> int | None:
-        """There are no keys here."""
+        """Return None: there are no keys here."""
         return None
 
     def close(self) -> None:
-        """The server ends with the record; see `BroadcastSink`."""
+        """Do nothing: the server ends with the record; see `BroadcastSink`."""
 
 
 class BroadcastSink:
-    """The record for whoever listens at /poses; a `core.protocols.Sink`."""
+    """Publishes the record to the clients of /poses; a `core.protocols.Sink`."""
 
     def __init__(self, broadcast: Broadcast, header: record.Record) -> None:
         self._broadcast = broadcast
@@ -89,11 +89,11 @@ class BroadcastSink:
         self._frames = 0
 
     def write(self, result: FrameResult) -> None:
-        """One line; nothing is made where nobody listens."""
+        """Publish one line; none is built while no client listens."""
         self._frames += 1
         if self._broadcast.listening:
             self._broadcast.record(*record.events(result), record.frame(result, self._joints))
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """The last line, and the end of every stream."""
+        """Publish the footer and end every stream."""
         self._broadcast.close(record.footer(self._frames, dropped, complete, missing))
