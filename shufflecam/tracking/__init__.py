@@ -1,1 +1,1 @@
-"""Who is who from frame to frame, and keypoints held steady."""
+"""Track ids from frame to frame, and smoothed keypoints."""

@@ -1,7 +1,7 @@
-"""What a person wears, as a few numbers: histograms of colour over the torso and the thighs.
+"""Appearance of a person's clothes: colour histograms of the torso and the thighs.
 
-Cheap (some 150 pixels a person), and enough to tell people apart who cross or stand behind each other in
-different clothes; people in the same clothes look the same to it, and then nothing is decided by it.
+Cheap (some 150 pixels per person), and sufficient to distinguish people in different clothes who cross or
+occlude each other; people in the same clothes look the same to it, and then it decides nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import SCORE_FLOOR, FloatArray, ImageArray, Pose
 
 BINS = 8
-"""Of lightness and of each of two opponent colours; samples are shared between the two nearest."""
+"""For lightness and each of two opponent colours; a sample is split between its two nearest bins."""
 
 _ACROSS, _DOWN = 7, 9
 _ALONG = 12
@@ -27,7 +27,7 @@ def appearance(image: ImageArray, pose: Pose, skeleton: Skeleton) -> FloatArray:
     Args:
         image: (H, W, 3) uint8 BGR.
         pose: in its pixels.
-        skeleton: what the K keypoints are.
+        skeleton: defines the K keypoints.
     """
     index = {name: i for i, name in enumerate(skeleton.keypoints)}
     sure = pose.scores > SCORE_FLOOR
@@ -43,9 +43,9 @@ def appearance(image: ImageArray, pose: Pose, skeleton: Skeleton) -> FloatArray:
 
 
 def resemblance(a: FloatArray, b: FloatArray) -> FloatArray:
-    """(...) how alike appearances (..., 2, 3, BINS) are, 0..1: the mean Bhattacharyya coefficient.
+    """(...) similarity of appearances (..., 2, 3, BINS), 0..1: the mean Bhattacharyya coefficient.
 
-    NaN where no part is seen in both.
+    NaN if no part is visible in both.
     """
     parts = np.sqrt(a * b).sum(axis=-1).mean(axis=-1)
     seen = np.isfinite(parts)
@@ -55,13 +55,13 @@ def resemblance(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def learn(known: FloatArray, seen: FloatArray, gain: float) -> FloatArray:
-    """What is known of somebody after one more sight of them; parts that were never seen are taken over."""
+    """Update a known appearance with a new one; parts never seen before are copied."""
     mixed = known + gain * (seen - known)
     return np.where(np.isfinite(mixed), mixed, np.where(np.isfinite(known), known, seen)).astype(np.float32)
 
 
 def _patch(corners: FloatArray) -> FloatArray:
-    """(N, 2) points within the quadrangle of left and right shoulder, left and right hip; edges left out."""
+    """(N, 2) points inside the quadrilateral of left and right shoulder, left and right hip."""
     across = np.linspace(0.15, 0.85, _ACROSS, dtype=np.float32)[None, :, None]
     down = np.linspace(0.1, 0.9, _DOWN, dtype=np.float32)[:, None, None]
     top = corners[0] + across * (corners[1] - corners[0])
@@ -74,7 +74,7 @@ def _line(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 def _histograms(image: ImageArray, points: FloatArray) -> FloatArray:
-    """(3, BINS) of the pixels at (N, 2) points; NaN where fewer than half of them are in the picture."""
+    """(3, BINS) of the pixels at (N, 2) points; NaN if fewer than half of them are in the picture."""
     height, width = image.shape[:2]
     column, row = np.rint(np.nan_to_num(points, nan=-1.0)).astype(np.int64).T
     inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)

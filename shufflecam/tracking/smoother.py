@@ -1,11 +1,11 @@
-"""Steadier keypoints: a One-Euro filter for every joint of every tracked person.
+"""Keypoint smoothing: a One-Euro filter for each joint of each tracked person.
 
 Casiez, Roussel, Vogel: "1 Euro Filter: A Simple Speed-based Low-pass Filter for Noisy Input in
 Interactive Systems", CHI 2012. A first-order low-pass filter whose cut-off rises with the speed: at
-rest it takes the trembling out, in motion it lets the joint go without lag. Time steps are the
-frames' own, so that a variable frame rate and dropped frames change nothing.
+rest it removes jitter, in motion it follows the joint without lag. Time steps are the frames' own, so the
+result does not depend on a variable frame rate or dropped frames.
 
-Speeds are measured in person sizes a second (the size is the root of the box's area), so the same
+Speeds are measured in person sizes per second (the size is the square root of the box's area), so the same
 constants hold at every resolution and distance.
 """
 
@@ -27,78 +27,78 @@ Limbs = tuple[np.ndarray, np.ndarray]
 
 _SHARES = np.linspace(0.9, 0.0, 10, dtype=np.float32)[:, None]
 
-# Chosen by simulation at 30 and 60 fps (tests/test_smooth.py holds the goals): noise of 2 px on a person of
-# 640 px comes out as 0.7 px; a joint that moves one person size a second lags 0.7 frames at 30 fps.
+# Chosen by simulation at 30 and 60 fps (tests/test_smooth.py checks the targets): noise of 2 px on a person
+# of 640 px is reduced to 0.7 px; a joint that moves one person size a second lags 0.7 frames at 30 fps.
 
 MIN_CUTOFF_HZ = 0.7
-"""At rest. Lower trembles less and takes longer to settle."""
+"""Cut-off at rest. A lower one removes more jitter and takes longer to settle."""
 
 CUTOFF_PER_SPEED = 7.0
-"""Hz for each person size a second. A steady motion lags 1 / (2 pi cut-off) seconds."""
+"""Hz per person size a second. A steady motion lags 1 / (2 pi cut-off) seconds."""
 
 SPEED_CUTOFF_HZ = 3.0
-"""Of the speed's own low-pass: high enough to see a movement begin within two frames."""
+"""Cut-off of the speed's own low-pass filter: high enough to respond to a movement within two frames."""
 
 SURE_SCORE = 0.5
-"""From this keypoint score on a joint is smoothed as above; a joint at rest with less is smoothed more."""
+"""From this keypoint score a joint is smoothed as above; below, a joint at rest is smoothed more."""
 
 BACKLASH = 0.1
-"""How far a keypoint's score may fall before the steadied one follows: what is shown from .3 on goes at .2,
-and so at every other threshold."""
+"""How far a keypoint's score may fall before the smoothed score follows: what is shown from .3 disappears at
+.2, and likewise at every other threshold."""
 
 TRUSTED = 0.2
-"""A measurement that scores less does not move a joint that was trusted a frame ago."""
+"""A measurement with a lower score does not move a joint that was trusted in the previous frame."""
 
 LEAP_SIZES = 0.2
-"""A joint that goes further than this share of the person's size from one frame to the next, beyond what the
-person as a whole went..."""
+"""A joint that moves further than this share of the person's size between two frames, relative to the person
+as a whole..."""
 
 LEAP_SIZES_PER_S = 7.0
-"""...and faster than this, has leapt: no joint of anybody is as fast, sprinters' feet included (about 5), but
-a network that takes the left arm for the right one is."""
+"""...and faster than this, has leapt: no joint moves as fast, sprinters' feet included (about 5), but one
+that the network places on the other arm does."""
 
 LEAP_RATIO = 2.0
-"""A joint that goes as far as `LEAP_SIZES` and makes an arm or a leg as many times longer or shorter has
+"""A joint that moves more than `LEAP_SIZES` and changes the length of an arm or a leg by this factor has
 leapt at any speed..."""
 
 LIMB_RATIO = 1.8
-"""...and where it goes less far, it goes only so far in one frame as the limb changes by this: what makes a
-foreshortened forearm flutter is noise."""
+"""...and if it moves less, its step is limited so that the limb changes by at most this factor per frame: the
+flutter of a foreshortened forearm is noise."""
 
 LEAP_FRAMES = 3
-"""So many frames a joint has to be at its new place before it is believed: the first is bridged, in the
-others it is not sure."""
+"""Number of frames in a new place before a joint is trusted there: the first is bridged, in the others its
+score is lowered to unsure."""
 
 DOUBT_FRAMES = 2
-"""A joint that left its place for longer than one frame is not sure for as many: less would blink."""
+"""Frames for which a joint stays unsure after it left its place for more than one: fewer would flicker."""
 
 ONE_FRAME_S = 0.15
-"""Where frames are further apart, a joint that comes or goes for a single one may really have done so."""
+"""With a longer frame interval, a joint that appears or disappears for a single frame may really have."""
 
 RESTART_S = 0.5
-"""A person unseen for longer starts anew: what was before says nothing about now."""
+"""A person unseen for longer is filtered afresh: the past says nothing about the present."""
 
 FORGET_S = 2.5
-"""A little longer than a tracker remembers an id."""
+"""Slightly longer than a tracker remembers an id."""
 
 
 @dataclass(eq=False)
 class _State:
-    """The filter of one person."""
+    """The filter state of one person."""
 
-    raw: FloatArray  # (K, 2) the last measured positions
-    position: FloatArray  # (K, 2) filtered; NaN where there is no past
+    raw: FloatArray  # (K, 2) last measured positions
+    position: FloatArray  # (K, 2) filtered; NaN without a past
     velocity: FloatArray  # (K, 2) pixels per second, filtered
     scores: FloatArray  # (K,) as measured, 0 for missing
-    steady: FloatArray  # (K,) steadied
-    leapt: np.ndarray  # (K,) frames since a joint left the place where it is believed to be
-    doubt: np.ndarray  # (K,) frames for which a joint is not sure yet
+    steady: FloatArray  # (K,) with hysteresis
+    leapt: np.ndarray  # (K,) frames since a joint left its trusted place
+    doubt: np.ndarray  # (K,) frames for which a joint is still unsure
     size: float  # person size in pixels, filtered
     seen: float  # seconds
 
 
 class OneEuroSmoother:
-    """Adds `keypoints_smoothed` to poses that have an id (core.protocols.Smoother). One smoother a video."""
+    """Adds `keypoints_smoothed` to poses with an id (core.protocols.Smoother). One smoother per video."""
 
     def __init__(
         self,
@@ -108,13 +108,13 @@ class OneEuroSmoother:
         *,
         skeleton: Skeleton | None = None,
     ) -> None:
-        """Take the constants.
+        """Set the filter's constants.
 
         Args:
-            min_cutoff_hz: of the filter at rest.
-            cutoff_per_speed: Hz for each person size a second.
-            speed_cutoff_hz: of the speed's own filter.
-            skeleton: whose arms and legs are watched for leaps; None: only single joints are.
+            min_cutoff_hz: cut-off at rest.
+            cutoff_per_speed: Hz per person size a second.
+            speed_cutoff_hz: cut-off of the speed's own filter.
+            skeleton: defines the arms and legs that are checked for leaps; None: only single joints are.
         """
         self._limbs = _limbs(skeleton)
         self._min_cutoff_hz = min_cutoff_hz
@@ -123,9 +123,9 @@ class OneEuroSmoother:
         self._states: dict[int, _State] = {}
 
     def update(self, poses: list[Pose], timestamp_s: float) -> list[Pose]:
-        """The same poses in the same order, with `keypoints_smoothed` where there is a `track_id`.
+        """Return the poses in the same order, with `keypoints_smoothed` where there is a `track_id`.
 
-        A joint that is missing stays missing and starts anew when it is back.
+        A missing joint stays missing and is filtered afresh when it is back.
         """
         smoothed = [self._update(pose, timestamp_s) for pose in poses]
         dead = [key for key, state in self._states.items() if not abs(timestamp_s - state.seen) <= FORGET_S]
@@ -154,8 +154,8 @@ class OneEuroSmoother:
         velocity = state.velocity + _gain(self._speed_cutoff_hz, step_s) * (measured - state.velocity)
         state.velocity = np.where(fresh, 0, velocity).astype(np.float32)
         speed = np.linalg.norm(state.velocity, axis=1) / state.size
-        # A joint that the network is not sure of trembles more. Its motion counts in full: a fast wrist is
-        # blurred and scores low, and must not lag for that.
+        # A low-scoring joint jitters more. Its motion counts in full: a fast wrist is blurred and scores low,
+        # and must not lag for that.
         sure = np.clip(scores / SURE_SCORE, 0.25, 1.0)
         gain = _gain(self._min_cutoff_hz * sure + self._cutoff_per_speed * speed, step_s)[:, None]
         position = state.position + gain * (keypoints - state.position)
@@ -182,10 +182,10 @@ def _known_scores(pose: Pose) -> FloatArray:
 def _without_glitches(
     state: _State, keypoints: FloatArray, scores: FloatArray, step_s: float, limbs: Limbs
 ) -> FloatArray:
-    """(K, 2) measurements with those replaced by the last one that are not to be believed yet.
+    """(K, 2) measurements, with those not to be trusted yet replaced by the last one.
 
-    These are joints that were trusted a frame ago and now are not, for one frame; and joints that leapt,
-    until they have been at their new place for `LEAP_FRAMES` frames.
+    These are joints that were trusted in the previous frame and now are not, for one frame; and joints that
+    leapt, until they have been in their new place for `LEAP_FRAMES` frames.
     """
     moved = keypoints - state.raw
     both = np.isfinite(moved[:, 0]) & (scores > TRUSTED) & (state.scores > TRUSTED)
@@ -211,7 +211,7 @@ def _without_glitches(
 
 
 def _calmed(before: FloatArray, after: FloatArray, limbs: Limbs, size: float) -> FloatArray:
-    """(K, 2) where the joints go when no limb may change by more than `LIMB_RATIO` for a small step."""
+    """(K, 2) positions limited so that no limb changes by more than `LIMB_RATIO` in a small step."""
     a, b = limbs
     if not len(a):
         return after
@@ -228,40 +228,40 @@ def _calmed(before: FloatArray, after: FloatArray, limbs: Limbs, size: float) ->
 
 
 def _lengths(keypoints: FloatArray, limbs: Limbs) -> FloatArray:
-    """(L,) pixels; NaN where an end is missing."""
+    """(L,) limb lengths in pixels; NaN where an end is missing."""
     return np.asarray(np.linalg.norm(keypoints[limbs[0]] - keypoints[limbs[1]], axis=1), np.float32)
 
 
 def _ratio(a: FloatArray, b: FloatArray) -> FloatArray:
-    """The longer through the shorter; NaN where either is; half a pixel counts as the shortest length."""
+    """Ratio of the longer to the shorter length; NaN if either is; lengths count as half a pixel or more."""
     return np.asarray(np.maximum(np.maximum(a, b), 0.5) / np.maximum(np.minimum(a, b), 0.5), np.float32)
 
 
 def _limbs(skeleton: Skeleton | None) -> Limbs:
-    """The two ends of the links of arms and legs."""
+    """Return the two ends of the links of arms and legs."""
     links = [] if skeleton is None else skeleton.edges
     ends = [(a, b) for a, b in links if skeleton is not None and skeleton.is_limb(a, b)]
     return np.array([a for a, _ in ends], np.int64), np.array([b for _, b in ends], np.int64)
 
 
 def _steadied(state: _State, scores: FloatArray, step_s: float) -> FloatArray:
-    """(K,) scores with hysteresis: they rise and fall with those of two frames, and fall `BACKLASH` late."""
+    """(K,) scores with hysteresis: clipped to the range of two frames, extended by `BACKLASH` upwards."""
     low, high = scores, scores
     if step_s <= ONE_FRAME_S:
         low, high = np.minimum(scores, state.scores), np.maximum(scores, state.scores)
     steady = np.clip(state.steady, low, high + BACKLASH)
-    # Neither the old place nor the new one is sure while a joint is on its way, nor right after it came back.
+    # Neither the old nor the new place is sure while a joint moves between them, or right after it returned.
     state.doubt = np.where(state.leapt == LEAP_FRAMES - 1, DOUBT_FRAMES, np.maximum(state.doubt - 1, 0))
     return np.where(state.doubt > 0, np.minimum(steady, TRUSTED), steady).astype(np.float32)
 
 
 def _gain(cutoff_hz: G, step_s: float) -> G:
-    """The share of a new value that a low-pass filter takes in after a step of `step_s`."""
+    """Return the weight of a new value in a low-pass filter after a step of `step_s`."""
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * step_s))
 
 
 def _person_size(pose: Pose) -> float:
-    """The root of the box's area in pixels; 1 at least."""
+    """Square root of the box's area in pixels; at least 1."""
     width, height = (pose.box_xyxy[2:] - pose.box_xyxy[:2]).tolist()
     area = width * height
     return math.sqrt(area) if area > 1.0 and math.isfinite(area) else 1.0

@@ -1,11 +1,11 @@
-"""Ids for people: the same id for the same person from frame to frame, never used for anybody else.
+"""Track ids: the same id for the same person from frame to frame, never reused for another person.
 
-Each known person is predicted to where a constant velocity takes them, compared with everybody in
-the new frame by box overlap (IoU), keypoint similarity (OKS) and distance, and assigned so that the
-sum of the similarities is largest (Kuhn-Munkres). Who is not found is remembered for two seconds and
-predicted on, so that a missed detection or a person in front costs nobody the id.
+Each track is predicted with a constant velocity, compared with each pose of the new frame by box overlap
+(IoU), keypoint similarity (OKS) and distance, and assigned to maximise the sum of the similarities
+(Kuhn-Munkres). Lost tracks are kept and predicted for two seconds, so that a missed detection or an
+occlusion costs no one their id.
 
-All times come from the frames, so a variable frame rate and a slow camera are the same to it.
+All times come from the frames, so a variable frame rate or a slow camera makes no difference.
 
 Legend: T tracks, N poses of the new frame, K keypoints; square pixels and seconds throughout.
 """
@@ -24,41 +24,41 @@ from shufflecam.core.types import SCORE_FLOOR, FloatArray, Pose
 from shufflecam.tracking.appearance import BINS, learn, resemblance
 
 REMEMBER_S = 2.0
-"""How long somebody may be out of sight and keep the id."""
+"""How long a person may be out of sight and keep the id."""
 
 _MIN_IOU = 0.15  # one of these three must hold for two boxes to be the same person at all
 _MIN_OKS = 0.4
 _REACH = 0.3  # distance / person size; plus, for each second out of sight:
 _REACH_PER_S = 0.8  # about 1.4 m/s of a person whose box is 1.0 m across (root of its area)
-_MIN_AREA_RATIO = 0.3  # when distance alone decides, the sizes must be alike
+_MIN_AREA_RATIO = 0.3  # when distance alone decides, the sizes must be similar
 _WEIGHT_IOU, _WEIGHT_OKS, _WEIGHT_NEAR = 0.4, 0.4, 0.2
-_LOST_PENALTY = 0.1  # a person seen a moment ago wins over one remembered from REMEMBER_S ago
+_LOST_PENALTY = 0.1  # a track seen a moment ago wins over one lost for REMEMBER_S
 _VELOCITY_TIME_S = (
     0.15  # time constant of the velocity estimate: noise at 30 fps is averaged over five frames
 )
-_COAST_TIME_S = 1.0  # a velocity is believed for about this long; people do not go straight on for ever
-_UNLIKE = 0.75  # appearances less alike are of two people: of one person 99.5 % were .89 and more alike
-_ALIKE = 0.95  # from here on clothes say nothing against
-_CLOTHES_WEIGHT = 2.0  # how much of a similarity each hundredth below `_ALIKE` takes: two hundredths
-_SAME_PLACE_OKS = 0.6  # joints that stayed where they were a frame ago are the same person in any light
-_CLOTHES_GAIN = 0.1  # of what was known of somebody's clothes, a frame changes a tenth
-_CROWDED = 0.4  # a newcomer's box that shares so much of the smaller box with somebody known...
+_COAST_TIME_S = 1.0  # time constant of the velocity's decay: people do not walk straight for ever
+_UNLIKE = 0.75  # less similar appearances are two people's: of one person's pairs 99.5 % had .89 or more
+_ALIKE = 0.95  # from here on clothes are no evidence against a match
+_CLOTHES_WEIGHT = 2.0  # each hundredth below `_ALIKE` lowers a similarity by two hundredths
+_SAME_PLACE_OKS = 0.6  # joints in the same place as a frame ago are the same person in any light
+_CLOTHES_GAIN = 0.1  # weight of a new frame in the running mean of a person's appearance
+_CROWDED = 0.4  # a new box that overlaps a known person's by this share of the smaller one...
 CONFIRM_S = 0.1
-"""...has to stay for so long before it is a person: detectors make second boxes around people for a frame or
-two."""
+"""...must persist for this long before it becomes a person: detectors produce second boxes around people for
+a frame or two."""
 
 ASIDE_S = 0.6
-"""How long those who were there before a cut are kept, in case that the picture cuts back: a flash, a black
-frame, an insert of half a second."""
+"""How long the tracks from before a cut are kept, in case the picture cuts back: a flash, a black frame, an
+insert of half a second."""
 
-_REMEMBER_MOST = 256  # people out of sight that are kept at most, whatever a detector makes up
+_REMEMBER_MOST = 256  # maximum number of lost tracks, whatever a detector hallucinates
 
 _NOT_SEEN = np.full((2, 3, BINS), np.nan, np.float32)
 
 
 @dataclass(eq=False)
 class _Track:
-    """One known person."""
+    """A known person."""
 
     track_id: int
     box: FloatArray  # (4,) where last seen
@@ -66,16 +66,16 @@ class _Track:
     velocity: FloatArray  # (2,) pixels per second
     seen: float  # the tracker's clock
     sightings: int = 1
-    looks: FloatArray | None = None  # (2, 3, BINS) clothes, see tracking.appearance
-    unconfirmed_since: float | None = None  # a newcomer in a crowd, who is nobody yet
+    looks: FloatArray | None = None  # (2, 3, BINS), see tracking.appearance
+    unconfirmed_since: float | None = None  # a newcomer in a crowd, without an id yet
 
     def moved(self, now: float) -> FloatArray:
-        """(2,) pixels from where it was seen to where it should be now."""
+        """(2,) predicted displacement in pixels since it was last seen."""
         coasted = _COAST_TIME_S * (1.0 - math.exp(-(now - self.seen) / _COAST_TIME_S))
         return (self.velocity * coasted).astype(np.float32)
 
     def see(self, box: FloatArray, keypoints: FloatArray, now: float) -> None:
-        """Take a new sighting in."""
+        """Update the track with a new sighting."""
         step = now - self.seen
         if step > 0:
             velocity = _displacement(self.box, self.keypoints, box, keypoints) / step
@@ -86,13 +86,13 @@ class _Track:
         self.sightings += 1
 
     def learn(self, looks: FloatArray | None) -> None:
-        """Take in what the person wears in a new sighting."""
+        """Update the appearance with that of a new sighting."""
         if looks is not None:
             self.looks = looks if self.looks is None else learn(self.looks, looks, _CLOTHES_GAIN)
 
 
 class PoseTracker:
-    """Gives poses their ids (core.protocols.Tracker). One tracker a video, frames in order."""
+    """Assigns track ids to poses (core.protocols.Tracker). One tracker per video, frames in order."""
 
     def __init__(self, skeleton: Skeleton, remember_s: float = REMEMBER_S) -> None:
         self._skeleton = skeleton
@@ -108,21 +108,21 @@ class PoseTracker:
     def update(
         self, poses: list[Pose], timestamp_s: float, looks: Sequence[FloatArray] | None = None
     ) -> list[Pose]:
-        """The same poses in the same order, each with its `track_id`.
+        """Return the poses in the same order, each with its `track_id`.
 
-        A newcomer on top of somebody known is left out until confirmed (`CONFIRM_S`). The ids do not depend
-        on the order of `poses`. Time that stands still or runs back counts as no time.
+        A newcomer on top of a known person is omitted until confirmed (`CONFIRM_S`). The ids do not depend
+        on the order of `poses`. A timestamp that stands still or decreases counts as no elapsed time.
 
         Args:
-            poses: everybody in the frame, in square pixels.
+            poses: all people in the frame, in square pixels.
             timestamp_s: the frame's time in seconds.
-            looks: what each of them wears (`tracking.appearance`); None: it decides nothing.
+            looks: the appearance of each (`tracking.appearance`); None: it is not used.
         """
         self._advance(timestamp_s)
         self._tracks = [track for track in self._tracks if self._clock - track.seen <= self._remember_s]
         if self._aside and self._clock - self._aside_since > ASIDE_S:
             self._aside = []
-        # Best first, then left to right: new ids in an order that the detector's order does not change.
+        # Best first, then left to right: new ids are assigned in an order independent of the detector's.
         order = sorted(range(len(poses)), key=lambda i: _rank(poses[i]))
         ids = self._assign([poses[i] for i in order], None if looks is None else [looks[i] for i in order])
         self._forget_surplus()
@@ -130,17 +130,17 @@ class PoseTracker:
         return [replace(pose, track_id=by_index[i]) for i, pose in enumerate(poses) if by_index[i]]
 
     def reset(self) -> None:
-        """Forget everybody. Ids already given are not given again."""
+        """Forget all tracks. Ids already assigned are not reused."""
         self._tracks, self._aside = [], []
 
     def set_aside(self) -> None:
-        """The scene was cut: nobody of before is here, but for `ASIDE_S` they may come back."""
+        """Set all tracks aside at a cut; for `ASIDE_S` they may be brought back."""
         if not self._aside:
             self._aside, self._aside_since = self._tracks, self._clock
         self._tracks = []
 
     def bring_back(self) -> None:
-        """The scene of before the last cut is back with those who were in it; who came since is gone."""
+        """Restore the tracks from before the last cut; those started since are dropped."""
         self._tracks = self._aside or self._tracks
         self._aside = []
 
@@ -153,7 +153,7 @@ class PoseTracker:
         self._last_timestamp = timestamp_s
 
     def _assign(self, poses: list[Pose], looks: list[FloatArray] | None) -> list[int]:
-        """Everybody's id; 0 for who is not confirmed yet."""
+        """Return an id for each pose; 0 if not confirmed yet."""
         boxes = np.array([pose.box_xyxy for pose in poses], np.float32).reshape(-1, 4)
         keypoints = [_trusted(pose) for pose in poses]
         similarity = self._similarity(boxes, keypoints, looks)
@@ -163,7 +163,7 @@ class PoseTracker:
             self._tracks[row].see(boxes[column], keypoints[column], self._clock)
             self._tracks[row].learn(None if looks is None else looks[column])
         known = boxes[[track is not None and track.unconfirmed_since is None for track in tracks]]
-        # Who is not confirmed and not seen was nobody.
+        # A track neither confirmed nor seen is discarded.
         self._tracks = [t for t in self._tracks if t.unconfirmed_since is None or t.seen == self._clock]
         ids = []
         for column, track in enumerate(tracks):
@@ -196,20 +196,18 @@ class PoseTracker:
         joints = np.stack(keypoints)
         similar = np.zeros_like(iou)
         for row, track in enumerate(self._tracks):
-            # OKS is made for the same moment; the longer ago, the further a joint may have gone.
+            # OKS assumes a single moment; the longer ago, the further a joint may have moved.
             area = float(box_area(track.box[None])[0]) * (1.0 + 2.0 * float(gaps[row, 0])) ** 2
             similar[row] = oks(track.keypoints + moves[row], joints, area, self._skeleton.sigmas)
         shared = _share_joints(self._tracks, joints)
         possible = (iou >= _MIN_IOU) | (shared & (similar >= _MIN_OKS)) | ((near > 0) & alike)
-        # Without a common joint (a bad pose, NaN all over) the box has to speak for both.
+        # Without a joint in common (a bad pose, all NaN) the box stands in for both.
         total = _WEIGHT_IOU * iou + _WEIGHT_OKS * np.where(shared, similar, iou) + _WEIGHT_NEAR * near
         total = total * (1.0 - _LOST_PENALTY * np.minimum(gaps / self._remember_s, 1.0))
         if looks is not None:
             same = resemblance(np.stack([_looks_of(t) for t in self._tracks])[:, None], np.stack(looks)[None])
             in_place = shared & (similar >= _SAME_PLACE_OKS) & (gaps <= 2 * self._step_s)
-            possible &= (
-                ~(same < _UNLIKE) | in_place
-            )  # NaN, where nothing is seen of the clothes, forbids nothing
+            possible &= ~(same < _UNLIKE) | in_place  # NaN, where no clothes are visible, rules nothing out
             total = total * (
                 1.0 - _CLOTHES_WEIGHT * np.clip(_ALIKE - np.nan_to_num(same, nan=1.0), 0.0, 0.25)
             )
@@ -226,8 +224,8 @@ class PoseTracker:
 def assign(similarity: FloatArray) -> list[tuple[int, int]]:
     """(T, N) similarities >= 0 -> the pairs (row, column) with the largest sum; 0 is never paired.
 
-    Each group of rows and columns that are connected by a similarity above 0 is solved by itself: in a
-    crowd everybody is near a few others only, and the cost grows with the cube of the group.
+    Each connected group of rows and columns (linked by a similarity above 0) is solved separately: in a crowd
+    each person is near a few others only, and the cost grows with the cube of the group.
     """
     pairs: list[tuple[int, int]] = []
     for rows, columns in _groups(similarity > 0):
@@ -247,7 +245,7 @@ def assign(similarity: FloatArray) -> list[tuple[int, int]]:
 
 
 def _kuhn_munkres(cost: np.ndarray) -> list[int]:
-    """The column of each row of (n, m), n <= m, so that the sum of the costs is smallest.
+    """Return the column of each row of (n, m), n <= m, that minimises the sum of the costs.
 
     Shortest augmenting paths with potentials, O(n^2 m); Kuhn 1955, Munkres 1957, in the form of
     Jonker & Volgenant 1987.
@@ -284,7 +282,7 @@ def _kuhn_munkres(cost: np.ndarray) -> list[int]:
 
 
 def _groups(linked: np.ndarray) -> list[tuple[list[int], list[int]]]:
-    """Connected groups of the (T, N) table: rows and columns that reach each other; none is empty."""
+    """Return the connected groups of the (T, N) table as rows and columns; none is empty."""
     free = set(np.flatnonzero(linked.any(axis=1)).tolist())
     groups = []
     while free:
@@ -299,13 +297,13 @@ def _groups(linked: np.ndarray) -> list[tuple[list[int], list[int]]]:
 
 
 def _rank(pose: Pose) -> tuple[float, ...]:
-    """A sort key that depends on what a pose is, not on where it stood in the list."""
+    """Return a sort key that depends on the pose itself, not on its position in the list."""
     score = pose.score if math.isfinite(pose.score) else 0.0
     return (-score, *np.nan_to_num(pose.box_xyxy).tolist(), *np.nan_to_num(pose.keypoints).ravel().tolist())
 
 
 def _is_crowded(box: FloatArray, known: FloatArray) -> bool:
-    """Whether a (4,) box shares much of itself, or of one of the (N, 4) known boxes, with that one."""
+    """Whether a (4,) box overlaps one of the (N, 4) known boxes by `_CROWDED` of the smaller of the two."""
     corner1, corner2 = np.maximum(box[:2], known[:, :2]), np.minimum(box[2:], known[:, 2:])
     shared = np.clip(corner2 - corner1, 0, None).prod(axis=1)
     smaller = np.maximum(np.minimum(box_area(box[None]), box_area(known)), 1e-6)
@@ -317,20 +315,20 @@ def _looks_of(track: _Track) -> FloatArray:
 
 
 def _trusted(pose: Pose) -> FloatArray:
-    """(K, 2) keypoints, NaN where the network was not sure."""
+    """(K, 2) keypoints, NaN where not trusted."""
     sure = pose.scores > SCORE_FLOOR  # False for NaN
     return np.where(sure[:, None], pose.keypoints, np.float32(np.nan)).astype(np.float32)
 
 
 def _share_joints(tracks: list[_Track], joints: FloatArray) -> np.ndarray:
-    """(T, N): whether at least one joint is trusted on both sides."""
+    """(T, N): whether at least one joint is trusted in both."""
     difference = np.stack([track.keypoints for track in tracks])[:, None] - joints[None]
     both = np.asarray(np.isfinite(difference).all(axis=3))
     return np.asarray(both.any(axis=2))
 
 
 def _nearness(expected: FloatArray, boxes: FloatArray, reach: FloatArray) -> tuple[FloatArray, np.ndarray]:
-    """(T, N) closeness of centres, 1 together and 0 from `reach` person sizes on; whether the sizes agree."""
+    """(T, N) closeness of centres, 1 if equal, 0 from `reach` person sizes; whether sizes are similar."""
     centers_a = (expected[:, None, :2] + expected[:, None, 2:]) / 2
     centers_b = (boxes[None, :, :2] + boxes[None, :, 2:]) / 2
     area_a, area_b = box_area(expected)[:, None], box_area(boxes)[None, :]
@@ -344,7 +342,7 @@ def _nearness(expected: FloatArray, boxes: FloatArray, reach: FloatArray) -> tup
 def _displacement(
     box_a: FloatArray, keypoints_a: FloatArray, box_b: FloatArray, keypoints_b: FloatArray
 ) -> FloatArray:
-    """(2,) pixels that a person went from a to b: of the median joint, which a waving arm does not move."""
+    """(2,) displacement from a to b in pixels: of the median joint, which a waving arm does not affect."""
     difference = keypoints_b - keypoints_a
     both = np.isfinite(difference).all(axis=1)
     if both.sum() >= 4:

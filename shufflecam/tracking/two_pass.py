@@ -1,11 +1,11 @@
-"""Smoothing that knows what comes next: no lag, for videos that may be read twice. numpy only.
+"""Two-pass smoothing without lag, for videos that can be read twice. numpy only.
 
-The One-Euro filter of `tracking.smoother` runs over every person's joints forwards and backwards in
-time, and the mean of both is taken: what one lags behind, the other leads, and both take trembling out.
-Time steps are the frames' own both ways.
+The One-Euro filter of `tracking.smoother` runs over each person's joints forwards and backwards in time, and
+the results are averaged: the lag of one is the lead of the other, and both remove jitter. Time steps are
+the frames' own in both directions.
 
-Everybody's keypoints wait in temporary files, so that memory does not grow with the video: 300 bytes a
-person and frame on disk, 16 bytes a frame in memory.
+All keypoints are kept in temporary files, so that memory does not grow with the video: 300 bytes per person
+and frame on disk, 16 bytes per frame in memory.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
 from shufflecam.tracking.smoother import OneEuroSmoother
 
 NOBODY = -1
-"""Stands for no id in the file."""
+"""Marks a missing id in the file."""
 
 
 class OfflineSmoother:
-    """First a sink for every result, in order; after `turn_round` it gives them back smoothed, in order."""
+    """First a sink for all results, in order; after `turn_round` it returns them smoothed, in order."""
 
     def __init__(self, skeleton: Skeleton) -> None:
         """Open the temporary files.
 
         Args:
-            skeleton: what the K keypoints are.
+            skeleton: defines the K keypoints.
 
         Raises:
-            OutputError: there is no room for them.
+            OutputError: the files cannot be created.
         """
         keypoints = len(skeleton.keypoints)
         self._skeleton = skeleton
@@ -60,16 +60,16 @@ class OfflineSmoother:
         except OSError as error:
             raise _no_room(error) from error
         self._times: list[float] = []
-        self._ends: list[int] = [0]  # of each frame's rows, counted from the first one's beginning
+        self._ends: list[int] = [0]  # row offsets: frame i has the rows from [i] to [i + 1]
         self._forwards = OneEuroSmoother(skeleton=skeleton)
         self._next = 0
 
     def __len__(self) -> int:
-        """Frames so far."""
+        """Number of frames so far."""
         return len(self._times)
 
     def write(self, result: FrameResult) -> None:
-        """Take one result's poses; its picture is let go. Raises OutputError where the disk is full."""
+        """Store the poses of a result, not its picture. Raises OutputError if the disk is full."""
         rows = np.zeros(len(result.poses), self._row)
         square = poses_to_square(result.poses, result.frame.pixel_aspect)
         for row, pose in zip(rows, square, strict=True):
@@ -84,10 +84,10 @@ class OfflineSmoother:
         self._ends.append(self._ends[-1] + len(rows))
 
     def close(self, *, complete: bool, dropped: int = 0, missing: Missing = NOTHING_MISSING) -> None:
-        """Nothing: the files are needed yet. `core.protocols.Sink` asks for it."""
+        """Do nothing, because the files are still needed; required by `core.protocols.Sink`."""
 
     def turn_round(self) -> None:
-        """Everything was written: go back from the last frame to the first. Raises OutputError."""
+        """Start the backward pass after the last frame was written. Raises OutputError."""
         backwards = OneEuroSmoother(skeleton=self._skeleton)
         try:
             self._backwards.truncate(self._ends[-1] * self._after.itemsize)
@@ -101,7 +101,7 @@ class OfflineSmoother:
             raise _no_room(error) from error
 
     def find(self, frame: Frame) -> FrameResult:
-        """The result of the same frame, read again; every frame once, in order. Unknown ones show nobody."""
+        """Return the smoothed result of each frame, once and in order. Unknown frames get no people."""
         number = self._next
         if number >= len(self) or self._times[number] != frame.timestamp_s:
             return FrameResult(frame)
@@ -124,7 +124,7 @@ class OfflineSmoother:
         return FrameResult(frame, tuple(poses_to_stored(poses, frame.pixel_aspect)))
 
     def delete(self) -> None:
-        """Let the temporary files go."""
+        """Delete the temporary files."""
         self._found.close()
         self._backwards.close()
 
