@@ -1,1 +1,1 @@
-"""Cameras, streams and replays: the newest frame, reconnecting."""
+"""Live sources (cameras, network streams, replays): always the newest frame, with reconnection."""

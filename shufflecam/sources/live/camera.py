@@ -1,4 +1,4 @@
-"""A local camera through OpenCV: V4L2 on Linux, AVFoundation on macOS, Media Foundation on Windows."""
+"""Local cameras through OpenCV: V4L2 on Linux, AVFoundation on macOS, Media Foundation on Windows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-# Media Foundation looks for hardware converters for up to a minute while opening (opencv/opencv #17687);
-# OpenCV reads this when it is loaded. Untested here: no Windows at hand.
+# Media Foundation searches for hardware transforms for up to a minute on opening (opencv/opencv #17687);
+# OpenCV reads this variable when it is imported. Untested on Windows.
 os.environ.setdefault("OPENCV_VIDEOIO_MSMF_ENABLE_HW_TRANSFORMS", "0")
 
 import cv2
@@ -27,10 +27,10 @@ _MJPG = cv2.VideoWriter.fourcc(*"MJPG")
 _BACKENDS = {"linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.CAP_MSMF}
 
 _WANTED_FPS = 30.0
-"""What is asked for where nothing is: cameras give their sensor's rate or less."""
+"""Frame rate requested by default: cameras deliver their sensor's rate or less."""
 
 _FIRST_READS = 5
-"""Some cameras fail their first reads while they wake up."""
+"""Attempts at the first read: some cameras fail while they start up."""
 
 
 class CameraCapture:
@@ -43,7 +43,7 @@ class CameraCapture:
         fps: float | None = None,
         open_device: Callable[..., Any] = cv2.VideoCapture,
     ) -> None:
-        """`source` is an index ("0") or a device file; `size` and `fps` are asked for, not enforced."""
+        """Configure a capture of `source`, an index ("0") or a device file; `size` and `fps` are requests."""
         self._source = source
         self._asked_size, self._asked_fps = size, fps
         self._open_device = open_device
@@ -52,19 +52,19 @@ class CameraCapture:
         self._began_s = 0.0
         self.size = (0, 0)
         self.fps: Fraction | None = None
-        self.pixel_aspect = 1.0  # no camera says anything else
+        self.pixel_aspect = 1.0  # cameras report no other value
         self.notes: tuple[str, ...] = ()
 
     def open(self) -> None:
-        """Open, choose the faster mode, see a picture.
+        """Open the device, select the faster mode, and read a first picture.
 
         Raises:
-            SourceError: it does not open or gives no picture, with the likely reason.
+            SourceError: the device cannot be opened or delivers no picture, with the likely cause.
         """
         backend = _BACKENDS.get(sys.platform, cv2.CAP_ANY)
         target = int(self._source) if self._source.isdecimal() else self._source
         level = cv2.utils.logging.getLogLevel()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our sentence says it better
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our own message is more specific
         try:
             self._device = self._open_device(target, backend)
             if not self._device.isOpened():
@@ -82,10 +82,10 @@ class CameraCapture:
         self._began_s = time.monotonic()
 
     def grab(self) -> Grabbed | None:
-        """The next picture.
+        """Return the next picture.
 
         Raises:
-            SourceBrokeOff: the camera stopped giving pictures.
+            SourceBrokeOff: the camera stopped delivering pictures.
         """
         image = self._read()
         now = time.monotonic()
@@ -102,7 +102,7 @@ class CameraCapture:
             self._device.release()
 
     def interrupt(self) -> None:
-        """A read of a camera cannot be interrupted from outside."""
+        """Do nothing: a blocking camera read cannot be interrupted from another thread."""
 
     def _read(self, _attempt: int = 0) -> ImageArray | None:
         good, image = self._device.read()
@@ -114,9 +114,9 @@ class CameraCapture:
 
 
 def choose_mode(device: Any, size: tuple[int, int] | None, fps: float | None) -> None:
-    """Ask for size and rate, compressed (MJPG) where that comes nearer to them than the default format.
+    """Request size and rate, as MJPG if that gets closer to them than the device's default format.
 
-    USB 2 carries 1280x720 as uncompressed YUYV at 5 to 10 fps, as MJPG at 30.
+    USB 2 carries 1280x720 at 5 to 10 fps as uncompressed YUYV, and at 30 fps as MJPG.
     """
     wanted_fps = fps or _WANTED_FPS
     default_format = device.get(cv2.CAP_PROP_FOURCC)
@@ -132,7 +132,7 @@ def choose_mode(device: Any, size: tuple[int, int] | None, fps: float | None) ->
 def _ask(
     device: Any, pixel_format: float | None, size: tuple[int, int] | None, fps: float
 ) -> tuple[float, float, float]:
-    """Set what is given; (width, height, fps) that the camera agreed to."""
+    """Request a mode; return the (width, height, fps) that the camera settled on."""
     if pixel_format is not None:
         device.set(cv2.CAP_PROP_FOURCC, pixel_format)
     if size is not None:
@@ -149,18 +149,18 @@ def _ask(
 def _distance(
     mode: tuple[float, float, float], size: tuple[int, int] | None, fps: float
 ) -> tuple[float, float]:
-    """How far from what was asked: the size first, then the rate that is missing."""
+    """Return a mode's distance from the request, ordered by size first, then by shortfall in rate."""
     width, height, rate = mode
     off = abs(width - size[0]) + abs(height - size[1]) if size is not None else 0.0
     return off, max(0.0, fps - rate)
 
 
 def believable_fps(told: float) -> Fraction | None:
-    """The rate a device tells, exact for the usual broken ones; None for 0, nan, 90000 and their like."""
-    if not 0 < told <= 1000:  # also false for nan
+    """Return a reported rate, exact for NTSC's fractional ones; None for implausible ones (0, nan, 90000)."""
+    if not 0 < told <= 1000:  # also rejects nan
         return None
     nominal = round(told)
-    if abs(told - nominal / 1.001) < 0.002 * nominal / 10:  # 29.97, 59.94: NTSC's rates
+    if abs(told - nominal / 1.001) < 0.002 * nominal / 10:  # 29.97, 59.94: NTSC rates
         return Fraction(nominal * 1000, 1001)
     return Fraction(told).limit_denominator(1001)
 
@@ -173,10 +173,10 @@ def open_camera(
     reconnect_s: float = 0.0,
     named: str | None = None,
 ) -> LatestFrames:
-    """A camera by index or device file as a live source, waited for `reconnect_s` when it goes away.
+    """Open a camera, by index or device file, as a live source that reconnects for up to `reconnect_s`.
 
-    See `CameraCapture`, `Reconnecting` and `LatestFrames`. A camera that was found by its name (`named`)
-    is looked for by it again: plugged in elsewhere, it may be another device.
+    See `CameraCapture`, `Reconnecting` and `LatestFrames`. A camera selected by name (`named`) is looked up
+    by name again on reconnection: plugged into another port, it may have another device file.
     """
     first = str(source)
 
@@ -191,7 +191,7 @@ def open_camera(
         Reconnecting(make, reconnect_s),
         str(source),
         "camera",
-        # AVFoundation asks for permission on the main thread only.
+        # AVFoundation requests permission on the main thread only.
         open_here=sys.platform == "darwin",
         on_notice=on_notice,
         stall_timeout_s=reconnect_s + STALL_TIMEOUT_S,

@@ -1,6 +1,6 @@
-"""Which cameras there are, and why one does not open.
+"""Enumerate the cameras, and diagnose why one cannot be opened.
 
-Tested on Linux; the other systems as their documents say.
+Tested on Linux; on the other systems implemented after their documentation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from shufflecam.core.reasons import reason
 
 _VIDEO_CAPTURE = 0x1
 _VIDEO_CAPTURE_MPLANE = 0x1000
-"""V4L2_CAP_VIDEO_CAPTURE and its multi-planar kin (linux/videodev2.h)."""
+"""V4L2_CAP_VIDEO_CAPTURE and its multi-planar variant (linux/videodev2.h)."""
 
 _QUERYCAP = 0x80685600
 """VIDIOC_QUERYCAP: _IOR('V', 0, struct v4l2_capability), 104 bytes."""
@@ -29,22 +29,22 @@ _QUERYCAP = 0x80685600
 
 @dataclass(frozen=True)
 class Camera:
-    """A camera that the system knows."""
+    """A camera known to the system."""
 
     index: int
-    """What `webcam` takes."""
+    """The index that `webcam` accepts."""
     path: str
-    """The device file; where there are none, the index."""
+    """The device file; on systems without device files, the index."""
     name: str
-    """As its maker calls it."""
+    """The manufacturer's name of the device."""
     readable: bool = True
-    """Whether this user may open it; that another program holds it shows only on opening."""
+    """Whether this user has permission to open it; use by another program only shows on opening."""
     problem: str = ""
-    """What to do where it is not readable."""
+    """What to do if it is not readable."""
 
 
 def list_cameras(dev: str = "/dev", sysfs: str = "/sys/class/video4linux") -> list[Camera]:
-    """The cameras of this machine, by index. Opens none of them for pictures."""
+    """Return this machine's cameras, by index, without capturing from any of them."""
     if sys.platform == "linux":
         return [_camera(path, sysfs) for path in _device_files(dev) if _gives_pictures(path, sysfs)]
     names = _mac_names() if sys.platform == "darwin" else _windows_names()
@@ -52,11 +52,11 @@ def list_cameras(dev: str = "/dev", sysfs: str = "/sys/class/video4linux") -> li
 
 
 def find_camera(name: str, cameras: Sequence[Camera]) -> Camera:
-    """The camera that a name means: the whole name, or else a part of it, whatever its case.
+    """Return the camera of a name: an exact match or else a substring match, ignoring case.
 
     Raises:
-        UsageError: it could be several.
-        SourceError: there is none of that name.
+        UsageError: the name is ambiguous.
+        SourceError: no camera matches.
     """
     wanted = name.strip().lower()
     whole = [camera for camera in cameras if wanted in (camera.name.lower(), camera.path, str(camera.index))]
@@ -72,7 +72,7 @@ def find_camera(name: str, cameras: Sequence[Camera]) -> Camera:
 
 
 def why_not_open(source: str, dev: str = "/dev", proc: str = "/proc") -> str:
-    """One sentence on a camera (index or path) that did not open: what exists, who may, who holds it."""
+    """Return one sentence on why a camera (index or path) did not open: existence, permission, use."""
     if sys.platform == "darwin":
         return (
             f"Camera {source} cannot be opened; allow the camera for your terminal in System Settings, "
@@ -133,13 +133,13 @@ def _group_of(path: str) -> str:
 
 
 def _gives_pictures(path: str, sysfs: str) -> bool:
-    """Whether the node captures video: cameras often have a second one for metadata only."""
+    """Return whether a device node captures video: cameras often have a second one for metadata only."""
     import fcntl
 
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_NONBLOCK)
     except OSError:
-        # May not ask: the first node of a device is the one with the pictures.
+        # No permission to query it: the first node of a device is the one that captures.
         try:
             return Path(sysfs, os.path.basename(path), "index").read_text().strip() == "0"
         except OSError:
@@ -155,14 +155,17 @@ def _gives_pictures(path: str, sysfs: str) -> bool:
 
 
 def captures_video(capability: bytes) -> bool:
-    """Whether a `struct v4l2_capability` says so: device_caps (at 88) where set, else capabilities (84)."""
+    """Return whether a `struct v4l2_capability` reports video capture.
+
+    Read from device_caps (offset 88) if set, otherwise from capabilities (84).
+    """
     capabilities, device_caps = struct.unpack_from("=II", capability, 84)
     has_own = capabilities & 0x80000000  # V4L2_CAP_DEVICE_CAPS
     return bool((device_caps if has_own else capabilities) & (_VIDEO_CAPTURE | _VIDEO_CAPTURE_MPLANE))
 
 
 def _holders(path: str, proc: str) -> Iterator[str]:
-    """Programs of this user that have the device open, as "name (process 123)"; this process apart."""
+    """Yield this user's other processes that have the device open, as "name (process 123)"."""
     target = os.path.realpath(path)
     for process in sorted(Path(proc).glob("[0-9]*")):
         if process.name == str(os.getpid()):
@@ -171,10 +174,10 @@ def _holders(path: str, proc: str) -> Iterator[str]:
             if any(os.path.realpath(link) == target for link in (process / "fd").iterdir()):
                 yield f"{(process / 'comm').read_text().strip()} (process {process.name})"
         except OSError:
-            continue  # another user's, or gone
+            continue  # another user's process, or one that has ended
 
 
-def _mac_names() -> list[str]:  # untested: no such machine at hand
+def _mac_names() -> list[str]:  # untested
     listed = _output_of(["system_profiler", "SPCameraDataType", "-json"])
     try:
         return [str(item.get("_name", "camera")) for item in json.loads(listed).get("SPCameraDataType", [])]
@@ -182,7 +185,7 @@ def _mac_names() -> list[str]:  # untested: no such machine at hand
         return []
 
 
-def _windows_names() -> list[str]:  # untested: no such machine at hand
+def _windows_names() -> list[str]:  # untested
     query = "Get-PnpDevice -Class Camera,Image -Status OK | ForEach-Object FriendlyName"
     return [
         line.strip()

@@ -1,4 +1,4 @@
-"""What a camera, a stream and a replay have in common: one picture at a time."""
+"""The interface common to cameras, streams and replays: one picture at a time."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from shufflecam.core.types import ImageArray
 
 @dataclass(frozen=True, eq=False)
 class Grabbed:
-    """A frame as the device gave it, not necessarily converted yet."""
+    """A frame as delivered by the device, converted on demand."""
 
     to_image: Callable[[], ImageArray]
-    """Makes the (H, W, 3) uint8 BGR picture; called at most once, by whoever takes the frame."""
+    """Returns the (H, W, 3) uint8 BGR picture; called at most once, by the consumer of the frame."""
     captured_s: float
-    """`time.monotonic` when it came."""
+    """Arrival time, by `time.monotonic`."""
     was_away: str = ""
-    """Of the first frame after the device had gone away: why it had."""
+    """For the first frame after a reconnection, the reason for the interruption."""
     pixel_aspect: float = 1.0
     """Width / height of one of its pixels."""
 
 
 class Capture(Protocol):
-    """A device or stream. `open`, `grab` and `close` are called by one thread; all of them may block."""
+    """A device or stream. `open`, `grab` and `close` are called from a single thread; all may block."""
 
     size: tuple[int, int]
     """(width, height) of the upright picture; known once open."""
@@ -38,27 +38,27 @@ class Capture(Protocol):
     """As `SourceInfo.notes`; known once open."""
 
     def open(self) -> None:
-        """Open and see a first picture, or raise `SourceError`."""
+        """Open the source and obtain a first picture, or raise `SourceError`."""
         ...
 
     def grab(self) -> Grabbed | None:
-        """The next frame; None at the regular end. Raises `SourceBrokeOff` where it went away."""
+        """Return the next frame; None at the regular end. Raises `SourceBrokeOff` if the source is lost."""
         ...
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         ...
 
     def interrupt(self) -> None:
-        """From any thread: make a `grab` that only waits for its time return. Must not block."""
+        """Wake a `grab` that is only waiting for its due time. Callable from any thread; must not block."""
         ...
 
 
 def missing_of(capture: Capture) -> Missing:
-    """A capture's `missing`; most have none."""
+    """Return a capture's `missing`; most captures do not define it."""
     return cast(Missing, getattr(capture, "missing", NOTHING_MISSING))
 
 
 def damage_of(capture: Capture) -> Missing:
-    """A capture's `damage`; most have none."""
+    """Return a capture's `damage`; most captures do not define it."""
     return cast(Missing, getattr(capture, "damage", NOTHING_MISSING))

@@ -1,8 +1,8 @@
-"""Sources that do not wait: a thread keeps the newest frame, counts what it replaces, and lets go at once.
+"""Live sources: a thread keeps the newest frame, counts the frames that it replaces, and closes promptly.
 
-A device is only ever touched by the thread that reads it. When `close` finds that thread stuck in a
-read, it is left behind (a daemon: it keeps neither the program nor anybody's `close` waiting) and
-closes its device itself should the read ever return.
+A device is only accessed by its reading thread. If `close` finds that thread blocked in a read, the thread
+is abandoned: as a daemon it delays neither `close` nor the end of the program, and it closes its device
+itself if the read ever returns.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from shufflecam.sources.live.capture import Capture, Grabbed, damage_of, missing
 from shufflecam.sources.live.watch import PictureWatch
 
 OPEN_TIMEOUT_S = 10.0
-"""A camera that has not shown a picture by then will not."""
+"""Timeout for a camera's first picture."""
 
 STALL_TIMEOUT_S = 10.0
-"""How long a source may pause before it counts as gone."""
+"""Maximum pause before a source counts as lost."""
 
 SILENT_S = 1.5
-"""A source that pauses longer is in trouble, which is said, and leaves a gap, which is marked."""
+"""A longer pause is reported as trouble and recorded as a gap."""
 
 JOIN_S = 0.5
-"""What `close` waits for a reading thread before it is left behind."""
+"""Maximum time that `close` waits for the reading thread before abandoning it."""
 
 
 class LatestFrames:
-    """A live `FrameSource`: `frames` gives the newest frame each time, never an older one.
+    """A live `FrameSource`: `frames` always yields the newest frame.
 
-    Exactly: `given` = frames handed out + `dropped`, once `frames` has ended or `close` was called.
-    Numbers, times and counts begin with the first step of `frames`; a device that is `eager` is read
-    (and its frames let go uncounted) from the moment it is open, so that nothing stale waits in it.
+    Invariant: `given` = frames yielded + `dropped`, once `frames` has ended or `close` was called. Frame
+    numbers, timestamps and counts begin with the first step of `frames`; an `eager` device is read, and its
+    frames are discarded uncounted, from the moment it is open, so that its buffers hold no stale frames.
     """
 
     def __init__(
@@ -53,22 +53,22 @@ class LatestFrames:
         stall_timeout_s: float = STALL_TIMEOUT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Open `capture` in its own thread and wait until it shows a picture.
+        """Open `capture` in its own thread and wait for its first picture.
 
         Args:
             capture: the device.
-            path: as the user wrote it.
+            path: the source as the user wrote it.
             kind: "camera", "stream" or "replay".
-            eager: read on before `frames` is called.
-            open_here: open in the calling thread (macOS asks for permission on the main one only).
-            on_notice: called by the thread that takes frames when the picture has been black or
-                frozen for five seconds, with a sentence.
-            open_timeout_s: after this the device counts as not answering.
-            stall_timeout_s: so long without a frame and it counts as gone.
+            eager: start reading before `frames` is called.
+            open_here: open in the calling thread (macOS requests permission on the main thread only).
+            on_notice: called with a message, in the consumer's thread, when the picture has been black or
+                frozen for five seconds or has changed its size.
+            open_timeout_s: time after which the device counts as unresponsive.
+            stall_timeout_s: time without a frame after which the source counts as lost.
             clock: `time.monotonic`.
 
         Raises:
-            SourceError: it cannot be opened.
+            SourceError: the source cannot be opened.
         """
         self._capture, self._path, self._kind = capture, path, kind
         self._clock = clock
@@ -76,9 +76,9 @@ class LatestFrames:
         self._on_notice = on_notice
         self._watch = PictureWatch()
         self.given = 0
-        """Frames that the device gave since `frames` began."""
+        """Frames delivered by the device since `frames` began."""
         self.dropped = 0
-        """Frames that nobody took before a newer one came."""
+        """Frames replaced by a newer one before they were consumed."""
         self._state = threading.Condition()
         self._slot: tuple[int, Grabbed] | None = None
         self._gap: Gap | None = None
@@ -108,27 +108,27 @@ class LatestFrames:
 
     @property
     def info(self) -> SourceInfo:
-        """Path, kind, the size of the first picture, the nominal rate."""
+        """Return path, kind, size of the first picture, and nominal rate."""
         return self._info
 
     @property
     def missing(self) -> Missing:
-        """What a recording that is played should have given and did not; nothing of a camera."""
+        """Return what is missing from a recording being played; nothing for a camera."""
         return missing_of(self._capture)
 
     @property
     def damage(self) -> Missing:
-        """What came from a camera or a server and could not be shown whole."""
+        """Return what was received from a camera or server but could not be decoded intact."""
         return damage_of(self._capture)
 
     @property
     def notice(self) -> str | None:
-        """What is wrong with the picture at the moment (black, frozen), in a sentence; else None."""
+        """Return a sentence on what is currently wrong with the picture (black, frozen), or None."""
         return self._watch.notice
 
     @property
     def trouble(self) -> str | None:
-        """Why no pictures come at the moment, in a sentence; None while they come."""
+        """Return a sentence on why no pictures are arriving; None while they are."""
         told: str | None = getattr(self._capture, "trouble", None)
         with self._state:
             last_s = self._last_s if self._last_s is not None else self._started_s
@@ -143,10 +143,10 @@ class LatestFrames:
         return None
 
     def frames(self) -> Iterator[Frame]:
-        """The newest frame, again and again; waits while there is none that was not given yet.
+        """Yield the newest frame each time; blocks until there is a new one.
 
         Raises:
-            SourceBrokeOff: the device went away or has been silent for too long.
+            SourceBrokeOff: the device was lost or has been silent for too long.
         """
         with self._state:
             self._counting = True
@@ -169,7 +169,7 @@ class LatestFrames:
             )
 
     def close(self) -> None:
-        """End `frames` at once, wherever it waits; a device that blocks is left to its thread."""
+        """End `frames` at once, even while it is waiting; a blocked device is left to its thread."""
         with self._state:
             self._closed = True
             self._let_go_of_slot()
@@ -193,7 +193,7 @@ class LatestFrames:
             if ready and self._error is None:
                 return None
             if not ready:
-                self._closed = True  # what the device still gives will not be counted
+                self._closed = True  # frames that still arrive are not counted
                 raise SourceBrokeOff(
                     f"The {self._kind} {self._path} has given no picture for {self._stall_timeout_s:g} s; "
                     "check it and start again."
@@ -206,9 +206,9 @@ class LatestFrames:
             self.dropped += 1
 
     def _in_one_shape(self, image: ImageArray, pixel_aspect: float) -> ImageArray:
-        """The picture in the size and pixels that the run began with, which recording and record go on in.
+        """Return the picture fitted to the size and pixel aspect of the first one, as outputs require.
 
-        Phones turn, and streams adapt to the network.
+        Phones rotate, and streams adapt their size to the network.
         """
         size, seen = (image.shape[1], image.shape[0]), self._seen_size or self._info.size
         self._seen_size = size
@@ -223,7 +223,7 @@ class LatestFrames:
 
     def _look_at(self, image: ImageArray, now_s: float) -> None:
         if self._kind == "replay":
-            return  # a file may be as dark and still as it likes
+            return  # in a file, dark and still pictures are legitimate
         said = self._watch.update(image, now_s)
         if said is not None and self._on_notice is not None:
             self._on_notice(said)
@@ -245,7 +245,7 @@ class LatestFrames:
         raise SourceError(f"The {self._kind} {self._path} cannot be opened: {reason(error)}.") from error
 
     def _run(self) -> None:
-        """The reading thread: the only one that touches the device."""
+        """Run the reading thread, the only one that accesses the device."""
         try:
             if not self._opened:
                 self._capture.open()
@@ -258,7 +258,7 @@ class LatestFrames:
                 if grabbed is None:
                     break
                 self._put(grabbed)
-        except BaseException as error:  # carried to whoever waits for frames
+        except BaseException as error:  # re-raised in the consumer's thread
             self._error = error
         finally:
             try:
@@ -279,9 +279,9 @@ class LatestFrames:
             self._state.notify_all()
 
     def _mark_gap(self, grabbed: Grabbed) -> None:
-        """Remember a gap for the next frame that is handed out; two of them become one."""
+        """Record a gap for the next frame yielded; consecutive gaps are merged."""
         now_s = grabbed.captured_s
-        if self._last_s is not None and self._kind != "replay":  # a file may have its pauses
+        if self._last_s is not None and self._kind != "replay":  # pauses in a file are legitimate
             away_s = now_s - self._last_s
             if grabbed.was_away or away_s > self._silence_s():
                 from_s = self._last_s - self._started_s if self._gap is None else self._gap.from_s
@@ -292,12 +292,12 @@ class LatestFrames:
         self._last_s = now_s
 
     def _silence_s(self) -> float:
-        """How long a pause is trouble: a camera that gives a picture every two seconds is in none."""
+        """Return the pause that counts as trouble, adapted to cameras with long intervals between frames."""
         return max(SILENT_S, 3 * self._usual_s)
 
 
 def _as_broken(error: BaseException | None, kind: str, path: str) -> BaseException:
-    """What `frames` raises for an error in the reading thread."""
+    """Return the exception that `frames` raises for an error in the reading thread."""
     if isinstance(error, SourceBrokeOff) or not isinstance(error, Exception):
         return error if error is not None else SourceBrokeOff(f"The {kind} {path} ended.")
     broken = SourceBrokeOff(f"The {kind} {path} failed: {reason(error)}.")

@@ -1,4 +1,4 @@
-"""A camera on the network: RTSP, HTTP (MJPEG and others), anything with an address that ffmpeg can play."""
+"""Capture from a network camera: RTSP, HTTP (MJPEG and others), any address that ffmpeg can play."""
 
 from __future__ import annotations
 
@@ -34,23 +34,23 @@ from shufflecam.sources.video.container import video_stream
 __all__ = ["StreamCapture", "is_url", "open_stream", "without_secrets"]
 
 _OPTIONS = {
-    # Little probing: what matters is now. Not fflags=nobuffer, which throws the first key frame away, nor
-    # flags=low_delay, which gives the pictures of streams with B-frames out of order.
+    # Little probing, for low latency. Not fflags=nobuffer, which discards the first key frame, nor
+    # flags=low_delay, which outputs the pictures of streams with B-frames out of order.
     "analyzeduration": "1000000",
     "probesize": "1000000",
 }
 
 _SILENT_CONNECTION_S = 5.0
-"""A connection that says nothing for so long is made anew, where that is wanted."""
+"""Silence after which a connection is re-established, if reconnection is enabled."""
 
 _END_SLACK_S = 2.0
-"""A recording may end so long before its server says: times are rounded, and sound lasts longer."""
+"""Tolerance of a recording's reported end: timestamps are rounded, and audio may last longer."""
 
 _SEGMENTED = {"hls", "dash"}
-"""Containers that arrive a segment at a time."""
+"""Formats delivered one segment at a time."""
 
 _SEGMENT_TIMEOUT_S = 30.0
-"""Silence between two segments is no trouble: six seconds of it are usual, ten not rare."""
+"""Read timeout of segmented streams: silence of six seconds between segments is usual, ten are not rare."""
 
 
 class StreamCapture:
@@ -88,7 +88,7 @@ class StreamCapture:
         """Connect and decode a first picture.
 
         Raises:
-            SourceError: nobody answers there, or not with pictures.
+            SourceError: the address does not respond, or not with video.
         """
         if cannot_be_meant(self._url):
             raise SourceError(
@@ -97,7 +97,7 @@ class StreamCapture:
             )
         options = dict(_OPTIONS)
         if self._url.lower().startswith("rtsp"):
-            options["rtsp_transport"] = "tcp"  # UDP loses packets, and pictures with them
+            options["rtsp_transport"] = "tcp"  # over UDP packets are lost, and pictures with them
         try:
             self._container = self._connect(options, self._read_timeout_s)
             segmented = bool(set(self._container.format.name.split(",")) & _SEGMENTED)
@@ -111,10 +111,10 @@ class StreamCapture:
                     f"{self._shown} gives no pictures that can be decoded; check the address."
                 ) from None
             self._shape = PixelShape(self._stream)
-            self._stream.thread_type = "SLICE"  # threads that hold frames would be latency
+            self._stream.thread_type = "SLICE"  # frame threading would add latency
             self._until_s = self._known_end()
             if self._until_s is not None and self._url.lower().startswith("http"):
-                self._pace = Pace(self._stopped)  # comes as fast as the network; RTSP has a pace of its own
+                self._pace = Pace(self._stopped)  # HTTP delivers at network speed; RTSP servers pace it
             colors = color_tags(self._stream.codec_context)
             self._count = PictureCount(self._stream, counts_gaps=self._pace is not None)
             if segmented and self._pace is None:
@@ -134,7 +134,7 @@ class StreamCapture:
             self._shown, self._deinterlacer, self._to_bgr
         )
         rate = self._stream.average_rate or self._stream.guessed_rate
-        # Multipart MJPEG has no rate: ffmpeg then says 25.
+        # Multipart MJPEG has no rate: ffmpeg reports a default of 25.
         told = rate and 0 < rate <= 240 and self._container.format.name != "mpjpeg"
         self.fps = Fraction(rate) if told else None
 
@@ -147,20 +147,20 @@ class StreamCapture:
         )
 
     def grab(self) -> Grabbed | None:
-        """The next picture, as it comes; None at the end of a file on a server.
+        """Return the next picture on arrival; None at the end of a file on a server.
 
         Raises:
-            SourceBrokeOff: the connection ended or fell silent.
+            SourceBrokeOff: the connection was closed or timed out.
         """
         try:
             picture = self._first if self._first is not None else next(self._frames, None)
         except (av.error.FFmpegError, OSError, ValueError) as error:
-            if getattr(error, "errno", None) == errno.EIO:  # what HTTP without a length ends with
+            if getattr(error, "errno", None) == errno.EIO:  # how an HTTP response without a length ends
                 raise SourceBrokeOff(self._ended()) from scrub(error)
             raise SourceBrokeOff(f"The stream {self._shown} broke off: {_reason(error)}.") from scrub(error)
         self._first = None
         if picture is None:
-            # HTTP says where a file is cut short; an RTSP server that goes away looks like the end.
+            # HTTP reports a truncated file; with RTSP, a lost server is indistinguishable from the end.
             at_end = self._until_s is not None and self._last_s >= self._until_s - _END_SLACK_S
             if self._pace is not None or at_end:
                 return None
@@ -174,12 +174,12 @@ class StreamCapture:
 
     @property
     def damage(self) -> Missing:
-        """What came and could not be shown whole."""
+        """Return what was received but could not be decoded intact."""
         return NOTHING_MISSING if self._count is None else self._count.missing
 
     @property
     def missing(self) -> Missing:
-        """As `damage`, of a recording on a server: a camera is not asked for what it sent before."""
+        """Return `damage` for a recording on a server; nothing for a camera, which has no expected total."""
         return NOTHING_MISSING if self._pace is None else self.damage
 
     def close(self) -> None:
@@ -191,17 +191,17 @@ class StreamCapture:
             self._container.close()
 
     def interrupt(self) -> None:
-        """End a wait for a picture's time; a read ends at its own timeout."""
+        """End a wait for a picture's due time; a read ends at its own timeout."""
         self._stopped.set()
         if self._buffered is not None:
             self._buffered.stop()
 
     def _has_times(self) -> bool:
-        """Whether the pictures' times are the sender's: the reader makes those of multipart MJPEG up."""
+        """Return whether timestamps come from the sender: for multipart MJPEG the demuxer generates them."""
         return self._pace is None and self._container.format.name != "mpjpeg"
 
     def _wait_for(self, moment_s: float) -> None:
-        """Return when the picture of this moment is to be shown."""
+        """Block until the picture with this timestamp is due."""
         if self._pace is not None:
             self._pace.wait(self._moments.of(moment_s))
         elif self._buffered is not None:
@@ -216,7 +216,7 @@ class StreamCapture:
         )
 
     def _play_buffered(self) -> None:
-        """From now on read ahead in another thread, and play at the stream's own pace."""
+        """Switch to reading ahead in another thread and playing at the stream's own pace."""
         assert self._container is not None
         self._buffered = BufferedPackets(self._container.demux(self._stream), self._container.close)
         self._frames = self._decode(self._buffered.packets(self._read_timeout_s + MAX_DELAY_S))
@@ -244,7 +244,7 @@ class StreamCapture:
         return f"The stream {self._shown} ended: the other side closed the connection."
 
     def _known_end(self) -> float | None:
-        """When a file on a server ends, on its own clock; None for a camera."""
+        """Return the end of a file on a server, in seconds on its own clock; None for a camera."""
         whole = self._container
         return float((whole.start_time or 0) + whole.duration) / av.time_base if whole.duration else None
 
@@ -256,14 +256,14 @@ class StreamCapture:
         assert self._count is not None
         for packet in packets:
             if not packet.size and packet.dts is not None:
-                continue  # "as before": the decoder would take it for the end
+                continue  # "unchanged": the decoder would take an empty packet for the end
             if packet.size:
                 self._count.sent(packet)
             try:
                 pictures = packet.decode()
             except av.error.InvalidDataError:
                 self._count.failed()
-                continue  # half a picture: the next one is on its way
+                continue  # an incomplete picture: continue with the next one
             for picture in pictures:
                 self._count.given(picture)
                 yield picture
@@ -292,7 +292,7 @@ def open_stream(
     reconnect_s: float = 0.0,
     deinterlace: Mode = "auto",
 ) -> LatestFrames:
-    """A network camera as a live source, waited for `reconnect_s` when it goes away.
+    """Open a network camera as a live source that reconnects for up to `reconnect_s`.
 
     See `StreamCapture`, `Reconnecting` and `LatestFrames`.
     """
@@ -305,7 +305,7 @@ def open_stream(
         shown(url),
         "stream",
         on_notice=on_notice,
-        # A little longer than the reader's own limits, whose sentences say more.
+        # Slightly longer than the reader's own timeouts, whose messages are more specific.
         open_timeout_s=2 * OPEN_TIMEOUT_S + 1,
         stall_timeout_s=reconnect_s + STALL_TIMEOUT_S + (OPEN_TIMEOUT_S if reconnect_s else 0) + 1,
     )

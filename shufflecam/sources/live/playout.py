@@ -1,11 +1,11 @@
-"""Live streams whose pictures come in bursts, played at their own pace behind a bounded buffer.
+"""Playout (jitter) buffer for live streams that arrive in bursts: they are played at their own pace.
 
-A segmented stream (HLS, DASH) arrives a second or more at a time, and so does whatever a server sends in
-large pieces. "The newest picture" of such a burst is one picture a second. What radio and telephone
-programs do instead is a playout (jitter) buffer: packets are read as they arrive, and each is played
-at its own time plus a delay, the largest by which packets have lately been late.
+A segmented stream (HLS, DASH) arrives a second or more at a time, as does anything that a server sends in
+large chunks. Taking only the newest picture of each burst would give one picture per second. As in
+Internet radio and telephony, packets are instead read on arrival and played at their own timestamp plus a
+delay: the largest recent lateness of a packet.
 
-Packets are kept, not pictures: a second of them is some hundred kilobytes and not a hundred megabytes.
+Packets are buffered, not pictures: a second takes some hundred kilobytes rather than a hundred megabytes.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ from typing import Any
 from shufflecam.core.errors import SourceBrokeOff
 
 MAX_BYTES = 64 << 20
-"""Of packets that wait; then reading waits, and the rest lies with the network and the server."""
+"""Maximum size of buffered packets; beyond it reading blocks, which throttles the sender."""
 
 MAX_DELAY_S = 12.0
-"""The longest delay: segments of six seconds, the usual length, and as much again. Whatever is later is
-played at once."""
+"""Maximum delay: a segment of six seconds, the usual length, and as much again. Later packets are played
+at once."""
 
 JUMP_S = 3.0
-"""A step of the stream's own clock that is larger is a new beginning, not a pause to be waited out."""
+"""A larger step of the stream's own clock is a discontinuity, not a pause to wait for."""
 
 WINDOW_S = 120.0
-"""How long a late packet is remembered: a dozen segments of ten seconds, which come when the list of them is
-read again, up to half a segment late. A delay that was not needed for so long is given back ..."""
+"""Window over which lateness is measured: a dozen segments of ten seconds, which arrive up to half a segment
+late, when the playlist is reloaded. Delay not needed within the window is reduced ..."""
 
 GIVEN_BACK = 0.05
-"""... by playing this share faster."""
+"""... by playing faster by this fraction."""
 
 BURST_GAP_S = 0.25
-"""A pause between two arrivals that is longer, several times over, is a stream in bursts."""
+"""Minimum pause between two arrivals that can indicate a burst."""
 
 BURSTS = 3
-"""Pauses of that kind within `BURST_WINDOW_S`, each made up for by what follows it at once."""
+"""Such pauses within `BURST_WINDOW_S`, each followed by its backlog, that identify a bursty stream."""
 
 BURST_WINDOW_S = 6.0
 
 
 SETTLED_S = 4.0
-"""After that the delay is known well enough to be told."""
+"""Time after which the delay has settled enough to be reported."""
 
 
 class BurstWatch:
-    """Tells from arrivals whether a stream comes in bursts, where its container does not say so."""
+    """Detects from arrival times whether a stream is bursty, for formats that do not imply it."""
 
     def __init__(self) -> None:
         self._arrivals: deque[tuple[float, float]] = deque()
 
     def update(self, arrived_s: float, moment_s: float) -> bool:
-        """Note a picture's arrival (any clock) and its own time; True once they come in bursts."""
+        """Record a picture's arrival time (any clock) and timestamp; return True once bursts are detected."""
         self._arrivals.append((arrived_s, moment_s))
         while arrived_s - self._arrivals[0][0] > BURST_WINDOW_S:
             self._arrivals.popleft()
         arrivals = list(self._arrivals)
-        # Only the second picture behind a pause can make one burst more.
+        # Only the second picture after a pause can complete another burst.
         if len(arrivals) < 4 * BURSTS or arrivals[-3][0] - arrivals[-4][0] <= BURST_GAP_S:
             return False
         pairs = list(itertools.pairwise(arrivals))
@@ -72,17 +72,17 @@ class BurstWatch:
         bursts = 0
         for place, wait_s in enumerate(waits[:-2]):
             followed = waits[place + 1 : place + 3]
-            # A camera that pauses goes on at its pace afterwards; only a backlog comes at once.
+            # After a mere pause a camera continues at its own pace; only a backlog arrives all at once.
             if wait_s > max(BURST_GAP_S, 4 * usual_s) and all(next_s < usual_s / 3 for next_s in followed):
                 bursts += 1
         return bursts >= BURSTS
 
 
 class Playout:
-    """When the pictures of a stream in bursts are due.
+    """Computes when the pictures of a bursty stream are due.
 
-    Used by one thread, which tells packets' arrivals in their order. All times in seconds; "clock" is that of
-    the arrivals, a "moment" is on the stream's own.
+    Used by a single thread, which reports packet arrivals in order. All times are in seconds; "clock" is the
+    clock of the arrivals, a "moment" is a time on the stream's own clock.
     """
 
     def __init__(self) -> None:
@@ -91,14 +91,14 @@ class Playout:
         self._last_s = 0.0
 
     def arrived(self, clock_s: float, moment_s: float) -> None:
-        """A packet to be decoded at `moment_s` came at `clock_s`."""
+        """Record that a packet with decoding time `moment_s` arrived at `clock_s`."""
         step_s, self._last_s = moment_s - self._last_s, moment_s
         if abs(step_s) > JUMP_S:
             self._offsets.clear()
             self._offset_s = None
         offset_s = clock_s - moment_s
         while self._offsets and self._offsets[-1][1] <= offset_s:
-            self._offsets.pop()  # a later one that is larger outlasts them: the first is always the largest
+            self._offsets.pop()  # a later, larger one outlasts them: the first is always the largest
         self._offsets.append((clock_s, offset_s))
         while clock_s - self._offsets[0][0] > WINDOW_S:
             self._offsets.popleft()
@@ -109,15 +109,15 @@ class Playout:
             self._offset_s = max(needed_s, self._offset_s - GIVEN_BACK * max(0.0, step_s))
 
     def due(self, moment_s: float) -> float:
-        """The clock's time at which a picture of `moment_s` is to be shown."""
+        """Return the clock time at which a picture with timestamp `moment_s` is due."""
         return moment_s + (self._offset_s or 0.0)
 
 
 class BufferedPackets:
-    """Reads packets in a thread of its own, with the time of each one's arrival, as far ahead as fits.
+    """Reads packets ahead in a separate thread, up to `MAX_BYTES`, and records their arrival times.
 
-    The container belongs to that thread from the start on, which closes it:
-    one that is stuck in a read is left behind, and does so when the read returns.
+    The container belongs to that thread from the start, which also closes it: a thread blocked in a read is
+    abandoned, and closes the container when the read returns.
     """
 
     def __init__(
@@ -138,11 +138,11 @@ class BufferedPackets:
         self._thread.start()
 
     def get(self, timeout_s: float) -> tuple[Any, float] | None:
-        """The next packet and when it arrived; None at the end, or after `stop`.
+        """Return the next packet and its arrival time; None at the end, or after `stop`.
 
         Raises:
-            SourceBrokeOff: none came within `timeout_s`.
-            Whatever reading raised, once the packets before it are given.
+            SourceBrokeOff: no packet arrived within `timeout_s`.
+            Any exception raised by reading, once the packets before it have been returned.
         """
         with self._state:
             ready = self._state.wait_for(lambda: self._waiting or self._ended or self._stopped, timeout_s)
@@ -160,7 +160,7 @@ class BufferedPackets:
             return None
 
     def packets(self, timeout_s: float) -> Iterator[Any]:
-        """All packets, as `get` gives them, their arrivals noted for `wait_for`."""
+        """Yield all packets, as returned by `get`, and record their arrivals for `wait_for`."""
         while (got := self.get(timeout_s)) is not None:
             packet, arrived_s = got
             moment_s = _moment(packet, math.nan)
@@ -169,12 +169,12 @@ class BufferedPackets:
             yield packet
 
     def wait_for(self, moment_s: float, stopped: threading.Event, say: Callable[[float], None]) -> None:
-        """Return when a picture of this moment is due, or `stopped` is set.
+        """Block until a picture with this timestamp is due, or `stopped` is set.
 
         Args:
-            moment_s: on the stream's clock.
+            moment_s: time on the stream's clock.
             stopped: ends the wait.
-            say: told once, when it is known, how far behind its newest picture the stream is played (s).
+            say: called once, when it has settled, with the playout delay behind the newest picture (s).
         """
         now_s = self._clock()
         wait_s = min(self._playout.due(moment_s) - now_s, MAX_DELAY_S)
@@ -190,14 +190,14 @@ class BufferedPackets:
                 self._ahead_s = -1.0
 
     def stop(self) -> None:
-        """From any thread: `get` gives nothing more, reading ends with the packet that it waits for."""
+        """Make `get` return None from now on and end reading after the pending packet; from any thread."""
         with self._state:
             self._stopped = True
             self._waiting.clear()
             self._state.notify_all()
 
     def join(self, wait_s: float) -> None:
-        """After `stop`, by the thread that decodes: have the stream closed, and wait so long for it."""
+        """Release the stream to be closed, and wait up to `wait_s`; after `stop`, by the decoding thread."""
         with self._state:
             self._released = True
             self._state.notify_all()
@@ -214,18 +214,18 @@ class BufferedPackets:
                     self._state.wait_for(lambda: self._bytes < MAX_BYTES or self._stopped)
                     if self._stopped:
                         return
-        except BaseException as error:  # carried to whoever waits for packets
+        except BaseException as error:  # re-raised in the consumer's thread
             self._error = error
         finally:
             with self._state:
                 self._ended = True
                 self._state.notify_all()
-                # Whoever decodes may be in the middle of a packet, which a closed container would pull away.
+                # The consumer may be decoding a packet, which closing the container would invalidate.
                 self._state.wait_for(lambda: self._released)
             self._close()
 
 
 def _moment(packet: Any, otherwise: float) -> float:
-    """When a packet is to be decoded, in seconds on the stream's clock."""
+    """Return a packet's decoding time in seconds on the stream's clock, or `otherwise` if it has none."""
     stamp = packet.dts if packet.dts is not None else packet.pts
     return otherwise if stamp is None else float(stamp * packet.time_base)

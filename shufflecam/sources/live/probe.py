@@ -1,4 +1,4 @@
-"""What a camera really gives, measured."""
+"""Measure the size and frame rate that a camera actually delivers."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ if TYPE_CHECKING:
 
 
 MEASURE_S = 2.0
-"""How long each camera is watched: sixty frames at 30 fps."""
+"""Duration of the measurement: sixty frames at 30 fps."""
 
 
 @dataclass(frozen=True)
 class Report:
-    """One camera."""
+    """The modes and the measured performance of one camera."""
 
     camera: Camera
     modes: tuple[Mode, ...]
-    """What it offers; empty where the system does not say."""
+    """The modes offered; empty if the system does not report them."""
     opened: bool | None = None
-    """Whether it gave pictures; None: not tried."""
+    """Whether it delivered pictures; None: not tried."""
     size: tuple[int, int] | None = None
-    """(width, height) of what it gave."""
+    """(width, height) of the pictures delivered."""
     fps: float | None = None
-    """Measured."""
+    """Measured frame rate."""
     problem: str = ""
-    """Why it gave none."""
+    """Why it delivered no pictures."""
 
     def as_dict(self) -> dict[str, Any]:
-        """For `--json`."""
+        """Return the report as a JSON-compatible dict, for `--json`."""
         return {
             "index": self.camera.index,
             "path": self.camera.path,
@@ -64,14 +64,14 @@ def report_on(camera: Camera, measure: bool) -> Report:
         try:
             modes = tuple(list_modes(camera.path))
         except OSError:
-            modes = ()  # why it cannot be opened is said below
+            modes = ()  # the reason is reported below
     if not camera.readable:
         return Report(camera, modes, False, problem=camera.problem)
     return measured(Report(camera, modes)) if measure else Report(camera, modes)
 
 
 def measured(report: Report, seconds: float = MEASURE_S) -> Report:
-    """The report with what the camera really gives, as `webcam` would open it."""
+    """Return the report with the size and rate measured, with the camera opened as `webcam` does."""
     from shufflecam.sources import open_camera
 
     try:
@@ -87,7 +87,7 @@ def measured(report: Report, seconds: float = MEASURE_S) -> Report:
                 break
         fps = None
         if first is not None and last is not None and last.index > first.index:
-            # Numbers count the frames that were not looked at, too.
+            # Frame indices also count dropped frames.
             fps = round((last.index - first.index) / (last.timestamp_s - first.timestamp_s), 1)
         return replace(report, opened=True, size=source.info.size, fps=fps)
     except ShufflecamError as error:

@@ -1,4 +1,4 @@
-"""A device or stream that comes back: what goes away is opened again, with pauses that grow."""
+"""Reconnect to a device or stream that is lost, with exponential back-off."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.sources.live.capture import Capture, Grabbed, damage_of, missing_of
 
 RECONNECT_S = 60.0
-"""How long a camera is waited for: long enough to plug it in elsewhere or for a router to start anew."""
+"""Default reconnection period: long enough to plug a camera in elsewhere or to restart a router."""
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 4.0
 
 
 class Reconnecting:
-    """A `Capture` over captures that are made anew whenever one breaks off.
+    """A `Capture` that creates a new underlying capture whenever the current one is lost.
 
-    The first `open` is not tried again: an address that never answered is a wrong one.
+    The first `open` is not retried: an address that has never responded is probably wrong.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class Reconnecting:
         limit_s: float = RECONNECT_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`make` gives a capture that was not opened yet; after `limit_s` without success it is over."""
+        """Wrap the unopened captures returned by `make`; give up after `limit_s` without success."""
         self._make = make
         self._limit_s = limit_s
         self._clock = clock
@@ -45,17 +45,17 @@ class Reconnecting:
 
     @property
     def trouble(self) -> str | None:
-        """Why there is no connection at the moment, in a sentence; None while there is one."""
+        """Return a sentence on why there is currently no connection; None while connected."""
         return self._trouble
 
     @property
     def damage(self) -> Missing:
-        """What came and could not be shown whole, over all connections."""
+        """Return what was received but could not be decoded intact, over all connections."""
         return self._earlier + damage_of(self._capture)
 
     @property
     def missing(self) -> Missing:
-        """What a recording should have given and did not."""
+        """Return what is missing from a recording."""
         return missing_of(self._capture)
 
     def open(self) -> None:
@@ -65,10 +65,10 @@ class Reconnecting:
         self.pixel_aspect, self.notes = self._capture.pixel_aspect, self._capture.notes
 
     def grab(self) -> Grabbed | None:
-        """The next frame, after however many attempts; None at the regular end.
+        """Return the next frame, reconnecting if necessary; None at the regular end.
 
         Raises:
-            SourceBrokeOff: it did not come back in time.
+            SourceBrokeOff: the source was lost and reconnection timed out.
         """
         try:
             return self._capture.grab()
@@ -76,7 +76,7 @@ class Reconnecting:
             return self._come_back(error)
 
     def close(self) -> None:
-        """Let go of the device."""
+        """Release the device."""
         self._capture.close()
 
     def interrupt(self) -> None:
@@ -85,7 +85,7 @@ class Reconnecting:
         self._capture.interrupt()
 
     def _come_back(self, lost: SourceBrokeOff) -> Grabbed | None:
-        """The first frame of the next connection that works."""
+        """Return the first frame of the next successful connection."""
         since_s, pause_s = self._clock(), _FIRST_PAUSE_S
         latest: ShufflecamError = lost
         reason = str(lost)

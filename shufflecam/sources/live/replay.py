@@ -1,4 +1,4 @@
-"""A video file played as if it were a camera: at its own pace, late pictures dropped, round and round."""
+"""Play a video file as a live camera: at its own pace, dropping late pictures, optionally in a loop."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from shufflecam.sources.video.source import open_file
 class ReplayCapture:
     """A `Capture` over a video file. Its clock starts with the first `grab`.
 
-    Pictures are converted only when somebody takes them, so a dropped one costs its decoding alone.
-    A machine that cannot decode the file at its own pace plays it more slowly.
+    Pictures are converted only when consumed, so that a dropped one costs decoding only. A machine that
+    cannot decode the file at its own pace plays it more slowly.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class ReplayCapture:
         start_s: float | None = None,
         deinterlace: Mode = "auto",
     ) -> None:
-        """Play from `start_s` on; `size` is what the upright picture is scaled to, whatever its shape was.
+        """Play from `start_s`, with the upright picture scaled to `size` regardless of its aspect ratio.
 
-        The pixels then have the shape that makes the picture look as it did.
+        The pixel aspect is adjusted so that the displayed picture is undistorted.
         """
         self._path, self._loop, self._target = path, loop, size
         self._start_s = start_s
@@ -74,10 +74,10 @@ class ReplayCapture:
         )
 
     def grab(self) -> Grabbed | None:
-        """The next picture when its time has come; None at the end.
+        """Return the next picture when it is due; None at the end.
 
         Raises:
-            SourceBrokeOff: the file is damaged (without `loop`; a loop goes on with what there is).
+            SourceBrokeOff: the file is damaged (not with `loop`, which repeats the readable part).
         """
         item = self._waiting or next(self._pictures, None)
         self._waiting = None
@@ -101,7 +101,7 @@ class ReplayCapture:
 
     @property
     def missing(self) -> Missing:
-        """What the file should have given and did not; a loop goes on with what there is."""
+        """Return what is missing from the file; nothing with `loop`, which repeats the readable part."""
         return NOTHING_MISSING if self._loop or self._reader is None else self._reader.missing
 
     def close(self) -> None:
@@ -111,15 +111,15 @@ class ReplayCapture:
 
     @property
     def mended(self) -> str | None:
-        """One sentence on what was wrong with the file's times so far; None where they were right."""
+        """Return one sentence on the timestamps repaired so far; None if they were correct."""
         return self._reader.mended() if self._reader is not None else None
 
     def interrupt(self) -> None:
-        """End a wait for a picture's time."""
+        """End a wait for a picture's due time."""
         self._stopped.set()
 
     def _aspect_of(self, picture: av.VideoFrame) -> float:
-        """Width / height of a pixel of the picture as it is given."""
+        """Return width / height of a pixel of the picture after rotation and scaling."""
         assert self._reader is not None
         turned = self._to_bgr.turned
         aspect = self._reader.shape.aspect(turned)
@@ -143,7 +143,7 @@ class ReplayCapture:
         )
 
     def _length(self) -> float:
-        """From the first picture to the end of the last one, in seconds."""
+        """Return the duration from the first picture to the end of the last one, in seconds."""
         assert self._first_s is not None
         return self._last_s - self._first_s + float(1 / (self.fps or Fraction(25)))
 
@@ -155,7 +155,7 @@ class ReplayCapture:
 
 
 class ReplaySource(LatestFrames):
-    """A file as a live source; its clock and its counts start with the first step of `frames`."""
+    """A file as a live source, whose clock and counts start with the first step of `frames`."""
 
     def __init__(
         self,
@@ -165,12 +165,12 @@ class ReplaySource(LatestFrames):
         start_s: float | None = None,
         deinterlace: Mode = "auto",
     ) -> None:
-        """Open `path` at `start_s`; with `loop` for ever, scaled to `size` (width, height).
+        """Open `path` at `start_s`, scaled to `size` (width, height); `loop` repeats it indefinitely.
 
         `deinterlace`: see `Deinterlacer`.
 
         Raises:
-            SourceError: it cannot be read.
+            SourceError: the file cannot be read.
         """
         text = os.fspath(path)
         self._played = ReplayCapture(text, loop, size, start_s, deinterlace)
@@ -178,5 +178,5 @@ class ReplaySource(LatestFrames):
 
     @property
     def mended(self) -> str | None:
-        """One sentence on what was wrong with the file's times so far; None where they were right."""
+        """Return one sentence on the timestamps repaired so far; None if they were correct."""
         return self._played.mended

@@ -1,7 +1,7 @@
-"""What a camera can give, asked of Linux' video driver (V4L2): pixel formats, sizes and rates.
+"""Query a camera's pixel formats, sizes and rates from the Linux video driver (V4L2).
 
-Struct layouts and numbers are those of linux/videodev2.h, in the machine's byte order. Nothing is opened
-for pictures, so a camera that another program uses answers too.
+Struct layouts and constants are those of linux/videodev2.h, in native byte order. No capture is started, so
+that a camera in use by another program can be queried too.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ ENUM_FRAMEINTERVALS = 0xC034564B
 """VIDIOC_ENUM_FRAMEINTERVALS: _IOWR('V', 75, struct v4l2_frmivalenum), 52 bytes."""
 
 _CAPTURE, _CAPTURE_MPLANE = 1, 9
-"""V4L2_BUF_TYPE_VIDEO_CAPTURE and its multi-planar kin."""
+"""V4L2_BUF_TYPE_VIDEO_CAPTURE and its multi-planar variant."""
 _EMULATED = 0x2
-"""V4L2_FMT_FLAG_EMULATED: not the device's own, a library converts."""
+"""V4L2_FMT_FLAG_EMULATED: not native to the device but converted by a library."""
 _DISCRETE = 1
 """V4L2_FRMSIZE_TYPE_DISCRETE and V4L2_FRMIVAL_TYPE_DISCRETE; the others are ranges."""
 _MOST = 256
-"""A driver that never says "no more" must not hold anybody up."""
+"""Maximum entries per enumeration, a safeguard against drivers that never end it."""
 
 Ioctl = Callable[[int, int, bytearray], object]
 
 
 @dataclass(frozen=True)
 class Mode:
-    """A way to get pictures: one pixel format at one size (or a range of sizes)."""
+    """A capture mode: one pixel format at one size (or range of sizes)."""
 
     pixel_format: str
-    """Four characters, as V4L2 has them: "MJPG", "YUYV"."""
+    """Four-character code, as in V4L2: "MJPG", "YUYV"."""
     size: tuple[int, int]
-    """(width, height); of a range the largest."""
+    """(width, height); the largest of a range."""
     smallest: tuple[int, int] | None = None
-    """Of a range of sizes the smallest, else None."""
+    """The smallest (width, height) of a range of sizes, otherwise None."""
     rates: tuple[Fraction, ...] = ()
-    """Frames a second, fastest first; empty where the driver does not say."""
+    """Frames per second, fastest first; empty if the driver does not report them."""
 
 
 def list_modes(path: str, ioctl: Ioctl | None = None) -> list[Mode]:
-    """Everything that the camera at `path` offers, in its own order; empty where it does not say.
+    """Return all modes that the camera at `path` offers, in driver order; empty if it reports none.
 
     Raises:
-        OSError: it cannot be opened, or is no V4L2 device.
+        OSError: the device cannot be opened.
     """
     if ioctl is None:
         import fcntl
@@ -99,7 +99,7 @@ def _rates(descriptor: int, ioctl: Ioctl, code: bytes, size: tuple[int, int]) ->
 
 
 def _each(descriptor: int, ioctl: Ioctl, number: int, question: Callable[[int], bytes]) -> Iterator[bytes]:
-    """The driver's answers for index 0, 1, ... until it says that there are no more."""
+    """Yield the driver's answers for index 0, 1, ... until it reports the end of the enumeration."""
     for index in range(_MOST):
         answer = bytearray(question(index))
         try:
@@ -110,13 +110,13 @@ def _each(descriptor: int, ioctl: Ioctl, number: int, question: Callable[[int], 
 
 
 def parse_format(answer: bytes) -> tuple[int, bytes]:
-    """(flags, four character code) of a `struct v4l2_fmtdesc`."""
+    """Return (flags, four-character code) of a `struct v4l2_fmtdesc`."""
     flags, code = struct.unpack_from("=I32x4s", answer, 8)
     return flags, code
 
 
 def parse_size(answer: bytes) -> tuple[tuple[int, int], tuple[int, int] | None]:
-    """(size, None) of a discrete `struct v4l2_frmsizeenum`, (largest, smallest) of a range."""
+    """Return (size, None) for a discrete `struct v4l2_frmsizeenum`, (largest, smallest) for a range."""
     kind, *numbers = struct.unpack_from("=7I", answer, 8)
     if kind == _DISCRETE:
         return (numbers[0], numbers[1]), None
@@ -125,9 +125,9 @@ def parse_size(answer: bytes) -> tuple[tuple[int, int], tuple[int, int] | None]:
 
 
 def parse_rates(answer: bytes) -> tuple[list[Fraction], bool]:
-    """Frames a second of a `struct v4l2_frmivalenum`: one, or the fastest and slowest of a range."""
+    """Return (fps, is a range) of a `struct v4l2_frmivalenum`; of a range the fastest and slowest."""
     kind, *numbers = struct.unpack_from("=5I", answer, 16)
     pairs = [numbers[:2]] if kind == _DISCRETE else [numbers[:2], numbers[2:]]
-    # The driver gives seconds a frame.
+    # The driver reports seconds per frame.
     rates = [Fraction(frames, seconds) for seconds, frames in pairs if seconds and frames]
     return rates, kind != _DISCRETE

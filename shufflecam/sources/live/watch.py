@@ -1,4 +1,4 @@
-"""Looks at a camera's pictures for what its owner would want to know."""
+"""Monitor a camera's pictures for faults: black or frozen."""
 
 from __future__ import annotations
 
@@ -7,28 +7,28 @@ import numpy as np
 from shufflecam.core.types import ImageArray
 
 NOTICE_AFTER_S = 5.0
-"""How long a picture must be black or frozen before that is said."""
+"""How long a picture must be black or frozen before it is reported."""
 
 _BLACK_MEAN = 6
-"""Mean of 0..255 below which nothing can be seen; a covered sensor's noise stays under it."""
+"""Mean (0..255) below which a picture counts as black; the noise of a covered sensor stays below it."""
 
 
 class PictureWatch:
-    """Notices a picture that has been black, or the very same, for a while. A function of its inputs."""
+    """Detects a picture that has been black or unchanged for a while. Deterministic in its inputs."""
 
     def __init__(self, after_s: float = NOTICE_AFTER_S) -> None:
         self._after_s = after_s
         self._last: np.ndarray | None = None
         self._since: dict[str, float] = {}
         self.notice: str | None = None
-        """What is wrong at the moment; None while all is well."""
+        """A sentence on the current fault; None without one."""
 
     def update(self, image: ImageArray, now_s: float) -> str | None:
-        """Look at the next picture; a sentence at the moment when something begins to be worth saying."""
+        """Examine the next picture; return a sentence when a fault is first detected, otherwise None."""
         sample = image[:: max(1, image.shape[0] // 48), :: max(1, image.shape[1] // 64)].copy()
         states = {
             "black": float(sample.mean()) < _BLACK_MEAN,
-            # A sensor's noise never repeats: the very same values are an old picture.
+            # Sensor noise never repeats: identical values mean a stale picture.
             "frozen": self._last is not None and np.array_equal(sample, self._last),
         }
         self._last = sample
