@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from shufflecam.media.encoding import DEFAULT_ENCODING, Encoding
 from shufflecam.pipeline.stop import StopRequest, or_never
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Part:
     """At most."""
     start_s: float | None = None
     """None: from its beginning."""
-    encode_preset: str = "veryfast"
+    encoding: Encoding = DEFAULT_ENCODING
     """Of our passes' videos; the naive way's have the default."""
 
 
@@ -69,7 +70,7 @@ def fast_pass(
     from shufflecam.pipeline.run import run_pipeline
 
     run, stop = Run(), or_never(stop)
-    opened = _opened(part, out, finder.skeleton, part.encode_preset, stats)
+    opened = _opened(part, out, finder.skeleton, part.encoding, stats)
     with stop.scope(), opened as (source, sink, warm_up):
         finder.warm_up((warm_up.shape[1], warm_up.shape[0]))
         stop.begin_writing()
@@ -145,10 +146,8 @@ def naive_pass(part: Part, finder: PoseFinder, out: Path, stop: StopRequest | No
     Raises:
         Interrupted: `stop` said so.
     """
-    from shufflecam.media.video import DEFAULT_PRESET
-
     run, stop = Run(), or_never(stop)
-    with _opened(part, out, finder.skeleton, DEFAULT_PRESET) as (source, sink, warm_up):
+    with _opened(part, out, finder.skeleton, DEFAULT_ENCODING) as (source, sink, warm_up):
         finder(warm_up)
         began = time.perf_counter()
         for frame in source.frames():
@@ -166,7 +165,7 @@ def naive_pass(part: Part, finder: PoseFinder, out: Path, stop: StopRequest | No
 
 @contextmanager
 def _opened(
-    part: Part, out: Path | None, skeleton: Skeleton, preset: str, stats: Stats | None = None
+    part: Part, out: Path | None, skeleton: Skeleton, encoding: Encoding, stats: Stats | None = None
 ) -> Iterator[tuple[Any, Any, np.ndarray]]:
     """The part from its start, a sink for the drawn video (None without `out`), the part's first picture."""
     from shufflecam.drawing.drawer import drawer
@@ -180,5 +179,5 @@ def _opened(
         if out is None:
             yield source, None, picture
             return
-        writer = VideoWriter(out, preset=preset, **source.encoding_hints())
+        writer = VideoWriter(out, encoding=encoding, **source.encoding_hints())
         yield source, DrawnVideoSink(writer, drawer(skeleton), stats), picture

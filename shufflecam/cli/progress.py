@@ -100,7 +100,7 @@ def show_batch(
     run: Runner = run_one_by_one,
 ) -> None:
     """Process many videos and report the results; raises as `run_batch` and `finish` do."""
-    items = plan(found, job.out, job.record, job.codec)
+    items = plan(found, job.out, job.record, job.encoding.codec)
     show = partial(_overview, talk)
     with stop_on_signals() as stop:
         reports = run_batch(items, job, finder_options, show, skip=skip, run=run, stop=stop)

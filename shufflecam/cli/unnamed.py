@@ -21,6 +21,7 @@ from shufflecam.cli.intent import (
 )
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
+from shufflecam.media.encoding import CODECS, DEFAULT_CODEC, VIDEO_EXTENSIONS
 
 SUFFIX = "-skeleton"
 
@@ -29,7 +30,12 @@ LONGEST = 240
 
 
 def skeleton_path(
-    source: str, talk: Terminal, *, codec: str = "h264", overwrite: bool = False, folder: Path | None = None
+    source: str,
+    talk: Terminal,
+    *,
+    codec: str = DEFAULT_CODEC,
+    overwrite: bool = False,
+    folder: Path | None = None,
 ) -> Path:
     """Return the default output path of a video, `in-skeleton.mp4` in the current folder.
 
@@ -40,8 +46,6 @@ def skeleton_path(
         overwrite: whether to replace an existing file; otherwise the next free number is appended.
         folder: the output folder; None: the current one.
     """
-    from shufflecam.media.codecs import CODECS
-
     name = Path(source).name
     ending = Path(name).suffix.lower() if Path(name).suffix.lower() in CODECS[codec].containers else ".mp4"
     stem = _fitting(Path(name).stem, LONGEST - len(SUFFIX + ending))
@@ -108,8 +112,6 @@ def _is_there(name: str) -> bool:
 
 def _could_be(name: str, kind: str) -> bool:
     """Return whether a name is valid for an output of `kind`: a writable video, or a record or table."""
-    from shufflecam.media.codecs import VIDEO_EXTENSIONS
-
     if glob.has_magic(name):
         return False
     endings = VIDEO_EXTENSIONS if kind == "video" else RECORDED_ENDINGS

@@ -107,7 +107,7 @@ def run_webcam(
     )
     from shufflecam.live.display import display_problem
     from shufflecam.live.web.viewer import open_server
-    from shufflecam.media.video import VIDEO_EXTENSIONS, check_video_name
+    from shufflecam.media.encoding import VIDEO_EXTENSIONS, check_video_name
     from shufflecam.sources.damage.packets import said_of
 
     if job.recording is not None:

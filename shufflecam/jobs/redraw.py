@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,9 @@ from shufflecam.core.errors import SourceBrokeOff, UsageError
 from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.drawing.drawer import chosen_drawer
+from shufflecam.media.encoding import DEFAULT_ENCODING, Encoding
 from shufflecam.pipeline.stop import StopRequest, or_never
+from shufflecam.sources.limits import MAX_PIXELS
 
 if TYPE_CHECKING:
     from shufflecam.core.types import Frame, FrameResult
@@ -26,24 +28,30 @@ SAME_TIME_S = 0.001
 """A record's times are rounded to microseconds; frames are never so close."""
 
 
-def draw_again(
-    video: str,
-    poses: Path,
-    out: Path,
-    look: Look,
-    people: frozenset[int],
-    talk: Reporter,
-    *,
-    codec: str,
-    crf: float | None,
-    encode_preset: str,
-    no_audio: bool,
-    max_pixels: int,
-    deinterlace: Mode,
-    overwrite: bool,
-    stop: StopRequest | None = None,
-) -> Outcome:
+@dataclass(frozen=True)
+class RedrawJob:
+    """What one run of `render` reads and writes."""
+
+    video: str
+    poses: Path
+    """The record: .json or .jsonl."""
+    out: Path
+    look: Look
+    people: frozenset[int] = frozenset()
+    """The ids of those who are drawn; empty: everybody."""
+    encoding: Encoding = DEFAULT_ENCODING
+    max_pixels: int = MAX_PIXELS
+    deinterlace: Mode = "auto"
+    overwrite: bool = False
+
+
+def draw_again(job: RedrawJob, talk: Reporter, stop: StopRequest | None = None) -> Outcome:
     """What came of it, after it was said too; an early end is told by the outcome alone (`Outcome.check`).
+
+    Args:
+        job: what is read and written.
+        talk: told what goes on.
+        stop: ends the run early, its output whole; None: nobody does.
 
     Raises:
         UsageError, SourceError, OutputError: in this order, before anything is written.
@@ -54,33 +62,33 @@ def draw_again(
     from shufflecam.drawing.look import look_through
     from shufflecam.jobs.outputs import claimed, written_to
     from shufflecam.media.drawn import DrawnVideoSink
-    from shufflecam.media.video import VideoWriter, check_crf, check_video_name
+    from shufflecam.media.video import VideoWriter
     from shufflecam.pipeline.background import BackgroundSink
     from shufflecam.pipeline.pipeline import Pipeline
     from shufflecam.pipeline.run import run_pipeline
     from shufflecam.records.open import read_record
 
-    check_video_name(out, codec)
-    check_crf(crf, codec)
-    refuse_same_file(out, video, "--out")
-    refuse_same_file(out, str(poses), "--out")
+    job.encoding.check(job.out)
+    refuse_same_file(job.out, job.video, "--out")
+    refuse_same_file(job.out, str(job.poses), "--out")
     stop = or_never(stop)
     with stop.scope(), ExitStack() as stack:
-        saved = read_record(poses)
-        _check_people(people, saved)
-        source = open_recorded(video, saved, max_pixels, deinterlace)
+        saved = read_record(job.poses)
+        _check_people(job.people, saved)
+        source = open_recorded(job.video, saved, job.max_pixels, job.deinterlace)
         try:
-            stack.enter_context(claimed(out))
-            check_writable(out, overwrite)
+            stack.enter_context(claimed(job.out))
+            check_writable(job.out, job.overwrite)
             for note in source.info.notes:
                 talk.note(note)
-            saved_poses = SavedPoses(saved, video)
+            saved_poses = SavedPoses(saved, job.video)
             stop.begin_writing()
-            hints = source.encoding_hints() | {"codec": codec, "crf": crf, "preset": encode_preset}
-            hints["overwrite"] = overwrite
-            writer = VideoWriter(out, sound=None if no_audio else source.open_sound(), **hints)
-            draw = chosen_drawer(saved.skeleton, look_through(look, _seen(saved)) or look, people)
-            with talk.progress(Path(video).name, source.info.frames) as meter:
+            hints = source.encoding_hints() | {"encoding": job.encoding, "overwrite": job.overwrite}
+            sound = source.open_sound() if job.encoding.audio else None
+            writer = VideoWriter(job.out, sound=sound, **hints)
+            look = look_through(job.look, _seen(saved)) or job.look
+            draw = chosen_drawer(saved.skeleton, look, job.people)
+            with talk.progress(Path(job.video).name, source.info.frames) as meter:
                 outcome = run_pipeline(
                     Pipeline(source, saved_poses.find, Stats()),
                     [BackgroundSink(DrawnVideoSink(writer, draw))],
@@ -95,7 +103,7 @@ def draw_again(
     if source.mended is not None:
         talk.note(source.mended)
     rate = outcome.frames / outcome.seconds if outcome.seconds else 0.0
-    talk.say(f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps{written_to(out)}")
+    talk.say(f"{counted(outcome.frames, 'frame')} at {rate:.1f} fps{written_to(job.out)}")
     return outcome
 
 

@@ -17,6 +17,7 @@ from shufflecam.drawing.look import look_through
 from shufflecam.finder.rotation import settled
 from shufflecam.finder.settings import FinderSettings
 from shufflecam.finder.view import AUTO
+from shufflecam.media.encoding import DEFAULT_ENCODING, Encoding
 from shufflecam.pipeline.stop import StopRequest, or_never
 from shufflecam.records.open import NO_RECORD, RecordTarget
 from shufflecam.records.sink import WriterOptions
@@ -47,11 +48,7 @@ class VideoJob:
     overwrite: bool = False
     smooth_offline: bool = False
     step: int = 1
-    codec: str = "h264"
-    encode_preset: str = "veryfast"
-    crf: float | None = None
-    """None: the codec's default."""
-    no_audio: bool = False
+    encoding: Encoding = DEFAULT_ENCODING
     max_pixels: int = MAX_PIXELS
     deinterlace: Mode = "auto"
 
@@ -66,13 +63,11 @@ class VideoJob:
 def check_usage(job: VideoJob, settings: FinderSettings) -> FinderSettings:
     """The settings with boxes read. Raises UsageError where the job cannot be meant."""
     from shufflecam.core.files import refuse_same_file
-    from shufflecam.media.video import check_crf, check_video_name
 
     if job.out is None and not job.record.wanted:
         raise UsageError("Nothing is asked to be written; add --out FILE.mp4, or --json FILE.json, or both.")
     if job.out is not None:
-        check_video_name(job.out, job.codec)
-        check_crf(job.crf, job.codec)
+        job.encoding.check(job.out)
         refuse_same_file(job.out, job.source, "--out")
     job.record.check()
     refuse_same_file(job.record.path, job.source, "--json")
@@ -158,9 +153,8 @@ def process_video(
                 record.begin(record_header(source.info, finder, **said))
                 sinks.append(record)
             if job.out is not None:
-                sound = None if job.no_audio else source.open_sound()
-                hints |= {"codec": job.codec, "crf": job.crf, "preset": job.encode_preset}
-                hints["overwrite"] = job.overwrite
+                sound = source.open_sound() if job.encoding.audio else None
+                hints |= {"encoding": job.encoding, "overwrite": job.overwrite}
                 writer = VideoWriter(job.out, sound=sound, **hints)
                 seen = {} if finder.view is None else finder.view.header_fields()
                 draw = drawer(finder.skeleton, look_through(job.look, seen))

@@ -3,58 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
 
 from shufflecam.core.picture import holds
 from shufflecam.core.types import ImageArray
-
-MUXERS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-
-VIDEO_EXTENSIONS = tuple(MUXERS)
-"""File extensions that `VideoWriter` supports."""
-
-PRESETS = ("ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow")
-"""x264's preset names, fastest first: the slower ones spend more work per byte."""
-
-DEFAULT_PRESET = "veryfast"
-"""Measured on two cores at crf 20: half the size of superfast for a third more work; slower presets cost
-up to twice as much again and save nothing on such material."""
-
-
-@dataclass(frozen=True)
-class Codec:
-    """A video codec: its encoder and what it supports."""
-
-    encoder: str
-    """Name of the encoder in FFmpeg."""
-    containers: tuple[str, ...]
-    """Extensions of the containers that hold it and that ordinary players then play."""
-    crf: float
-    """Default constant rate factor; each encoder has its own scale."""
-    worst_crf: int
-    least_side: int = 2
-    """Shortest side in pixels that the encoder accepts."""
-    shapeless: tuple[str, ...] = ()
-    """Extensions of containers that lose the pixel aspect ratio: the codec does not store it, and PyAV does
-    not pass it to the muxer."""
-
-
-CODECS = {
-    # 0 is lossless, 18 is visually indistinguishable from the original, 23 is x264's own default.
-    "h264": Codec("libx264", (".mp4", ".mov", ".mkv"), 20, 51),
-    # The other values give about the same quality: within a decibel of h264's on an outdoor clip.
-    # Pictures smaller than x265's 64x64 blocks make it fail, or crash the process (40x24 with 4.2).
-    "hevc": Codec("libx265", (".mp4", ".mov", ".mkv"), 23, 51, least_side=64),
-    "vp9": Codec("libvpx-vp9", (".mp4", ".mkv"), 33, 63, shapeless=(".mkv",)),
-    "av1": Codec("libsvtav1", (".mp4", ".mkv"), 32, 63, shapeless=(".mkv",)),
-}
-"""Name -> codec. h264 plays everywhere; the others give smaller files and encode more slowly."""
-
-DEFAULT_CODEC = "h264"
-DEFAULT_CRF = CODECS[DEFAULT_CODEC].crf
+from shufflecam.media.encoding import PRESETS, Encoding
 
 _LOOK_AHEAD_S = 0.25
 _BYTES_AHEAD = 4.0
@@ -133,41 +88,43 @@ def held_back(codec: str, rate: float, size: tuple[int, int]) -> int:
 
     The mp4 muxer takes the end of its last packet as the end of the stream. If that is a B-frame, either the
     picture displayed after it is cut off, or the B-frame is given the duration of two and the average frame
-    rate is wrong. Arguments as for `encoder_options`. x265 ignores such requests.
+    rate is wrong. x265 ignores such requests.
+
+    Args:
+        codec: one of `CODECS`.
+        rate: frames per second.
+        size: (width, height).
     """
     return 2 if codec == "h264" and _b_frames(_pictures_ahead(rate, size)) else 0
 
 
-def encoder_options(
-    codec: str, crf: float, preset: str, rate: float, size: tuple[int, int] = (0, 0)
-) -> dict[str, str]:
+def encoder_options(encoding: Encoding, rate: float, size: tuple[int, int] = (0, 0)) -> dict[str, str]:
     """Return the encoder options: quality, preset, and a lookahead limited to `_LOOK_AHEAD_S`.
 
     No picture is held much longer than that, so that a killed run loses little.
 
     Args:
-        codec: one of `CODECS`.
-        crf: constant rate factor.
-        preset: one of `PRESETS`.
+        encoding: codec, quality and preset.
         rate: frames per second.
         size: (width, height): the lookahead is short, or zero, for huge pictures.
     """
+    codec, preset, crf = encoding.codec, encoding.preset, f"{encoding.quality:g}"
     ahead = _pictures_ahead(rate, size)
     # A keyframe at least every four seconds: players seek to them.
     keyint = max(1, min(250, round(rate * 4)))
     b_frames = _b_frames(ahead)
-    common = {"crf": f"{crf:g}", "preset": preset}
+    common = {"crf": crf, "preset": preset}
     if codec == "vp9":
         speed = str(8 - PRESETS.index(preset))
         return {
-            "crf": f"{crf:g}", "b": "0", "g": str(keyint), "lag-in-frames": str(min(ahead, 25)),
+            "crf": crf, "b": "0", "g": str(keyint), "lag-in-frames": str(min(ahead, 25)),
             "deadline": "good" if int(speed) < 6 else "realtime", "cpu-used": speed, "row-mt": "1",
         }  # fmt: skip
     if codec == "av1":
         # SVT-AV1 numbers its presets, 11 is the fastest. pred-struct 1 is low delay: no reordering.
         params = {"pred-struct": 1, "lookahead": 0, "keyint": keyint}
         return {
-            "crf": f"{crf:g}",
+            "crf": crf,
             "preset": str(11 - PRESETS.index(preset)),
             "svtav1-params": _joined(params),
         }

@@ -22,16 +22,9 @@ from shufflecam.core.picture import fitted
 from shufflecam.core.pixels import NEARLY_SQUARE, shown_size
 from shufflecam.core.types import ImageArray
 from shufflecam.media.codecs import (
-    CODECS,
-    DEFAULT_CODEC,
-    DEFAULT_CRF,
-    DEFAULT_PRESET,
     HD_HEIGHT,
     LONGEST_SPAN,
-    MUXERS,
-    PRESETS,
     REORDERED,
-    VIDEO_EXTENSIONS,
     container_options,
     encoder_options,
     fitting_time_base,
@@ -39,47 +32,12 @@ from shufflecam.media.codecs import (
     padded,
 )
 from shufflecam.media.colors import BT709, SMPTE170M, WEIGHTS, to_yuv420
+from shufflecam.media.encoding import CODECS, DEFAULT_ENCODING, MUXERS, Encoding
 from shufflecam.media.sound import SoundFeed, SoundTrack
 from shufflecam.media.whole_writes import create, why_not_written
 
 _BT2020_NCL, _BT2020_CL = 9, 10
 """Matrix coefficients of BT.2020: non-constant and constant luminance."""
-
-__all__ = [
-    "CODECS",
-    "DEFAULT_CRF",
-    "DEFAULT_PRESET",
-    "PRESETS",
-    "VIDEO_EXTENSIONS",
-    "VideoWriter",
-    "check_crf",
-    "check_video_name",
-]
-
-
-def check_video_name(path: str | os.PathLike[str], codec: str = DEFAULT_CODEC) -> None:
-    """Raise `UsageError` for an unsupported extension or codec, or a container that cannot hold the codec."""
-    extension = Path(path).suffix.lower()
-    if extension not in MUXERS:
-        known = ", ".join(VIDEO_EXTENSIONS)
-        raise UsageError(
-            f"{os.fspath(path)}: a video cannot be written as {extension or 'that'}; end it in {known}."
-        )
-    if codec not in CODECS:
-        raise UsageError(f"There is no codec {codec!r}; choose one of {', '.join(CODECS)}.")
-    if extension not in CODECS[codec].containers:
-        fit = " or ".join(CODECS[codec].containers)
-        raise UsageError(f"{os.fspath(path)}: {extension} does not hold {codec}; end it in {fit}.")
-
-
-def check_crf(crf: float | None, codec: str = DEFAULT_CODEC) -> None:
-    """Raise `UsageError` if `crf` is out of the codec's range."""
-    worst = CODECS[codec].worst_crf
-    if crf is not None and not 0 <= crf <= worst:
-        raise UsageError(
-            f"--crf {crf:g} is not a quality of {codec}; give 0 (best) to {worst} (smallest), such as "
-            f"{CODECS[codec].crf:g}."
-        )
 
 
 class VideoWriter:
@@ -102,9 +60,7 @@ class VideoWriter:
         origin_s: float = 0.0,
         end_s: float | None = None,
         sound: SoundFeed | None = None,
-        codec: str = DEFAULT_CODEC,
-        crf: float | None = None,
-        preset: str = DEFAULT_PRESET,
+        encoding: Encoding = DEFAULT_ENCODING,
         only_aac: bool = False,
         overwrite: bool = False,
     ) -> None:
@@ -120,9 +76,7 @@ class VideoWriter:
             origin_s: source time that becomes 0.
             end_s: source time at which the audio ends.
             sound: the source's audio; closed with the writer.
-            codec: one of `CODECS`.
-            crf: constant rate factor, 0 to 51 (vp9, av1: 63), smaller is better; None: the codec's default.
-            preset: one of `PRESETS`.
+            encoding: codec, quality and preset; `sound` alone decides on the audio.
             only_aac: re-encode audio in any other codec, even where the container could hold it.
             overwrite: whether an existing file may be replaced.
 
@@ -130,10 +84,7 @@ class VideoWriter:
             UsageError: the extension, codec, crf or preset is invalid, or `size` too small for the codec.
             OutputError: the file or its encoder cannot be opened.
         """
-        check_video_name(path, codec)
-        check_crf(crf, codec)
-        if preset not in PRESETS:
-            raise UsageError(f"--encode-preset {preset} is unknown; give one of {', '.join(PRESETS)}.")
+        encoding.check(path)
         self.path = os.fspath(path)
         self.frames = 0
         self._extension = Path(self.path).suffix.lower()
@@ -143,9 +94,7 @@ class VideoWriter:
         self._aspect = sample_aspect
         self._pixel_aspect = float(sample_aspect or 1)
         self._origin_s, self._end_s = origin_s, end_s
-        self._codec = codec
-        self._crf = CODECS[codec].crf if crf is None else crf
-        self._preset = preset
+        self._encoding, self._codec = encoding, encoding.codec
         self._feed = sound
         self._only_aac = only_aac
         self._sound: SoundTrack | None = None
@@ -271,7 +220,7 @@ class VideoWriter:
             if self._codec == "av1":
                 os.environ.setdefault("SVT_LOG", "1")  # otherwise it logs to standard error
             rate = float(self._rate or 30)
-            options = encoder_options(self._codec, self._crf, self._preset, rate, (width, height))
+            options = encoder_options(self._encoding, rate, (width, height))
             self._hold = held_back(self._codec, rate, (width, height))
             stream = self._container.add_stream(
                 CODECS[self._codec].encoder, rate=self._rate or Fraction(30), options=options

@@ -10,9 +10,12 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from shufflecam.cli.options.encoding import encoding_options, pop_encoding
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import model_options, tracking_options
-from shufflecam.finder.settings import LARGE_MODEL, FinderSettings
+from shufflecam.finder.settings import LARGE_MODEL, PRESETS, FinderSettings
+from shufflecam.media import encoding
+from shufflecam.media.encoding import Encoding
 
 
 @pytest.fixture
@@ -70,6 +73,37 @@ def test_what_is_given_wins_also_where_it_is_the_default(taken: Callable[..., Fi
     fast = taken("--preset", "fast", "--det-size", "416", "--det-every", "1")
     assert (fast.det_every, fast.det_size) == (1, 416)
     assert not taken("--preset", "accurate", "--no-flip-test").flip_test
+
+
+def encoded(*arguments: str) -> Encoding:
+    """The encoding that a command line with a preset comes to."""
+    seen: list[Encoding] = []
+
+    @click.command()
+    @model_options
+    @encoding_options
+    def command(**options: Any) -> None:
+        seen.append(pop_encoding(options))
+        assert not options.keys() & {"codec", "crf", "encode_preset", "no_audio"}
+
+    done = CliRunner().invoke(command, arguments)
+    assert done.exit_code == 0, done.output
+    return seen[0]
+
+
+def test_the_default_encoding_is_that_of_every_option() -> None:
+    assert encoded() == Encoding()
+    assert encoded("--codec", "vp9", "--crf", "12", "--no-audio", "--encode-preset", "slow") == Encoding(
+        codec="vp9", crf=12, preset="slow", audio=False
+    )
+
+
+def test_a_preset_encodes_with_less_work_unless_told_how_much() -> None:
+    assert encoded("--preset", "fast") == Encoding(preset="superfast")
+    assert encoded("--preset", "accurate") == Encoding()
+    assert encoded("--preset", "fast", "--encode-preset", "veryfast") == Encoding(preset="veryfast")
+    assert encoding.ENCODE_PRESETS.keys() <= PRESETS.keys()
+    assert set(encoding.ENCODE_PRESETS.values()) <= set(encoding.PRESETS)
 
 
 @pytest.mark.parametrize("value", ["0", "-3", "often", "1.5", ""])

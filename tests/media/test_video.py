@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from shufflecam.core.errors import OutputError, UsageError
-from shufflecam.media.codecs import CODECS
-from shufflecam.media.video import VideoWriter, check_crf, check_video_name
+from shufflecam.media.encoding import CODECS, Encoding, check_crf, check_video_name
+from shufflecam.media.video import VideoWriter
 from shufflecam.sources import open_video
 from tests.helpers.clips import (
     RATE,
@@ -86,7 +86,7 @@ def test_sound_beside_a_variable_rate_moves_no_picture(tmp_path: Path, extension
         pytest.skip("no such file")
     ticks = [round(15360 * (0.017, 0.2, 0.033, 0.1, 0.034, 0.05)[i * i % 6]) for i in range(89)]
     clip = make_clip(tmp_path / "in.mp4", times=list(itertools.accumulate(ticks, initial=0)), sound="aac")
-    out = transcode(clip, tmp_path / f"out{extension}", codec=codec)
+    out = transcode(clip, tmp_path / f"out{extension}", encoding=Encoding(codec=codec))
     assert video_times(out) == pytest.approx(video_times(clip), abs=1e-3)
 
 
@@ -110,7 +110,7 @@ def test_finished_mp4_is_an_ordinary_one(plain_clip: Path, tmp_path: Path) -> No
 
 
 def test_odd_size_is_padded_not_scaled(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "odd.mp4", crf=4)
+    writer = VideoWriter(tmp_path / "odd.mp4", encoding=Encoding(crf=4))
     picture = number_picture(5, (33, 21))
     for i in range(3):
         writer.write_image(picture, i / 30)
@@ -160,7 +160,7 @@ def bars(size: tuple[int, int]) -> np.ndarray:
 @pytest.mark.parametrize("color", [None, (2, 2, 2), (1, 1, 1), (6, 6, 6), (9, 9, 14)])
 def test_colours_come_back(tmp_path: Path, size: tuple[int, int], color: tuple[int, int, int] | None) -> None:
     given = bars(size)
-    writer = VideoWriter(tmp_path / "bars.mp4", size=size, color=color, crf=6)
+    writer = VideoWriter(tmp_path / "bars.mp4", size=size, color=color, encoding=Encoding(crf=6))
     for i in range(3):
         writer.write_image(given, i / 30)
     writer.close()
@@ -182,7 +182,7 @@ def test_full_range_and_untagged_sources_do_not_shift(tmp_path: Path) -> None:
         for _ in range(3):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(given, format="bgr24")))
         container.mux(stream.encode(None))
-    transcode(tmp_path / "full.mkv", tmp_path / "out.mp4", crf=6)
+    transcode(tmp_path / "full.mkv", tmp_path / "out.mp4", encoding=Encoding(crf=6))
     centres = [320 * (2 * i + 1) // 16 for i in range(8)]
     for path in ("full.mkv", "out.mp4"):
         image = next(open_video(tmp_path / path).frames()).image
@@ -292,9 +292,9 @@ def test_what_cannot_be_meant(tmp_path: Path) -> None:
         with pytest.raises(UsageError):
             VideoWriter(tmp_path / name)
     with pytest.raises(UsageError, match="crf"):
-        VideoWriter(tmp_path / "out.mp4", crf=99)
+        VideoWriter(tmp_path / "out.mp4", encoding=Encoding(crf=99))
     with pytest.raises(UsageError, match="preset"):
-        VideoWriter(tmp_path / "out.mp4", preset="warp")
+        VideoWriter(tmp_path / "out.mp4", encoding=Encoding(preset="warp"))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -421,7 +421,7 @@ def test_a_video_that_ends_in_a_b_frame_has_its_last_picture(
 def test_every_codec_in_every_container_that_holds_it(
     codec: str, extension: str, vfr_clip: Path, tmp_path: Path
 ) -> None:
-    out = transcode(vfr_clip, tmp_path / f"out{extension}", codec=codec)
+    out = transcode(vfr_clip, tmp_path / f"out{extension}", encoding=Encoding(codec=codec))
     with av.open(str(out)) as container:
         assert container.streams.video[0].codec_context.codec.canonical_name == codec
     assert video_times(out) == pytest.approx(video_times(vfr_clip), abs=1e-3)
@@ -431,7 +431,8 @@ def test_every_codec_in_every_container_that_holds_it(
 @pytest.mark.parametrize("codec", list(CODECS))
 def test_a_smaller_crf_is_a_larger_file(codec: str, plain_clip: Path, tmp_path: Path) -> None:
     good, bad = (
-        transcode(plain_clip, tmp_path / f"{crf}.mp4", codec=codec, crf=crf).stat().st_size for crf in (5, 45)
+        transcode(plain_clip, tmp_path / f"{crf}.mp4", encoding=Encoding(codec=codec, crf=crf)).stat().st_size
+        for crf in (5, 45)
     )
     assert good > bad
 
@@ -453,7 +454,7 @@ def test_a_video_of_a_few_pictures(tmp_path: Path, codec: str, count: int) -> No
     """x265 left hevc's decoding times to chance, and it was not written ("Not yet implemented in FFmpeg")."""
     for attempt in range(5):
         path = tmp_path / f"{attempt}.mp4"
-        writer = VideoWriter(path, size=(96, 64), rate=Fraction(RATE), codec=codec)
+        writer = VideoWriter(path, size=(96, 64), rate=Fraction(RATE), encoding=Encoding(codec=codec))
         write_all(writer, [number_picture(number) for number in range(count)])
         writer.close()
         assert [read_number(picture) for picture in pictures(path)] == list(range(count))
@@ -463,10 +464,12 @@ def test_a_video_of_a_few_pictures(tmp_path: Path, codec: str, count: int) -> No
 def test_pictures_too_small_for_a_codec_are_refused(tmp_path: Path) -> None:
     """x265 ended the process ("corrupted size vs. prev_size")."""
     with pytest.raises(UsageError, match="hevc takes no pictures as small as 34x20; take h264"):
-        VideoWriter(tmp_path / "out.mp4", size=(34, 20), rate=Fraction(RATE), codec="hevc")
+        VideoWriter(tmp_path / "out.mp4", size=(34, 20), rate=Fraction(RATE), encoding=Encoding(codec="hevc"))
     assert not list(tmp_path.iterdir())
     for codec in set(CODECS) - {"hevc"}:
-        writer = VideoWriter(tmp_path / f"{codec}.mp4", size=(34, 20), rate=Fraction(RATE), codec=codec)
+        writer = VideoWriter(
+            tmp_path / f"{codec}.mp4", size=(34, 20), rate=Fraction(RATE), encoding=Encoding(codec=codec)
+        )
         write_all(writer, [number_picture(0, (34, 20))] * 3)
         writer.close()
         assert len(pictures(tmp_path / f"{codec}.mp4")) == 3
@@ -475,7 +478,7 @@ def test_pictures_too_small_for_a_codec_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("codec", ["hevc", "vp9", "av1"])
 def test_other_codecs_play_while_they_grow_too(codec: str, small_clips: Path, tmp_path: Path) -> None:
     path = tmp_path / "growing.mp4"
-    writer = VideoWriter(path, codec=codec, rate=Fraction(RATE), size=(96, 64))
+    writer = VideoWriter(path, encoding=Encoding(codec=codec), rate=Fraction(RATE), size=(96, 64))
     for index in range(90):
         writer.write_image(number_picture(index), index / RATE)
     seen = len(pictures(path))
@@ -491,7 +494,7 @@ def test_a_video_looks_as_wide_whatever_it_can_say_of_its_pixels(
     codec: str, ending: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"out.{ending}"
-    writer = VideoWriter(path, size=(96, 64), sample_aspect=Fraction(4, 3), codec=codec)
+    writer = VideoWriter(path, size=(96, 64), sample_aspect=Fraction(4, 3), encoding=Encoding(codec=codec))
     write_all(writer, [number_picture(n) for n in range(4)])
     writer.close()
     source = open_video(path)
@@ -502,7 +505,9 @@ def test_a_video_looks_as_wide_whatever_it_can_say_of_its_pixels(
 
 
 def test_pixels_of_another_shape_on_the_way_are_fitted_in(tmp_path: Path) -> None:
-    writer = VideoWriter(tmp_path / "change.mp4", size=(96, 64), sample_aspect=Fraction(4, 3), crf=4)
+    writer = VideoWriter(
+        tmp_path / "change.mp4", size=(96, 64), sample_aspect=Fraction(4, 3), encoding=Encoding(crf=4)
+    )
     for number, aspect in enumerate((4 / 3, 2 / 3)):
         writer.write_image(np.full((64, 96, 3), 200, np.uint8), number / 10, aspect)
     writer.close()
@@ -513,7 +518,9 @@ def test_pixels_of_another_shape_on_the_way_are_fitted_in(tmp_path: Path) -> Non
 @pytest.mark.parametrize("codec", ["h264", "vp9"])
 def test_pixels_that_are_square_but_for_rounding_are_left_alone(codec: str, tmp_path: Path) -> None:
     path = tmp_path / "out.mkv"
-    writer = VideoWriter(path, size=(96, 64), sample_aspect=Fraction(1217, 1216), codec=codec)
+    writer = VideoWriter(
+        path, size=(96, 64), sample_aspect=Fraction(1217, 1216), encoding=Encoding(codec=codec)
+    )
     writer.write_image(number_picture(5), 0.0, 1.0)
     writer.close()
     frame = next(open_video(path).frames())

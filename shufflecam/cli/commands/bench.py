@@ -13,6 +13,7 @@ import click
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.options.common import common_options
+from shufflecam.cli.options.encoding import pop_encoding
 from shufflecam.cli.options.finder import as_live, pop_settings
 from shufflecam.cli.options.shared import model_options
 from shufflecam.cli.options.types import TimeType
@@ -90,7 +91,8 @@ def command(
     from shufflecam.bench.peers import YOLO_POSE, YoloPose
 
     talk = Terminal(quiet)
-    options = {**options, "track": True, "smooth": True, "encode_preset": "veryfast"}
+    options = {**options, "track": True, "smooth": True}
+    encoding = pop_encoding(options)
     live_options, finder_options = pop_settings(as_live(options)), pop_settings(options)
     if source == "-":
         raise UsageError("bench reads the clip several times; save the stream as a file first")
@@ -101,7 +103,7 @@ def command(
     _check_outputs(json_target, chart, overwrite)
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
-        part = Part(clip, frames, start_s, options["encode_preset"])
+        part = Part(clip, frames, start_s, encoding)
         others = {YOLO_POSE: YoloPose} if peers else {}
         with stop_on_signals() as stop:
             result = measure(

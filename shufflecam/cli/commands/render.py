@@ -12,11 +12,11 @@ from shufflecam.cli.console import Terminal
 from shufflecam.cli.help import GroupedCommand
 from shufflecam.cli.intent import kind_of, typed
 from shufflecam.cli.options.common import common_options
+from shufflecam.cli.options.encoding import encoding_options, pop_encoding
 from shufflecam.cli.options.shared import deinterlace_option, max_pixels_option, pop_look, with_look
-from shufflecam.cli.options.view import encoding_options
 from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.core.errors import UsageError
-from shufflecam.jobs.redraw import draw_again
+from shufflecam.jobs.redraw import RedrawJob, draw_again
 from shufflecam.pipeline.stop import stop_on_signals
 
 
@@ -75,6 +75,7 @@ def command(
     code 5).
     """
     talk = Terminal(quiet)
+    encoding = pop_encoding(options)
     look = replace(pop_look(options), ids=ids, boxes=boxes)
     if target is not None and out is not None:
         raise UsageError(f"{target} and --out {out} both say where to; leave one of them out.")
@@ -83,9 +84,10 @@ def command(
         talk.note(f"taken as `{typed('render', video, str(poses))}`: the video comes first")
     out = target or out
     if out is None:
-        out = skeleton_path(video, talk, codec=options["codec"], overwrite=options["overwrite"])
+        out = skeleton_path(video, talk, codec=encoding.codec, overwrite=options["overwrite"])
+    job = RedrawJob(video, poses, out, look, frozenset(people), encoding, **options)
     with stop_on_signals() as stop:
-        outcome = draw_again(video, poses, out, look, frozenset(people), talk, stop=stop, **options)
+        outcome = draw_again(job, talk, stop)
     outcome.check()
 
 

@@ -13,6 +13,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import arguments
+from shufflecam.cli.options.encoding import encoding_options, pop_encoding
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
     deinterlace_option,
@@ -25,7 +26,7 @@ from shufflecam.cli.options.shared import (
 )
 from shufflecam.cli.options.smooth import SmoothCommand, offline_option
 from shufflecam.cli.options.types import TimeType
-from shufflecam.cli.options.view import encoding_options, pop_view, view_options
+from shufflecam.cli.options.view import pop_view, view_options
 from shufflecam.cli.progress import many_options, run_many
 from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.core.addresses import is_address
@@ -110,6 +111,7 @@ def command(
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])
+    encoding = pop_encoding(options)
     finder_options = replace(pop_settings(options), view=pop_view(options))
     many = BatchOptions.pop_from(options)
     job = VideoJob(
@@ -117,6 +119,7 @@ def command(
         out=Path(out) if out is not None else None,
         record=pop_record(options),
         look=pop_look(options),
+        encoding=encoding,
         **options,
     )
     if is_many(sources, out, job.record.path):
@@ -125,7 +128,7 @@ def command(
     if many.is_asked_for:
         raise UsageError("--skip-existing, --jobs and --cluster are for many videos; give --out a folder.")
     if job.out is None and not job.record.wanted:
-        job = replace(job, out=skeleton_path(job.source, talk, codec=job.codec, overwrite=job.overwrite))
+        job = replace(job, out=skeleton_path(job.source, talk, codec=encoding.codec, overwrite=job.overwrite))
     with stop_on_signals() as stop:
         outcome = process_video(job, finder_options, talk, stop)
     outcome.check()

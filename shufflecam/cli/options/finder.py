@@ -8,9 +8,6 @@ from typing import Any
 from shufflecam.cli.intent import is_given
 from shufflecam.finder.settings import LIVE_EVERY, PRESETS, FinderSettings
 
-ENCODE_PRESETS = {"fast": "superfast"}
-"""`--preset` -> `--encode-preset`, for commands that have that option where it is not given."""
-
 
 def pop_settings(options: dict[str, Any]) -> FinderSettings:
     """Pop the values of `model_options` and `tracking_options` and return them as `FinderSettings`.
@@ -19,8 +16,6 @@ def pop_settings(options: dict[str, Any]) -> FinderSettings:
         UsageError: an unknown model or detector name.
     """
     preset = options.pop("preset", "balanced")
-    if preset in ENCODE_PRESETS and "encode_preset" in options and not is_given("encode_preset"):
-        options["encode_preset"] = ENCODE_PRESETS[preset]
     there = {field.name: field.default for field in fields(FinderSettings) if field.name in options}
     values = {name: options.pop(name) for name in there}
     # A value given by the user overrides the preset, even where it equals the default; a default does not.

@@ -58,33 +58,3 @@ def pop_view(options: dict[str, Any]) -> View | None:
     if crop is None and rotate == "0":
         return None
     return View(crop, AUTO if rotate == AUTO else int(rotate))
-
-
-def encoding_options(command: Any) -> Any:
-    """Add `--codec`, `--crf`, `--encode-preset` and `--no-audio`."""
-    for option in (
-        click.option("--no-audio", is_flag=True, help="Leave the sound out."),
-        click.option(
-            "--encode-preset",
-            type=click.Choice(["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow"]),
-            default="veryfast",
-            show_default=True,
-            help="Work per picture, by x264's names; of h264 superfast is a third less, for twice the bytes.",
-        ),
-        click.option(
-            "--crf",
-            metavar="Q",
-            type=click.FloatRange(0, 63),
-            show_default="20; hevc: 23, vp9: 33, av1: 32",
-            help="Quality of the video; smaller is better and larger.",
-        ),
-        click.option(
-            "--codec",
-            type=click.Choice(["h264", "hevc", "vp9", "av1"]),
-            default="h264",
-            show_default=True,
-            help="Of the video; h264 plays everywhere. vp9 and av1 go into .mp4 and .mkv only.",
-        ),
-    ):
-        command = option(command)
-    return command

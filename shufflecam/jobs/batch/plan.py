@@ -15,6 +15,7 @@ from shufflecam.core.errors import (
     UsageError,
 )
 from shufflecam.core.reasons import reason
+from shufflecam.media.encoding import CODECS, DEFAULT_CODEC
 
 if TYPE_CHECKING:
     from shufflecam.records.open import RecordTarget
@@ -68,7 +69,7 @@ def plan(
     found: Sequence[PicturePath],
     out: Path | None,
     record: RecordTarget,
-    codec: str = "h264",
+    codec: str = DEFAULT_CODEC,
 ) -> list[Item]:
     """Which outputs each input has: DIR/<path below the folder given>, ending in .mp4 where need be.
 
@@ -77,8 +78,6 @@ def plan(
     Raises:
         UsageError: two inputs have the same output, or an output is an input.
     """
-    from shufflecam.media.codecs import CODECS
-
     records = None if record.path is None else Path(record.path)
     items = []
     for file in found:

@@ -173,8 +173,7 @@ def run_batch(
 
 def check_many(job: VideoJob, finder_options: FinderSettings) -> None:
     """What cannot be meant for many videos. Raises UsageError."""
-    from shufflecam.media.codecs import VIDEO_EXTENSIONS
-    from shufflecam.media.video import check_crf
+    from shufflecam.media.encoding import VIDEO_EXTENSIONS
 
     if job.out is None and not job.record.wanted:
         raise UsageError("Nothing is asked to be written; add --out DIR, or --json DIR, or both.")
@@ -185,6 +184,6 @@ def check_many(job: VideoJob, finder_options: FinderSettings) -> None:
             raise UsageError(f"--out {job.out} names one file; several videos need a folder there.")
     job.record.check_folder()
     if job.out is not None:
-        check_crf(job.crf, job.codec)
+        job.encoding.check()
     if finder_options.boxes is not None:
         raise UsageError("--boxes are those of one video; run each video with its own.")
