@@ -1,1 +1,1 @@
-"""Skeletons, faces and text drawn into pictures."""
+"""Drawing of skeletons, hidden faces and text into pictures."""

@@ -1,8 +1,8 @@
-"""Drawing: a picture and poses in, a picture out. Nothing here opens a window or a file.
+"""Draws poses into pictures. Nothing here opens a window or a file.
 
-Pictures are BGR, colours below are written as RGB, as people know them. Coordinates are continuous
-pixels with the pixel centres at integers; lines are drawn with sub-pixel ends and cut to the picture
-before OpenCV sees them, because it overflows on numbers far outside.
+Pictures are BGR; colours below are written as RGB, for readability. Coordinates are continuous pixels with
+pixel centres at integers; lines have sub-pixel ends and are clipped to the picture before they are passed to
+OpenCV, because it overflows on coordinates far outside.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Doubles = npt.NDArray[np.float64]
 
 
 _HEAD = ("nose", "eye", "ear")
-_SHIFT = 4  # OpenCV's sub-pixel drawing: coordinates in sixteenths of a pixel
+_SHIFT = 4  # OpenCV's fixed-point coordinates: sixteenths of a pixel
 _DARK = (30, 30, 30)
 
 _NECK_LINKS = (
@@ -41,7 +41,7 @@ _NECK_LINKS = (
 
 
 def line_thickness(size: tuple[float, float]) -> float:
-    """The thickness of links in pixels for a picture of (width, height): 2 at 480 lines, 4 at 1080."""
+    """Return the thickness of links in pixels for a picture of (width, height): 2 at 480 lines, 4 at 1080."""
     return max(1.0, 0.0037 * min(size))
 
 
@@ -55,18 +55,18 @@ def draw(
     pixel_aspect: float = 1.0,
     labels: Labels | None = None,
 ) -> ImageArray:
-    """Draw people into a picture. Who has fewer joints to show than `look.fewest_joints` is not drawn.
+    """Draw people into a picture, except those with fewer visible joints than `look.fewest_joints`.
 
     Args:
         image: (H, W, 3) uint8 BGR.
-        poses: whose `drawn_keypoints` (K, 2) are used: the smoothed ones where there are any.
-        skeleton: what the K keypoints are.
-        look: how it looks; None is `Look()`.
+        poses: their `drawn_keypoints` (K, 2) are used: the smoothed ones if present.
+        skeleton: defines the K keypoints.
+        look: style and contents; None: `Look()`.
         in_place: draw into `image` itself (it must be writable and contiguous) and return it;
-            otherwise `image` stays as it is and a copy is returned.
-        pixel_aspect: width / height of one pixel when the picture is shown: then dots are round and lines
-            as thick in every direction.
-        labels: remembers where ids were in the frame before, so that they stand still; None: a single
+                otherwise `image` is not modified and a copy is returned.
+        pixel_aspect: width / height of one pixel when the picture is displayed: dots are then round and lines
+            equally thick in every direction.
+        labels: keeps the positions of ids between frames, so that they are steady; None: a single
             picture.
 
     Returns:
@@ -88,20 +88,20 @@ def draw(
         if look.boxes:
             brush.box(pose.box_xyxy)
         brush.pose(pose)
-    # All labels last: one person's arm must not hide another's number.
+    # All labels last: one person's arm must not hide another's id.
     if look.ids:
         (labels or Labels()).draw(canvas, shown, skeleton, look.kpt_thr, pixel_aspect)
     return canvas
 
 
 def shown_joints(pose: Pose, kpt_thr: float) -> npt.NDArray[np.bool_]:
-    """(K,): which joints are there and score enough to be drawn."""
+    """(K,) whether each joint exists and scores high enough to be drawn."""
     there = np.isfinite(pose.drawn_keypoints).all(axis=1)
     return np.asarray(there & (np.nan_to_num(pose.drawn_scores) >= kpt_thr))
 
 
 def edge_side(skeleton: Skeleton, a: int, b: int) -> str:
-    """Whose colour a link has: a limb its side's; the head's and the trunk's links the middle's."""
+    """Return the side whose colour a link has: its own for limbs, the middle for head and trunk."""
     names = [skeleton.keypoints[a], skeleton.keypoints[b]]
     if any(_is_head(name) for name in names) or {_part(name) for name in names} == {"shoulder", "hip"}:
         return MIDDLE
@@ -110,7 +110,7 @@ def edge_side(skeleton: Skeleton, a: int, b: int) -> str:
 
 
 def joint_side(skeleton: Skeleton, joint: int) -> str:
-    """Whose colour a joint has: its side's, but the head's the middle's."""
+    """Return the side whose colour a joint has: its own, but the middle for the head."""
     return MIDDLE if _is_head(skeleton.keypoints[joint]) else skeleton.side(joint)
 
 
@@ -123,7 +123,7 @@ def _part(name: str) -> str:
 
 
 class _Brush:
-    """One look on one picture."""
+    """Draws one look into one picture."""
 
     def __init__(
         self, canvas: ImageArray, skeleton: Skeleton, look: Look, unit: float, pixel_aspect: float
@@ -137,7 +137,7 @@ class _Brush:
         )
 
     def pose(self, pose: Pose) -> None:
-        """One person: first the links, then the joints upon them."""
+        """Draw one person: first the links, then the joints on top."""
         points = np.asarray(pose.drawn_keypoints, np.float64)
         visible = shown_joints(pose, self._look.kpt_thr)
         names = self._skeleton.keypoints
@@ -147,7 +147,7 @@ class _Brush:
         thickness = self._manner.line * self._unit
         shown = [pair for pair in enumerate(edges) if visible[pair[1][0]] and visible[pair[1][1]]]
         if self._look.edges:
-            if self._manner.rim and not self._manner.joint:  # links that stand alone
+            if self._manner.rim and not self._manner.joint:  # links without joints
                 for _, (a, b) in shown:
                     self._line(points[a], points[b], _DARK, thickness + max(2.0, thickness))
             for number, (a, b) in shown:
@@ -157,7 +157,7 @@ class _Brush:
                 self._dot(points[joint], self._joint_color(joint, len(points)), thickness)
 
     def box(self, box_xyxy: FloatArray) -> None:
-        """A person's box."""
+        """Draw a person's box."""
         if not np.isfinite(box_xyxy).all():
             return
         x1, y1, x2, y2 = np.asarray(box_xyxy, np.float64)
@@ -198,13 +198,13 @@ class _Brush:
         if not (-reach <= x <= width + reach and -reach <= y <= height + reach):
             return
         center = (round(x * (1 << _SHIFT)), round(y * (1 << _SHIFT)))
-        # A dark rim keeps a joint visible on its own link and on a background of its colour.
+        # A dark rim keeps a joint visible on its own link and on a background of the same colour.
         if self._manner.rim and thickness >= 1.5:
             self._disc(center, radius + max(1.0, thickness * 0.35), _DARK)
         self._disc(center, radius, color)
 
     def _disc(self, center: tuple[int, int], radius: float, color: RGB) -> None:
-        """Round when it is shown; `center` in sixteenths of a pixel."""
+        """Draw a disc that is round when displayed; `center` in sixteenths of a pixel."""
         across, down = (round(r * (1 << _SHIFT)) for r in (radius / self._aspect, radius))
         if across == down:
             cv2.circle(self._canvas, center, down, color, cv2.FILLED, cv2.LINE_AA, _SHIFT)
@@ -214,14 +214,14 @@ class _Brush:
 
 
 def _stroke(a: Doubles, b: Doubles, thickness: float, pixel_aspect: float) -> Doubles:
-    """(M, 2) outline of a line with round ends that looks `thickness` thick when the picture is shown."""
+    """(M, 2) outline of a line with round caps, `thickness` thick when the picture is displayed."""
     shape = np.array([pixel_aspect, 1.0])
     along = (b - a) * shape
     angle = math.atan2(along[1], along[0])
     half_turn = np.linspace(-np.pi / 2, np.pi / 2, 9)
     turns = angle + np.concatenate([half_turn, half_turn + np.pi])
     rim = np.stack([np.cos(turns), np.sin(turns)], axis=1) * (thickness / 2) / shape
-    # OpenCV's polygons reach half a pixel beyond their outline.
+    # OpenCV's polygons extend half a pixel beyond their outline.
     rim = np.copysign(np.maximum(np.abs(rim) - 0.5, 0.0), rim)
     return np.asarray(np.repeat([b, a], 9, axis=0) + rim)
 
@@ -229,7 +229,7 @@ def _stroke(a: Doubles, b: Doubles, thickness: float, pixel_aspect: float) -> Do
 def with_neck(
     points: Doubles, visible: npt.NDArray[np.bool_], skeleton: Skeleton
 ) -> tuple[Doubles, npt.NDArray[np.bool_], tuple[tuple[int, int], ...]]:
-    """Joints and links as OpenPose has them: one more joint, the neck, halfway between the shoulders.
+    """Return joints and links as in OpenPose: with a neck, an extra joint halfway between the shoulders.
 
     Args:
         points: (K, 2).
@@ -237,7 +237,7 @@ def with_neck(
         skeleton: COCO's 17 joints.
 
     Returns:
-        points (K + 1, 2), visible (K + 1,), links: the trunk and the head hang on the neck.
+        points (K + 1, 2), visible (K + 1,), links: trunk and head are connected to the neck.
     """
     index = {name: i for i, name in enumerate(skeleton.keypoints)}
     left, right, neck = index["left_shoulder"], index["right_shoulder"], len(skeleton.keypoints)
@@ -249,6 +249,6 @@ def with_neck(
 
 
 def _hue(turn: float, brightness: float) -> RGB:
-    """A pure colour, BGR: red, yellow, green, ... as `turn` goes from 0 to 1."""
+    """Return a saturated colour, BGR: red, yellow, green, ... as `turn` goes from 0 to 1."""
     red, green, blue = colorsys.hsv_to_rgb(turn, 1.0, brightness)
     return round(blue * 255), round(green * 255), round(red * 255)

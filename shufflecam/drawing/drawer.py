@@ -1,4 +1,4 @@
-"""A function that draws each result, with what has to be remembered between frames."""
+"""Functions that draw results, with the state they keep between frames."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResult], ImageArray]:
-    """A function that draws a result's people into its frame's picture, in place: each is drawn once."""
+    """Return a function that draws a result's people into its frame's picture in place: once per frame."""
     from shufflecam.drawing.draw import draw
     from shufflecam.drawing.faces import FaceMemory, hide_faces
     from shufflecam.drawing.labels import Labels
@@ -24,12 +24,12 @@ def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResul
     steady = Labels()
 
     def draw_result(result: FrameResult) -> ImageArray:
-        if memory is not None and result.frame.file is None:  # pictures have no common clock
+        if memory is not None and result.frame.file is None:  # unrelated pictures share no clock
             lost = memory.missing(result.poses, result.frame.timestamp_s)
             aspect = result.frame.pixel_aspect
             hide_faces(result.frame.image, lost, skeleton, look.upright, aspect)
         aspect = result.frame.pixel_aspect
-        # Pictures of a folder have nothing to do with each other.
+        # Pictures in a folder are unrelated.
         labels = steady if result.frame.file is None else None
         steady.advance(result.frame.timestamp_s)
         image, poses = result.frame.image, result.poses
@@ -41,7 +41,7 @@ def drawer(skeleton: Skeleton, look: Look | None = None) -> Callable[[FrameResul
 def chosen_drawer(
     skeleton: Skeleton, look: Look, people: frozenset[int]
 ) -> Callable[[FrameResult], ImageArray]:
-    """As `outputs.drawer`, but only these people are drawn (empty: everybody); everybody's face is hidden."""
+    """Like `drawer`, but draws only these people (empty: all); all faces are hidden if the look says so."""
     from shufflecam.drawing.drawer import drawer
 
     draw = drawer(skeleton, look)

@@ -1,7 +1,7 @@
-"""Hiding faces: where a person's face must be, from keypoints or box, and what is put in its place.
+"""Hides faces: locates a person's face from keypoints or box, and pixelates it.
 
-Errs towards hiding: a head seen from behind goes too, and where the keypoints say nothing the upper part
-of the person's box goes. Only who was found can be hidden.
+Errs on the side of hiding: a head seen from behind is hidden too, and where the keypoints are inconclusive
+the upper part of the person's box is. Only detected people can be hidden.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ from shufflecam.core.types import ImageArray, Pose
 Doubles = npt.NDArray[np.float64]
 
 FACE_THR = 0.15
-"""Joints below this score do not tell where a face is. Lower than what is drawn: better too much hidden."""
+"""Joints below this score do not locate a face. Lower than the drawing threshold: better to hide too much."""
 
 HOLD_S = 1.0
-"""How long the place of somebody who is lost stays hidden; the tracker waits about as long."""
+"""How long the face area of a lost person stays hidden; the tracker waits about as long."""
 
 DOUBTFUL = 0.35
 """Mean score of the face's joints below which the upper part of the box is hidden as well."""
 
 CELLS = 6
-"""Cells across a face at most. With `_LEVELS` a face keeps 36 colours of nine bits, whatever the picture's
-size: too little to tell a face from, also for programs that guess what was there."""
+"""Maximum number of cells across a face. With `_LEVELS` a face keeps 36 colours of nine bits, whatever the
+picture's size: too little to recognise a face, also for programs that reconstruct faces."""
 
 _LEVELS = 8
 _UP = {0: (0, -1), 90: (-1, 0), 180: (0, 1), 270: (1, 0)}
-"""Degrees clockwise that make people stand -> where their heads point in the picture as it is."""
+"""Clockwise degrees that make people upright -> where their heads point in the unrotated picture."""
 
-_SMALLEST_CELL = 6  # px; a face of 20 px becomes nine squares
+_SMALLEST_CELL = 6  # px; a face of 20 px becomes nine cells
 
 _FACE_JOINTS = ("nose", "left_eye", "right_eye", "left_ear", "right_ear", "head_top", "upper_neck")
 
-# Distance between two joints, as seen from where it is longest -> the radius of a circle around the
-# middle of the face that holds head and chin with a margin (0.15 m on an adult: ears 0.15 m apart, eyes
+# Distance between two joints, at its longest over all viewing directions -> the radius of a circle around the
+# middle of the face that covers head and chin with a margin (0.15 m on an adult: ears 0.15 m apart, eyes
 # 0.065, shoulder joints 0.36, shoulder to hip 0.5; Drillis & Contini 1966 for the trunk).
 _RADIUS_OF = (
     ("left_ear", "right_ear", 1.0),
@@ -61,22 +61,21 @@ _ABOVE_SHOULDERS = (0.9, 1.6)
 
 @dataclass(frozen=True)
 class Area:
-    """What has to be hidden: a disc around each centre, or a rectangle."""
+    """An area to hide: a disc around each centre, or a rectangle."""
 
     centers: Doubles
-    """(N, 2) square pixels; empty where `box_xyxy` is meant."""
+    """(N, 2) square pixels; empty for a rectangle."""
     radius: float
     box_xyxy: tuple[float, float, float, float]
-    """Around all of it."""
+    """Bounding box of the area."""
 
 
 def face_areas(pose: Pose, skeleton: Skeleton, upright: int = 0) -> list[Area]:
-    """Where this person's face is or may be; empty where neither joints nor box are numbers.
+    """Return where this person's face is or may be; empty if neither joints nor box are finite.
 
-    The pose is in square pixels, and so are the areas.
-    The raw keypoints count, not the smoothed ones: they are where the face is in this very picture. Where
-    they are unsure, or outside the person's own box (somebody else's face), both places are given.
-    `upright` is by how many degrees clockwise the picture has to be turned for people to stand.
+    Pose and areas are in square pixels. The raw keypoints are used, not the smoothed ones: they locate the
+    face in this very picture. If they are unsure, or outside the person's own box (another person's face),
+    both areas are returned. `upright` is the clockwise rotation in degrees that makes people upright.
     """
     head_up = _UP[upright]
     points = np.asarray(pose.keypoints, np.float64)
@@ -112,9 +111,9 @@ def hide_faces(
     upright: int = 0,
     pixel_aspect: float = 1.0,
 ) -> None:
-    """Pixelate everybody's face in (H, W, 3) uint8, in place; nothing of it can be computed back.
+    """Pixelate all faces in (H, W, 3) uint8, in place and irreversibly.
 
-    `pixel_aspect` is width / height of one of its pixels when the picture is shown.
+    `pixel_aspect` is width / height of one pixel when the picture is displayed.
     """
     for pose in poses_to_square(poses, pixel_aspect):
         for area in face_areas(pose, skeleton, upright):
@@ -122,14 +121,14 @@ def hide_faces(
 
 
 class FaceMemory:
-    """Who was there a moment ago: a person missed in one picture must not show the face in it."""
+    """Remembers recent people: someone missed in one picture must not have their face shown in it."""
 
     def __init__(self, hold_s: float = HOLD_S) -> None:
         self._hold_s = hold_s
         self._last: dict[int, tuple[float, Pose]] = {}
 
     def missing(self, poses: Sequence[Pose], timestamp_s: float) -> list[Pose]:
-        """The last poses of people with ids who are not in `poses` but were within the last `hold_s`."""
+        """Return the last poses of people with ids who are not in `poses` but were in the last `hold_s`."""
         for pose in poses:
             if pose.track_id is not None:
                 self._last[pose.track_id] = (timestamp_s, pose)
@@ -143,7 +142,7 @@ class FaceMemory:
 
 
 def _radius(seen: dict[str, Doubles], box: Doubles | None) -> float:
-    """Of a disc that holds the whole head, in pixels; 0 where too little was seen."""
+    """Return the radius of a disc that covers the head, in pixels; 0 with too few joints."""
     radius = max(
         (
             float(np.linalg.norm(seen[a] - seen[b])) * factor
@@ -154,12 +153,12 @@ def _radius(seen: dict[str, Doubles], box: Doubles | None) -> float:
     )
     if box is None:
         return radius
-    # One joint far off must not hide the whole picture: no face is larger than its person's box.
+    # A misplaced joint must not hide the entire picture: no face is larger than its person's box.
     return min(radius, 0.6 * float(max(box[2] - box[0], box[3] - box[1])))
 
 
 def _above_shoulders(seen: dict[str, Doubles], radius: float, head_up: tuple[int, int]) -> list[Doubles]:
-    """The places of a face of which hardly anything was seen, from shoulders and hips."""
+    """Return the likely positions of a barely visible face, from shoulders and hips."""
     shoulders = [seen[name] for name in ("left_shoulder", "right_shoulder") if name in seen]
     if not shoulders:
         return []
@@ -172,7 +171,7 @@ def _above_shoulders(seen: dict[str, Doubles], radius: float, head_up: tuple[int
 
 
 def _upper_part(box: Doubles, head_up: tuple[int, int]) -> Area:
-    """A quarter of a standing person's box, more of a wider one, all of a lying one's: see the tests."""
+    """Return a quarter of a standing person's box, more of a wider one, all of a lying one (see tests)."""
     x1, y1, x2, y2 = box.tolist()
     x, y = head_up
     tall, wide = (y2 - y1, x2 - x1) if y else (x2 - x1, y2 - y1)

@@ -1,7 +1,7 @@
-"""The numbers at people's heads: steady from frame to frame, within the picture, none over another.
+"""Id labels at people's heads: steady between frames, inside the picture, not overlapping.
 
-A label that hangs on the highest joint jumps when an arm is raised or a joint comes and goes. So it hangs
-on the head, and follows that a little late.
+A label attached to the highest joint jumps when an arm is raised or a joint appears or disappears. So it is
+attached to the head, and follows it with a short lag.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from shufflecam.core.types import ImageArray, Pose
 from shufflecam.drawing.text import FONT, text_scale, text_weight
 
 HEAD = ("nose", "eye", "ear", "head_top", "upper_neck")
-"""Parts (without their side) that a label hangs on."""
+"""Parts (without their side) that a label is attached to."""
 
 LAG_S = 0.08
-"""A label goes two thirds of the way to where it belongs in so much time..."""
+"""Time constant: a label moves two thirds of the way to its target in this time..."""
 
 JUMP = 0.5
-"""...unless it is further than this share of the person's size: then it is there at once."""
+"""...unless that is further than this share of the person's size: then it jumps there."""
 
-_ABOVE = 0.1  # of the person's size: from the highest joint of the head to the label's lower edge
+_ABOVE = 0.1  # share of the person's size from the highest joint of the head to the label's lower edge
 
 Place = tuple[float, float]
 Rectangle = tuple[int, int, int, int]
@@ -34,7 +34,7 @@ Rectangle = tuple[int, int, int, int]
 
 
 class Labels:
-    """Draws the ids of one picture after another; one object a video, or a fresh one for a single picture."""
+    """Draws the ids in consecutive pictures; one object per video, or a new one for a single picture."""
 
     def __init__(self) -> None:
         self._places: dict[int, Place] = {}
@@ -42,7 +42,7 @@ class Labels:
         self._gain = 1.0
 
     def advance(self, time_s: float) -> None:
-        """The next picture is of this time, in seconds; before each picture."""
+        """Set the time of the next picture, in seconds; call before each picture."""
         step_s = 0.0 if self._time_s is None else max(0.0, time_s - self._time_s)
         self._time_s, self._gain = time_s, 1.0 - math.exp(-step_s / LAG_S)
 
@@ -54,14 +54,14 @@ class Labels:
         kpt_thr: float,
         pixel_aspect: float,
     ) -> None:
-        """Draw everybody's id into `canvas`.
+        """Draw all ids into `canvas`.
 
         Args:
             canvas: (H, W, 3) uint8 BGR, writable.
-            poses: whose `drawn_keypoints` and `drawn_scores` say where the head is, in its pixels.
-            skeleton: what the K keypoints are.
-            kpt_thr: keypoints below this score say nothing.
-            pixel_aspect: width / height of one pixel when the picture is shown.
+            poses: their `drawn_keypoints` and `drawn_scores` locate the head, in its pixels.
+            skeleton: defines the K keypoints.
+            kpt_thr: keypoints below this score are ignored.
+            pixel_aspect: width / height of one pixel when the picture is displayed.
         """
         named = [
             (pose.track_id, pose, place)
@@ -71,7 +71,7 @@ class Labels:
         ]
         self._places = {number: self._followed(number, pose, place) for number, pose, place in named}
         taken: list[Rectangle] = []
-        # From the top of the picture down, so that who gives way does so downwards, towards their own head.
+        # From the top of the picture down, so that a label is displaced downwards, towards its person's head.
         for number, place in sorted(self._places.items(), key=lambda item: (item[1][1], item[0])):
             label = _Label(str(number), canvas, pixel_aspect)
             where = label.place(place, taken)
@@ -89,7 +89,7 @@ class Labels:
 
 
 def anchor(pose: Pose, skeleton: Skeleton, kpt_thr: float) -> Place | None:
-    """(x, y) of the middle of a label's lower edge: above the head, else above the highest joint; or None."""
+    """(x, y) of the centre of a label's lower edge: above the head, else the highest joint; or None."""
     points = np.asarray(pose.drawn_keypoints, np.float64)
     sure = np.isfinite(points).all(axis=1) & (np.nan_to_num(pose.drawn_scores) >= kpt_thr)
     if not sure.any():
@@ -104,7 +104,7 @@ def anchor(pose: Pose, skeleton: Skeleton, kpt_thr: float) -> Place | None:
 
 
 class _Label:
-    """One number as large as the picture wants it."""
+    """One id, with a size that suits the picture."""
 
     def __init__(self, text: str, canvas: ImageArray, pixel_aspect: float) -> None:
         self._text, self._canvas, self._aspect = text, canvas, pixel_aspect
@@ -117,7 +117,7 @@ class _Label:
         self._across = max(1, round(self._size[0] / pixel_aspect))
 
     def place(self, anchor: Place, taken: list[Rectangle]) -> Rectangle | None:
-        """Where it goes, wholly within the picture and on no other label; None where its head is outside."""
+        """Return its position, fully inside the picture and off other labels; None if its head is outside."""
         height, width = self._canvas.shape[:2]
         x, y = anchor
         if not (-self._across <= x <= width + self._across and -self._size[1] <= y <= height + self._size[1]):
@@ -132,7 +132,7 @@ class _Label:
         return where
 
     def put(self, where: Rectangle) -> None:
-        """White on a darkened patch."""
+        """Draw it white on a darkened patch."""
         left, top, across, down = where
         patch = self._canvas[top : top + down, left : left + across]
         np.multiply(patch, 0.35, out=patch, casting="unsafe")
@@ -153,11 +153,11 @@ def _overlap(a: Rectangle, b: Rectangle) -> bool:
 
 
 def _within(value: float, most: float) -> int:
-    """`value` as a whole number in 0..most (0 where `most` is negative)."""
+    """Return `value` as an integer in 0..most (0 where `most` is negative)."""
     return int(max(0.0, min(value, most)))
 
 
 def _size(pose: Pose) -> float:
-    """The root of the box's area in pixels; 1 where it is none."""
+    """Square root of the box's area in pixels; 1 if it is not finite."""
     width, height = np.asarray(pose.box_xyxy[2:] - pose.box_xyxy[:2], np.float64)
     return float(np.sqrt(max(1.0, width) * max(1.0, height))) if np.isfinite(width * height) else 1.0

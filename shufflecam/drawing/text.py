@@ -14,9 +14,9 @@ FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def draw_hud(image: ImageArray, lines: str | Sequence[str], *, in_place: bool = False) -> ImageArray:
-    """Lines of plain text (ASCII) in the upper left corner, on a darkened strip: readable on any picture.
+    """Draw lines of plain text (ASCII) in the upper left corner, on a darkened strip for readability.
 
-    Args and result as in `draw`. What does not fit into the picture's width is made smaller, then cut.
+    Arguments and result as for `draw`. Text wider than the picture is scaled down, then cut off.
     """
     canvas = image if in_place else np.ascontiguousarray(image).copy()
     lines = [lines] if isinstance(lines, str) else list(lines)
@@ -29,7 +29,7 @@ def draw_hud(image: ImageArray, lines: str | Sequence[str], *, in_place: bool = 
         weight = text_weight(scale)
     line_height = math.ceil(cv2.getTextSize("Ag", FONT, scale, weight)[0][1] * 1.9)
     strip = canvas[: line_height * len(lines) + line_height // 3]
-    # Two fifths of the brightness: white text keeps a contrast of more than 5 to 1 on white paper.
+    # Two fifths of the brightness: white text has a contrast above 5:1 on white paper.
     np.multiply(strip, 0.4, out=strip, casting="unsafe")
     for row, line in enumerate(lines):
         at = (round(width * 0.01) + 2, round(line_height * (row + 0.85)))
@@ -38,7 +38,7 @@ def draw_hud(image: ImageArray, lines: str | Sequence[str], *, in_place: bool = 
 
 
 def text_scale(size: tuple[float, float]) -> float:
-    """OpenCV's font scale: capitals of about 11 px at 480 lines, 22 px at 1080."""
+    """Return OpenCV's font scale: capitals of about 11 px at 480 lines, 22 px at 1080."""
     return max(0.35, 0.5 * min(size) / 480)
 
 
