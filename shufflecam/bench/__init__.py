@@ -1,1 +1,1 @@
-"""How fast each part is, and the whole against the naive way and its peers."""
+"""Measures the speed of each stage, and of the pipeline against a naive baseline and other tools."""

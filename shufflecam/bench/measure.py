@@ -1,4 +1,4 @@
-"""What `shufflecam bench` measures: passes in turns, and what their figures come to."""
+"""Runs the passes of `shufflecam bench` in turns and summarizes their figures."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
 
 STAGES = ("capture", "detect", "crop", "network", "keypoints", "track", "draw", "encode")
-"""In the order of the data's way; `capture` is decoding, where the source is a file."""
+"""In the order of the data flow; `capture` is decoding if the source is a file."""
 
 
 def measure(
@@ -34,27 +34,27 @@ def measure(
     peers: Mapping[str, Callable[[], Callable[[Part], float]]],
     stop: StopRequest | None = None,
 ) -> dict[str, Any]:
-    """Ours and, with `baseline`, the naive way over the same frames, in turns; then ours as if live.
+    """Time our pipeline and, with `baseline`, the naive one on the same frames, in turns; then ours live.
 
     Args:
-        part: what is measured.
+        part: the part of a clip to measure.
         options: of our finder.
-        live_options: the same as `webcam` understands them.
-        baseline: whether to time the naive way.
+        live_options: the same as `webcam` interprets them.
+        baseline: whether to time the naive baseline.
         runs: passes of each.
-        folder: where the passes' videos go.
-        talk: shows progress.
-        peers: name -> what opens another tool, whose passes give milliseconds a frame. They draw and write
-            nothing, and so their ratio is to passes of ours that do not either.
-        stop: ends it, and nothing was measured; None: nobody does.
+        folder: where the passes' videos are written.
+        talk: reports progress.
+        peers: name -> function that opens another tool, whose passes return milliseconds per frame. They draw
+            and write nothing, so their ratio is relative to passes of ours that do not either.
+        stop: ends the measurement without a result; None: never.
 
     Returns:
         {"ratio", "ratios", "oks", "oks_all_joints", "frames", "frames_with_people", "runs", "fast": {...},
-        "unwritten": {...}, "live": {...}, "naive": {...}, "peers": {...}}; null for what was not asked for.
+        "unwritten": {...}, "live": {...}, "naive": {...}, "peers": {...}}; null for what was not requested.
 
     Raises:
-        SourceError: the clip cannot be read, or is over before the part begins.
-        Interrupted: `stop` said so.
+        SourceError: the clip cannot be read, or ends before the part begins.
+        Interrupted: `stop` was requested.
     """
     from shufflecam.bench.naive import naive_finder
     from shufflecam.core.stats import Stats
@@ -73,11 +73,11 @@ def measure(
     others: dict[str, Callable[[Part], float]] = {}
     with talk.progress("passes", runs + 1, each="pass") as meter:
         for number in range(runs):
-            # A new one for each pass: its tracker begins anew. What it loads is warm after the first.
+            # A new finder for each pass, for a fresh tracker. What it loads is cached after the first.
             fast = options.load(talk, stats, rate=rate)
             fast_runs.append(fast_pass(part, fast, stats, folder / f"fast{number}.mp4", stop))
             if number == 0:
-                memory_mb = _peak_memory_mb()  # before anybody else's networks are there
+                memory_mb = _peak_memory_mb()  # before the other tools' networks are loaded
                 naive = naive_finder(options) if baseline else None
                 others = {name: open_peer() for name, open_peer in peers.items()}
             if naive is not None:
@@ -114,10 +114,10 @@ def measure(
 
 
 def agreement(naive: Run, fast: Run, skeleton: Skeleton, least: float = 0.0) -> float | None:
-    """Mean OKS of each person of the naive way to the likest one of ours; None without people.
+    """Return the mean OKS of each person of the baseline with our most similar one; None without people.
 
-    The naive way is the truth, so that its joints count that score above `least`, as COCO counts those that
-    are labelled. Where it scores less, it does not know the place itself: that is chance on both sides.
+    The baseline is the ground truth: its joints that score above `least` count, as labelled joints do in
+    COCO. Where it scores less, its own position is unreliable: agreement would be chance on both sides.
     """
     import numpy as np
 
@@ -125,7 +125,7 @@ def agreement(naive: Run, fast: Run, skeleton: Skeleton, least: float = 0.0) -> 
 
     values: list[float] = []
     for theirs, ours in zip(naive.people, fast.people, strict=False):
-        # A joint that we miss is as wrong as can be; one that the naive way misses is not asked for.
+        # A joint that we miss is maximally wrong; one that the baseline misses does not count.
         others = np.nan_to_num(np.stack([pose.keypoints for pose in ours]), nan=1e6) if ours else None
         for pose in theirs:
             # COCO's people cover about half of their box.
@@ -148,7 +148,7 @@ def _summary(runs: list[Run]) -> dict[str, float]:
 
 
 def _beside(theirs_ms: list[float], unwritten: list[Run], written: list[Run]) -> dict[str, float]:
-    """A peer's figures, and how many times as fast we are without output and with it."""
+    """Return another tool's figures, and our speed-up over it without and with output."""
     frame_ms = statistics.median(theirs_ms)
     return {
         "frame_ms": frame_ms,
@@ -174,7 +174,7 @@ def _stages(stats: Stats) -> dict[str, dict[str, float]]:
 
 
 def _peak_memory_mb() -> float | None:
-    """The process's largest memory so far; None where the system does not say."""
+    """Return the process's peak memory so far in MB; None if the system does not report it."""
     try:
         import resource
     except ImportError:

@@ -1,4 +1,4 @@
-"""The naive way that `shufflecam bench --baseline` compares with: the same weights without our pains."""
+"""The naive baseline of `shufflecam bench --baseline`: the same weights without any optimization."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
 
 NAIVE_DET_SIZE = 640
-"""What ultralytics' detectors take where nobody says otherwise."""
+"""Default input size of ultralytics' detectors."""
 
 
 def naive_finder(options: FinderSettings) -> PoseFinder:
-    """Torch in float32 as it comes, the detector at 640 on every frame, one crop at a time, no tracking.
+    """Return a finder on plain float32 torch: detector at 640 on every frame, one crop a run, no tracking.
 
     Raises:
         UsageError, WeightsError: as `FinderSettings.load`.
@@ -60,7 +60,7 @@ def _naive_detector(options: FinderSettings) -> PersonDetector:
 
 
 def plain(net: Any) -> Engine:
-    """A torch module run as it is: no folded layers, no other order of channels, default threads."""
+    """Return an engine that runs a torch module as is: unfolded layers, default memory format and threads."""
     from shufflecam.engines.torch import TorchEngine
 
     return TorchEngine(net, "cpu", channels_last=False, fold=False)

@@ -1,4 +1,4 @@
-"""The pose network alone, for `shufflecam bench`: torch as it comes, and every engine at hand."""
+"""Times the pose network alone for `shufflecam bench`: plain torch, and every engine available."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 BATCHES = (1, 4, 16)
 
 NETWORK_RUNS = 7
-"""Of each engine and batch size, taken in turns so that a disturbance meets all of them."""
+"""Runs of each engine and batch size, interleaved so that a disturbance affects all of them."""
 
 
 def measure_networks(options: FinderSettings) -> list[dict[str, Any]]:
-    """The pose network alone: torch as it comes and every engine at hand, at several batch sizes."""
+    """Time the pose network alone: plain torch and every engine available, at several batch sizes."""
     import functools
 
     import numpy as np
@@ -47,7 +47,7 @@ def measure_networks(options: FinderSettings) -> list[dict[str, Any]]:
                 cache_dir=cache_dir() / "engines",
             )
         except ShufflecamError:
-            continue  # one that does not work here has no speed
+            continue  # an engine that fails here is omitted
     width, height = entry.input_size
     results = []
     for batch in BATCHES:
@@ -59,7 +59,7 @@ def measure_networks(options: FinderSettings) -> list[dict[str, Any]]:
                 engine.run(inputs)
                 times[name].append(time.perf_counter() - began)
         for name, seconds in times.items():
-            # The first run of a shape prepares it.
+            # The first run of a shape is a warm-up.
             pairs = zip(times["naive"][1:], seconds[1:], strict=True)
             ratio = statistics.median(slow / quick for slow, quick in pairs)
             results.append(

@@ -1,4 +1,4 @@
-"""One pass of `shufflecam bench` over a clip: as `video` works, as a camera gives frames, naively."""
+"""One pass of `shufflecam bench` over a clip: as `video` does, as with a camera, or naively."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ if TYPE_CHECKING:
     from shufflecam.finder.settings import FinderSettings
 
 LIVE_S = 20.0
-"""A clip of one picture a second would else be waited for as long as it plays."""
+"""Limit of a live pass: otherwise a clip of one frame per second would take as long as it plays."""
 
 STOPPED = "stopped in the middle of a measurement; nothing was measured"
 
 
 @dataclass(frozen=True)
 class Part:
-    """What of a clip is measured in each pass."""
+    """The part of a clip that each pass measures."""
 
     clip: str
     frames: int
-    """At most."""
+    """At most this many."""
     start_s: float | None = None
-    """None: from its beginning."""
+    """None: the beginning."""
     encoding: Encoding = DEFAULT_ENCODING
-    """Of our passes' videos; the naive way's have the default."""
+    """Of our passes' videos; the baseline's use the default."""
 
 
 @dataclass
@@ -48,21 +48,21 @@ class Run:
     frames: int = 0
     seconds: float = 0.0
     people: list[list[Pose]] = field(default_factory=list)
-    """A list a frame."""
+    """One list per frame."""
 
     @property
     def frame_ms(self) -> float:
-        """Milliseconds a frame, all told."""
+        """Total milliseconds per frame."""
         return 1000 * self.seconds / max(1, self.frames)
 
 
 def fast_pass(
     part: Part, finder: PoseFinder, stats: Stats, out: Path | None, stop: StopRequest | None = None
 ) -> Run:
-    """The real pipeline, as `video` runs it; without `out` nothing is drawn and written.
+    """Run the real pipeline, as `video` does; without `out` nothing is drawn or written.
 
     Raises:
-        Interrupted: `stop` said so.
+        Interrupted: `stop` was requested.
     """
     from shufflecam.core.errors import Interrupted
     from shufflecam.pipeline.background import BackgroundSink
@@ -94,17 +94,17 @@ def fast_pass(
 def live_pass(
     part: Part, options: FinderSettings, talk: Reporter, stop: StopRequest | None = None
 ) -> dict[str, Any]:
-    """The same frames as a camera would give them, at the clip's own pace, as `webcam --headless` runs.
+    """Run the same frames as if from a camera, at the clip's own pace, as `webcam --headless` does.
 
     At most `LIVE_S` seconds of them.
 
     Returns:
         {"given", "processed", "dropped", "fps", "latency_ms": {"p50", "p95"}}: latency from capture to the
-        result; null where no result came.
+        result; null without results.
 
     Raises:
         SourceBrokeOff: the file is damaged.
-        Interrupted: `stop` said so.
+        Interrupted: `stop` was requested.
     """
     from shufflecam.core.errors import Interrupted
     from shufflecam.core.stats import Stats
@@ -122,7 +122,7 @@ def live_pass(
                 Pipeline(source, finder.find, stats),
                 [],
                 stop,
-                # Of a camera's frames the index counts all that came, those that nobody took too.
+                # The index of a camera's frames counts the dropped ones as well.
                 is_past_end=lambda late: late.frame.index >= part.frames or late.frame.timestamp_s > LIVE_S,
             )
     if outcome.interrupted:
@@ -141,10 +141,10 @@ def live_pass(
 
 
 def naive_pass(part: Part, finder: PoseFinder, out: Path, stop: StopRequest | None = None) -> Run:
-    """One thing after the other, as a first script would do it.
+    """Run every step in sequence, as a first script would.
 
     Raises:
-        Interrupted: `stop` said so.
+        Interrupted: `stop` was requested.
     """
     run, stop = Run(), or_never(stop)
     with _opened(part, out, finder.skeleton, DEFAULT_ENCODING) as (source, sink, warm_up):
@@ -167,7 +167,7 @@ def naive_pass(part: Part, finder: PoseFinder, out: Path, stop: StopRequest | No
 def _opened(
     part: Part, out: Path | None, skeleton: Skeleton, encoding: Encoding, stats: Stats | None = None
 ) -> Iterator[tuple[Any, Any, np.ndarray]]:
-    """The part from its start, a sink for the drawn video (None without `out`), the part's first picture."""
+    """Yield the source at the part's start, a sink for the drawn video (or None) and the first picture."""
     from shufflecam.drawing.drawer import drawer
     from shufflecam.media.drawn import DrawnVideoSink
     from shufflecam.media.video import VideoWriter

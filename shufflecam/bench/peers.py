@@ -1,4 +1,4 @@
-"""Other tools on the same frames, for `shufflecam bench --peers`: times only, without weights of theirs."""
+"""Other tools on the same frames, for `shufflecam bench --peers`: times only, without their weights."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 YOLO_POSE = "yolo11n-pose"
 YOLO_POSE_SIZE = 640
-"""Its predictor's default."""
+"""Default of its predictor."""
 
 
 class YoloPose:
-    """Ultralytics' `yolo11n-pose` at its defaults on the CPU.
+    """Ultralytics' `yolo11n-pose` with its defaults on the CPU.
 
-    Its architecture from the package, with random weights: as fast as with trained ones. What its predictor
-    does for each frame: decode with OpenCV, letterbox to 640, the network in float32, suppression. Nothing
-    is drawn or written. (Its predictor itself imports torchvision: not needed here.)
+    Its architecture from the package, with random weights: as fast as with trained ones. Each frame takes the
+    steps of its predictor: decode with OpenCV, letterbox to 640, run the network in float32, suppress.
+    Nothing is drawn or written. (Its predictor itself imports torchvision, which is not needed here.)
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class YoloPose:
         self._look(np.zeros((YOLO_POSE_SIZE, YOLO_POSE_SIZE, 3), np.uint8))  # the first run is always slow
 
     def __call__(self, part: Part) -> float:
-        """One pass over the frames of a part; milliseconds a frame. Raises SourceError."""
+        """Run one pass over the frames of a part; return milliseconds per frame. Raises SourceError."""
         import cv2
 
         capture = cv2.VideoCapture(part.clip)
