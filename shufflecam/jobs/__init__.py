@@ -1,1 +1,1 @@
-"""The application: a file for each thing that people ask for, from values to figures."""
+"""The application: a file for each task of a user, from option values to results."""

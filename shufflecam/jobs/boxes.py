@@ -1,4 +1,4 @@
-"""What became of `--boxes`: keys that matched nothing are said, and counted in the record."""
+"""Unmatched keys of `--boxes`: reported, and counted in the record."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 def note_unmatched(
     detector: str | PersonDetector, talk: Reporter, besides: Iterable[str] = (), *, whole: bool = True
 ) -> Missing:
-    """Say which keys were of nothing, and count them.
+    """Report the keys without a match, and return their count.
 
     Args:
-        detector: of the settings after the run; nothing is said where it is not a file of boxes.
-        talk: where it is said.
-        besides: names of pictures that were there and not looked at.
-        whole: whether the source was gone through to its end.
+        detector: of the settings after the run; nothing is reported unless it is a boxes file.
+        talk: receives the report.
+        besides: names of pictures that existed and were not processed.
+        whole: whether the source was read to its end.
     """
     from shufflecam.detect.given import GivenBoxes
 

@@ -1,4 +1,4 @@
-"""A saved record written in another format."""
+"""Converts a saved record to another format."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ConvertJob:
-    """What one conversion reads and writes."""
+    """Inputs and outputs of a conversion."""
 
     poses: Path
     target: RecordTarget
     smoothed: bool | None = None
-    """Which keypoints; None: those that the format usually has."""
+    """Which keypoints; None: the usual ones of the format."""
     numbers: Callable[[], dict[str, int]] | None = None
-    """coco: reads file name -> image_id of annotations, when all else is checked; None: by the names."""
+    """coco: reads file name -> image_id of annotations, after all other checks; None: from the names."""
     video: str | None = None
-    """labelme: gives the pictures."""
+    """labelme: the source of the pictures."""
     pixels_per_metre: float | None = None
     """trc: the scale; None: pixels."""
     overwrite: bool = False
@@ -43,21 +43,21 @@ class ConvertJob:
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of it."""
+    """The result of a conversion."""
 
     frames: int
     people: int
-    """Poses in all of them."""
+    """Total number of poses."""
     words: str
-    """Which keypoints were taken."""
+    """Which keypoints were used."""
     paths: tuple[Path | str | None, ...]
-    """What was written."""
+    """The files written."""
     numbered: bool
-    """coco: whether the ids are of pictures, and not of a video's frames."""
+    """coco: whether the ids are those of pictures rather than of a video's frames."""
 
 
 def check_usage(job: ConvertJob) -> None:
-    """Raise UsageError where the conversion cannot be meant."""
+    """Raise UsageError if the conversion's options are invalid."""
     job.target.check_conversion()
     for extra, asked, sentence in (
         ("image_ids", job.numbers, "--image-ids numbers the pictures of"),
@@ -71,7 +71,7 @@ def check_usage(job: ConvertJob) -> None:
 
 
 def convert(job: ConvertJob, talk: Reporter) -> Converted:
-    """Write a record in another format; one that a killed program left up to its last whole line.
+    """Convert a record; one left behind by a killed program is converted up to its last complete line.
 
     Raises:
         UsageError, SourceError, OutputError: before anything is written.
@@ -118,7 +118,7 @@ def convert(job: ConvertJob, talk: Reporter) -> Converted:
 
 
 def _image_ids(saved: SavedRecord, read_numbers: Callable[[], dict[str, int]] | None) -> ImageIds | None:
-    """The ids of the record's pictures; None for a video, whose frames are numbered."""
+    """Return the ids of the record's pictures; None for a video, whose frames are numbered."""
     from shufflecam.records.image_ids import number_pictures
 
     numbers = None if read_numbers is None else read_numbers()
@@ -130,7 +130,7 @@ def _image_ids(saved: SavedRecord, read_numbers: Callable[[], dict[str, int]] | 
 
 @contextmanager
 def _recorded(video: str, saved: SavedRecord) -> Iterator[Iterator[FrameResult]]:
-    """What the record holds, with the pictures of its video. Raises UsageError, SourceError."""
+    """Yield the record's results with the pictures of its video. Raises UsageError, SourceError."""
     from shufflecam.jobs.redraw import SavedPoses, open_recorded
     from shufflecam.sources.limits import MAX_PIXELS
 

@@ -1,4 +1,4 @@
-"""The demo: a clip made from photos, and the whole video job on it."""
+"""The demo: a clip made from photos, processed by the video job."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLIP_FPS = 30
 CLIP_SECONDS = 10
 
 
-# A camera's move over each photo, from the first to the last frame: (centre x, centre y, width) as shares
+# A camera move over each photo, from the first to the last frame: (centre x, centre y, width) as shares
 # of the photo.
 MOVES = (
     ((0.42, 0.50, 0.80), (0.58, 0.50, 0.72)),
@@ -42,20 +42,20 @@ MOVES = (
 def run_demo(
     folder: Path, settings: FinderSettings, talk: Reporter, stop: StopRequest | None = None
 ) -> tuple[Outcome, Path]:
-    """Make a clip from photos and run the whole video job on it.
+    """Make a clip from photos and run the full video job on it.
 
     Args:
-        folder: where clip, video and record go; made if need be, and those of an earlier demo are replaced.
+        folder: for clip, video and record; created if needed, and those of an earlier demo are replaced.
         settings: the networks.
-        talk: told what goes on.
-        stop: ends the run early, its outputs whole; None: nobody does.
+        talk: receives notes and progress.
+        stop: ends the run early with its outputs complete; None: it cannot be stopped.
 
     Returns:
-        What the run came to, and the video.
+        The run's outcome, and the video.
 
     Raises:
-        SourceError: the photos are not there.
-        OutputError: the folder cannot be made.
+        SourceError: the photos are missing.
+        OutputError: the folder cannot be created.
         Whatever `jobs.video.process_video` raises.
     """
     from shufflecam.jobs.video import VideoJob, process_video
@@ -83,7 +83,7 @@ def make_clip(photos: list[Path], path: Path) -> None:
     """Write the demo's input: the camera glides over each photo for an equal share of the time.
 
     Args:
-        photos: pictures that OpenCV reads.
+        photos: pictures readable by OpenCV.
         path: the .mp4 to write.
     """
     import cv2
@@ -108,16 +108,16 @@ def make_clip(photos: list[Path], path: Path) -> None:
 def glide(
     picture: ImageArray, start: tuple[float, float, float], end: tuple[float, float, float], frames: int
 ) -> Iterator[ImageArray]:
-    """What a camera sees that moves evenly over a picture.
+    """Yield the frames of a camera that glides over a picture.
 
     Args:
         picture: (H, W, 3) uint8.
         start: (centre x, centre y, width) of the view, as shares of the picture's width and height.
-        end: the same at the last frame.
-        frames: how many.
+        end: the same for the last frame.
+        frames: number of frames.
 
     Yields:
-        (480, 848, 3) uint8, the picture's edge repeated where the view reaches past it.
+        (480, 848, 3) uint8, with the picture's edge repeated where the view extends beyond it.
     """
     import cv2
     import numpy as np
@@ -125,7 +125,7 @@ def glide(
     height, width = picture.shape[:2]
     for index in range(frames):
         share = index / max(frames - 1, 1)
-        share = share * share * (3 - 2 * share)  # the camera starts and stops gently
+        share = share * share * (3 - 2 * share)  # ease in and out
         x, y, view = (a + (b - a) * share for a, b in zip(start, end, strict=True))
         zoom = CLIP_SIZE[0] / (view * width)
         matrix = np.array(

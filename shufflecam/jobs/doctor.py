@@ -1,4 +1,4 @@
-"""What is here, what is missing and what to do: one examination after the other."""
+"""Diagnoses the installation: what is present, what is missing and what to do about it."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ EXTRAS = {
     "mpii": (("h5py", "scipy"), "eval mpii with the published files"),
     "ray": (("ray",), "video --cluster ray"),
 }
-"""What `pip install 'shufflecam[NAME]'` adds: its packages, and what they are for."""
+"""The packages that `pip install 'shufflecam[NAME]'` adds, and their purpose."""
 
 
-# What recordings, phones and the web use; a decoder that is missing means files that cannot be read.
+# The codecs of recordings, phones and the web; without a decoder such files cannot be read.
 DECODERS = ("h264", "hevc", "vp9", "av1", "mjpeg", "mpeg4")
 
 
@@ -43,13 +43,13 @@ class Check:
     ok: bool
     found: str
     todo: str = ""
-    """What to do where it is not ok."""
+    """What to do if it is not ok."""
     needed: bool = True
     """Whether the main jobs fail without it."""
 
 
 def findings_of(examine: Callable[[], Iterator[Check]]) -> Iterator[Check]:
-    """An examination that itself falls over is a finding, not the end of the report."""
+    """Run an examination; one that fails itself is a finding, not the end of the report."""
     try:
         yield from examine()
     except Exception as error:
@@ -80,7 +80,7 @@ def _extras() -> Iterator[Check]:
 
 
 def _engines() -> Iterator[Check]:
-    """Which engine runs the networks here, by opening one as every run does."""
+    """Find which engine runs the networks, by opening one as every run does."""
     from shufflecam.engines.open import BACKENDS, installed
     from shufflecam.models.catalogue import DEFAULT_POSE
     from shufflecam.pose.open import load_pose_engine
@@ -139,7 +139,7 @@ def _codecs() -> Iterator[Check]:
 
 
 def _try_encoder(av: av, name: str) -> str:
-    """Encode one frame for real; the reason where that fails, else an empty string."""
+    """Encode one frame; return the reason if that fails, otherwise an empty string."""
     import io
 
     import numpy as np

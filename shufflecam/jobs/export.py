@@ -1,4 +1,4 @@
-"""The pose network as a file for other programs, checked against the original."""
+"""Exports the pose network for other programs, verified against the original."""
 
 from __future__ import annotations
 
@@ -31,32 +31,32 @@ NEEDS = {"onnx": ("onnx", "onnxruntime"), "openvino": ("openvino",), "torchscrip
 
 
 MAX_SHIFT = 0.5
-"""Pixels of the picture that a keypoint may move; more, and the file is not kept."""
+"""Maximum distance in pixels of the picture that a keypoint may move; beyond it, the file is discarded."""
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What came of an export."""
+    """The result of an export."""
 
     bytes: int
-    """Of all its files."""
+    """Total size of its files."""
     joints: int
-    """Keypoints of real people that were compared."""
+    """Number of keypoints of real people that were compared."""
     shift: float
-    """By how many pixels of the picture one of them moves at most."""
+    """Maximum distance that one of them moves, in pixels of the picture."""
 
 
 def export_network(
     runtime: str, file: Path, model: str, weights: Path | None = None, *, overwrite: bool = False
 ) -> Exported:
-    """Write a pose network for another runtime, and prove it on real people before it is kept.
+    """Export a pose network for another runtime, verified on real people before it is kept.
 
     Args:
         runtime: "onnx", "openvino" or "torchscript".
-        file: with that runtime's ending.
-        model: a pose model of the catalogue; with `weights` it names only the architecture.
-        weights: a checkpoint instead of the catalogue's.
-        overwrite: whether a file that is there may be replaced.
+        file: with that runtime's suffix.
+        model: a pose model of the catalogue; with `weights` it only selects the architecture.
+        weights: a checkpoint to use instead of the catalogue's.
+        overwrite: whether an existing file may be replaced.
 
     Raises:
         UsageError, OutputError, WeightsError: before anything is written.
@@ -94,7 +94,7 @@ def _check_usage(runtime: str, file: Path) -> None:
 
 
 def _files(runtime: str, file: Path) -> list[Path]:
-    """All that an export consists of; the file that names the others last."""
+    """Return all files of an export; the one that names the others last."""
     return [file.with_suffix(".bin"), file] if runtime == "openvino" else [file]
 
 
@@ -118,7 +118,7 @@ def _load(entry: PoseEntry, weights: Path | None) -> tuple[PoseNet, str]:
 
 
 def _describe(entry: PoseEntry, sha256: str) -> dict[str, str]:
-    """What somebody needs who has only the file."""
+    """Return the metadata needed to use the file on its own."""
     from shufflecam.core.version import __version__
     from shufflecam.pose.crops import PIXEL_MEAN_RGB, PIXEL_STD_RGB
 
@@ -136,7 +136,7 @@ def _describe(entry: PoseEntry, sha256: str) -> dict[str, str]:
 
 
 def _folder_beside(file: Path) -> tempfile.TemporaryDirectory[str]:
-    """A folder on the same disk, so that what is proven can be moved into place in one step."""
+    """Return a temporary folder on the same disk, so that verified files are moved into place atomically."""
     try:
         return tempfile.TemporaryDirectory(dir=file.parent, prefix=".shufflecam-")
     except OSError as error:
@@ -168,7 +168,7 @@ def _write(runtime: str, net: nn.Module, entry: PoseEntry, facts: dict[str, str]
 
 @dataclass(frozen=True)
 class _FileEngine:
-    """An exported file, run by the runtime that it is for; a `core.protocols.Engine`."""
+    """An exported file, run by its runtime; a `core.protocols.Engine`."""
 
     name: str
     run: Callable[[FloatArray], FloatArray]
@@ -191,7 +191,7 @@ def _open(runtime: str, file: Path) -> Engine:
     if runtime == "openvino":
         from shufflecam.engines.runtimes import import_openvino
 
-        # Left to itself the CPU may compute in bfloat16; what is compared here is the file.
+        # By default the CPU may compute in bfloat16; what is compared here is the file.
         network = import_openvino().compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         return _FileEngine(runtime, lambda inputs: network(inputs)[0].copy())
     from shufflecam.engines.cpu import thread_count
@@ -202,11 +202,11 @@ def _open(runtime: str, file: Path) -> Engine:
 
 
 def measure_shift(engine: Engine, net: nn.Module, entry: PoseEntry) -> tuple[float, int]:
-    """How far an engine's keypoints are from torch's, on the people of two photos and their mirror images.
+    """Compare an engine's keypoints with torch's, on the people of two photos and their mirror images.
 
     Returns:
-        The largest distance in pixels of the picture (infinite where only one of them finds a keypoint),
-        and how many keypoints were compared.
+        The largest distance in pixels of the picture (infinite if only one of them finds a keypoint), and the
+        number of keypoints compared.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""Pictures: drawn, and their record."""
+"""Finds people in pictures: drawn pictures and a record."""
 
 from __future__ import annotations
 
@@ -31,45 +31,45 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImagesJob:
-    """What one run of `images` reads and writes."""
+    """Inputs and outputs of a run of `images`."""
 
     paths: tuple[str, ...]
-    """Files, folders, patterns, or "-" for a list on standard input."""
+    """Files, folders, glob patterns, or "-" for a list on standard input."""
     out: Path | None = None
     record: RecordTarget = NO_RECORD
     look: Look | None = None
-    """None: the default."""
+    """None: the default look."""
     recursive: bool = False
     skip_existing: bool = False
     overwrite: bool = False
     max_pixels: int = MAX_PIXELS
     note_broken: bool = True
-    """Whether each picture that cannot be read is noted as it comes; else the end names the first of them."""
+    """Whether each unreadable picture is reported as it occurs; otherwise the end names the first of them."""
 
 
 @dataclass(frozen=True)
 class PicturesDone:
-    """What came of it."""
+    """The result of a run."""
 
     outcome: Outcome
     written: tuple[Path | str | None, ...]
-    """Where results went."""
+    """Where results were written."""
 
 
 def process_images(
     job: ImagesJob, settings: FinderSettings, talk: Reporter, stop: StopRequest | None = None
 ) -> PicturesDone | None:
-    """Find everybody in pictures. None where an earlier run has done all of them.
+    """Find people in pictures. Returns None if an earlier run completed all of them.
 
     Args:
-        job: what is read and written.
+        job: inputs and outputs.
         settings: the networks.
-        talk: told what goes on.
-        stop: ends the run early, its outputs whole; None: nobody does.
+        talk: receives notes and progress.
+        stop: ends the run early with its outputs complete; None: it cannot be stopped.
 
     Raises:
         UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
-        Interrupted: `stop` said so before anything was written.
+        Interrupted: stopped before anything was written.
     """
     from shufflecam.sources.pictures.source import open_images
 
@@ -104,7 +104,7 @@ def _run(
     stack: ExitStack,
     talk: Reporter,
 ) -> PicturesDone:
-    """From an open source to closed outputs."""
+    """Run from an open source to closed outputs."""
     from shufflecam.core.files import refuse_same_file
     from shufflecam.core.stats import Stats
     from shufflecam.drawing.drawer import drawer
@@ -130,7 +130,7 @@ def _run(
     finder = settings.load(talk, stats)
     stop.begin_writing()
     sinks: list[Sink] = []
-    # The record comes first: it takes the poses before drawing changes the picture.
+    # The record comes first: it takes the poses before drawing modifies the picture.
     if record is not None:
         if image_ids is not None and (said := image_ids.said()):
             talk.note(said)
@@ -162,7 +162,7 @@ def _run(
 
 
 def _say_left_out(source: ImageSource, talk: Reporter) -> None:
-    """At the beginning, when there is still time to do something about it."""
+    """Report the files left out at the start, while there is still time to act on it."""
     from shufflecam.sources.paths import unsupported_in
 
     sentence = unsupported_in(source.left_out)
@@ -174,12 +174,12 @@ def _say_left_out(source: ImageSource, talk: Reporter) -> None:
 
 
 def _earlier_run(job: ImagesJob) -> tuple[EarlierLines | None, Callable[[PicturePath], bool]]:
-    """What an earlier run left, and whether it left all of a picture's outputs.
+    """Return the record lines of an earlier run, and a predicate for pictures with all outputs complete.
 
-    A picture is written under another name first, so what is there is whole.
+    A picture is first written under another name, so an existing one is complete.
 
     Raises:
-        UsageError: the record is of a kind that cannot be gone on with.
+        UsageError: the record's format cannot be continued.
     """
     from shufflecam.core.text import same_form
     from shufflecam.media.pictures import output_name

@@ -1,4 +1,4 @@
-"""A camera, stream or replay: shown, recorded, served."""
+"""Finds people in a camera, stream or replay: shown, recorded, served."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 TICK_S = 0.03
-"""How often the window is looked after while no frame comes."""
+"""Interval at which the window is polled while no frame arrives."""
 
 
 GRACE_S = 1.0
@@ -43,7 +43,7 @@ GRACE_S = 1.0
 
 @dataclass(frozen=True)
 class LiveJob:
-    """What one run of `webcam` reads, shows and writes."""
+    """Inputs, views and outputs of a run of `webcam`."""
 
     source: str
     camera: str | None
@@ -64,15 +64,15 @@ class LiveJob:
     max_frames: int | None
     deinterlace: Mode
     record: RecordTarget
-    """With `serve` its angles are the page's too, and need no file."""
+    """With `serve`, its angles are also shown on the page, and need no file."""
     look: Look
     overwrite: bool
     save_to_is_given: bool = True
-    """Whether `save_to` was asked for, or is only where the keys would save."""
+    """Whether `save_to` was given, or is just where the keys would save."""
 
 
 OpenViewers = Callable[["Appearance"], tuple[list["Viewer"], Callable[..., None]]]
-"""Who shows a run without a window, and where to say things meanwhile, given how its people are drawn."""
+"""Opens the viewers of a run without a window, and a function for messages, given the people's appearance."""
 
 
 def run_webcam(
@@ -82,16 +82,16 @@ def run_webcam(
     open_viewers: OpenViewers | None = None,
     stop: StopRequest | None = None,
 ) -> Outcome:
-    """What came of it, after it was said too. Errors as in `jobs.video.process_video`.
+    """Run, report a summary and return the outcome. Errors as of `jobs.video.process_video`.
 
     Args:
-        job: what is read, shown and written.
+        job: inputs, views and outputs.
         finder_options: the networks.
-        talk: told what goes on.
-        open_viewers: opens what shows the run where there is no window; None: nothing does.
-        stop: ends the run, its outputs whole; None: nobody does.
+        talk: receives notes and the summary.
+        open_viewers: opens the viewers of a run without a window; None: it is not shown.
+        stop: ends the run with its outputs complete; None: it cannot be stopped.
     """
-    # OpenCV before PyAV: each wheel carries its own X libraries, and with PyAV's loaded first OpenCV's
+    # OpenCV before PyAV: each wheel bundles its own X libraries, and if PyAV's are loaded first OpenCV's
     # window never opens (seen with opencv-python 5.0.0.93 and av 18.1.0).
     import cv2  # noqa: F401
 
@@ -120,7 +120,7 @@ def run_webcam(
         refuse_same_file(job.record.path, str(job.replay), "--json")
     finder_options = finder_options.read_boxes()
     windowless = job.headless or job.preview
-    # Decided before the first window call: without a display that call ends the process.
+    # Decided before the first window call: without a display that call terminates the process.
     problem = None if windowless else display_problem()
     if problem is not None:
         talk.note(f"{problem}; going on without a window, Ctrl-C ends")
@@ -179,7 +179,7 @@ def run_webcam(
 
 
 def open_live_source(job: LiveJob, talk: Reporter) -> LatestFrames:
-    """The camera, stream or replay. Raises SourceError."""
+    """Open the camera, stream or replay. Raises SourceError."""
     from shufflecam.sources import ReplaySource, open_live
     from shufflecam.sources.live.network import is_url
 
@@ -204,7 +204,7 @@ def open_live_source(job: LiveJob, talk: Reporter) -> LatestFrames:
 
 
 class _LiveRun:
-    """The parts of one run, joined."""
+    """A run and its parts."""
 
     def __init__(
         self,
@@ -242,25 +242,25 @@ class _LiveRun:
             on_tick=view.tick,
             wants_end=lambda outcome: view.wants_end or self._is_enough(outcome),
             is_past_end=self._is_past_end,
-            # What was handed out but did not reach the record counts as dropped: records + dropped = given.
+            # Frames handed out that did not reach the record count as dropped: records + dropped = given.
             dropped=lambda: self._source.given - self._frames,
             missing=lambda: self._source.missing,
             tick_s=TICK_S,
         )
 
     def latency(self) -> str:
-        """Median and 95th percentile of the latency, for the summary."""
+        """Return the median and 95th percentile of the latency, for the summary."""
         times = self.stats.snapshot().stages.get("latency")
         if times is None:
             return "no picture came"
         return f"latency {times.p50_s * 1000:.0f} ms (95 % under {times.p95_s * 1000:.0f} ms)"
 
     def recordings(self) -> list[Path]:
-        """The videos that there are now, for the summary."""
+        """Return the videos that exist now, for the summary."""
         return [] if self.recorder is None else [path for path in self.recorder.files if path.exists()]
 
     def _sinks(self, finder: PoseFinder) -> tuple[list[Sink], LiveSession]:
-        """The record, where one is asked for, and the show: window or status line, recordings, keys."""
+        """Return the sinks and, as the last of them, the session: display, saving and keys."""
         from shufflecam.jobs.outputs import record_header
         from shufflecam.live.compose import Appearance
         from shufflecam.live.hud import LiveFigures
@@ -308,7 +308,7 @@ class _LiveRun:
         return [*sinks, show], show
 
     def _faces(self, appearance: Appearance) -> tuple[list[Viewer], Callable[..., None]]:
-        """Who shows the run, the one that draws into the picture last; and where to say things meanwhile."""
+        """Return the viewers, the one that draws into the picture last, and a function for messages."""
         from shufflecam.live.viewers import WindowViewer
 
         if self._in_window:
@@ -322,7 +322,7 @@ class _LiveRun:
         job = self._job
         if job.max_frames is not None and outcome.frames >= job.max_frames:
             return True
-        # --duration goes by the frames' own times; a silent camera must not hold the run open for ever.
+        # --duration follows the frames' own times; a silent camera must not keep the run open for ever.
         limit_s = None if job.duration_s is None else job.duration_s + GRACE_S
         return limit_s is not None and time.monotonic() - self._began_s >= limit_s
 

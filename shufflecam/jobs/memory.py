@@ -1,4 +1,4 @@
-"""Whether the memory is likely to do, said before it does not: the system ends a program without a word."""
+"""Warns before memory is likely to run out, because the system kills a program without a message."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from pathlib import Path
 from shufflecam.core.reporting import Reporter
 
 BASE_BYTES = 330e6
-"""The program with its networks, once they are prepared."""
+"""Memory of the program with its networks, once they are prepared."""
 BYTES_A_PIXEL, BYTES_A_PIXEL_ENCODED = 18.0, 42.0
-"""On top, without and with a video that is written: measured at 8K, two cores, docs/reliability.md."""
+"""Additional memory without and with a video encoder: measured at 8K, two cores, docs/reliability.md."""
 
 
 def note_if_short(
     size: tuple[int, int] | None, encodes: bool, talk: Reporter, left: int | None = None
 ) -> None:
-    """Say what pictures of (width, height) need, where less than that is left."""
+    """Report the memory needed for pictures of (width, height), if less is available."""
     left = memory_left() if left is None else left
     if size is None or left is None:
         return
@@ -28,7 +28,7 @@ def note_if_short(
 
 
 def memory_left(root: Path = Path("/")) -> int | None:
-    """Bytes that are free here and in the control group that we are in; None where nothing tells.
+    """Return the bytes available on this system and in the process's control group; None if unknown.
 
     Linux only: /proc/meminfo, and a container's limit (cgroup v2 and v1).
     """
@@ -67,7 +67,7 @@ def _group_room(root: Path) -> list[int]:
 
 
 def _cached(group: Path) -> int:
-    """Bytes of files that the group holds and the system gives back when they are wanted."""
+    """Return the bytes of cached files in the group that the system reclaims on demand."""
     for line in _text(group / "memory.stat").splitlines():
         name, _, value = line.partition(" ")
         if name == "inactive_file":

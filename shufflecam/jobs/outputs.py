@@ -1,4 +1,4 @@
-"""What `video`, `images` and `webcam` write: checked before any work, opened once the models are ready."""
+"""Outputs of `video`, `images` and `webcam`: checked before any work, opened once the models are ready."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def record_header(
     smoothed: bool = False,
     **extra: Any,
 ) -> Record:
-    """The record's first line; `smoothed`: somebody else than the finder smooths."""
+    """Return the record's first line; `smoothed`: something other than the finder smooths."""
     from shufflecam.records import schema as record
 
     smoothed = smoothed or finder.smooths
@@ -48,7 +48,7 @@ def record_header(
 
 @contextmanager
 def claimed(*outputs: Path | str | None) -> Iterator[None]:
-    """These outputs (None and "-" are none) are this run's as long as the block lasts.
+    """Claim these outputs (None and "-" are ignored) for this run while the block lasts.
 
     Raises:
         OutputError: another run is writing one of them.
@@ -61,26 +61,26 @@ def claimed(*outputs: Path | str | None) -> Iterator[None]:
 
 
 def frames_as_ids(record: RecordTarget) -> str:
-    """What a summary adds about the ids in COCO results of a video; nothing for other formats."""
+    """Return the summary's note on the ids in COCO results of a video; empty for other formats."""
     return "; image_id is the frame's number" if "image_ids" in record.kind.takes else ""
 
 
 def written_files(record: RecordSink | None, target: str | None) -> list[Path | str | None]:
-    """What the record's writer wrote, for `written_to`: some write more than one file."""
+    """Return the files of the record's writer, for `written_to`: some write more than one."""
     return list(getattr(record, "paths", [target]))
 
 
 def check_save_to(folder: Path, talk: Reporter, *, is_given: bool, has_keys: bool) -> None:
-    """Make the folder of `--save-to`, and try to write there: the keys come later, and must not fail then.
+    """Create the `--save-to` folder and check that it is writable: saving by key later must not fail.
 
     Args:
-        folder: where recordings and snapshots go.
-        talk: where a note goes.
-        is_given: whether the user named it; else it is the current folder, and only noted.
-        has_keys: whether anybody can press a key.
+        folder: where recordings and snapshots are saved.
+        talk: receives a note.
+        is_given: whether the user named it; otherwise it is the current folder, and a failure is only noted.
+        has_keys: whether key presses are possible.
 
     Raises:
-        OutputError: it cannot be made or written.
+        OutputError: it cannot be created or written.
     """
     from shufflecam.core.files import check_writable
     from shufflecam.core.reasons import reason
@@ -106,11 +106,11 @@ def check_save_to(folder: Path, talk: Reporter, *, is_given: bool, has_keys: boo
 
 
 LITTLE_ROOM = 100e6
-"""Bytes: about two minutes of video in HD."""
+"""Bytes: about two minutes of HD video."""
 
 
 def note_little_room(targets: Sequence[Path | str | None], talk: Reporter) -> None:
-    """Say it where a disk that is written to is nearly full. What fits stays whole, so it is no error yet."""
+    """Report a nearly full disk among the targets. What fits is kept intact, so it is no error yet."""
     told = set()
     for target in targets:
         if target in (None, "-"):
@@ -118,7 +118,7 @@ def note_little_room(targets: Sequence[Path | str | None], talk: Reporter) -> No
         folder = Path(str(target)).absolute().parent
         try:
             free, disk = shutil.disk_usage(folder).free, os.stat(folder).st_dev
-        except OSError:  # there is none yet: whoever makes it says what is wrong
+        except OSError:  # it does not exist yet: whatever creates it reports errors
             continue
         if free < LITTLE_ROOM and disk not in told:
             told.add(disk)
@@ -126,7 +126,7 @@ def note_little_room(targets: Sequence[Path | str | None], talk: Reporter) -> No
 
 
 def note_stored_pixels(table: bool, pixel_aspect: float, talk: Reporter) -> None:
-    """Say what a table, which has no header for it, is silent about: that its pixels are not square."""
+    """Report that pixels are not square, for a table, which has no header to say so."""
     if table and pixel_aspect != 1.0:
         talk.note(
             f"x and y are of stored pixels, {pixel_aspect:.4g} times as wide as high: for lengths and angles "
@@ -135,6 +135,6 @@ def note_stored_pixels(table: bool, pixel_aspect: float, talk: Reporter) -> None
 
 
 def written_to(*targets: Path | str | None) -> str:
-    """The end of a summary: which files were written; empty where all went to standard output."""
+    """Return the end of a summary: the files written; empty if all went to standard output."""
     written = [str(target) for target in targets if target not in (None, "-")]
     return f" -> {', '.join(written)}" if written else ""

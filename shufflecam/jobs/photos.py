@@ -1,4 +1,4 @@
-"""Photos with people that a dependency brings along."""
+"""Photos of people shipped with a dependency."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ PEOPLE: dict[str, tuple[tuple[float, float, float, float], ...]] = {
     "bus.jpg": ((50, 398, 245, 903), (223, 405, 345, 862), (669, 385, 810, 880), (0, 550, 65, 875)),
     "zidane.jpg": ((748, 40, 1148, 712), (140, 195, 1110, 712)),
 }
-"""People in the photos that the installed ultralytics package ships: boxes (x1, y1, x2, y2), by eye."""
+"""People in the photos of the installed ultralytics package: boxes (x1, y1, x2, y2), annotated by eye."""
 
 
 def photo_path(name: str) -> Path:
-    """Where one of the photos of the installed ultralytics package is; does not import it.
+    """Return the path of a photo in the installed ultralytics package, without importing it.
 
     Raises:
-        SourceError: it is not there.
+        SourceError: it is missing.
     """
     spec = find_spec("ultralytics")
     for place in (spec.submodule_search_locations or []) if spec is not None else []:
@@ -34,7 +34,7 @@ def photo_path(name: str) -> Path:
 
 
 def read_photo(name: str) -> ImageArray:
-    """(H, W, 3) uint8 BGR."""
+    """Return a photo: (H, W, 3) uint8 BGR. Raises SourceError."""
     import cv2
 
     path = photo_path(name)

@@ -1,4 +1,4 @@
-"""A saved record as plots and as a page."""
+"""Plots a saved record, as charts or as an HTML page."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 JOINTS = ("left_wrist", "right_wrist")
 ANGLES = ("left_knee", "right_knee")
-"""What is plotted where nothing is asked for."""
+"""The default joints and angles."""
 
 
 @dataclass(frozen=True)
 class PlotJob:
-    """What one plot reads and writes."""
+    """Inputs and outputs of a plot."""
 
     poses: Path
     out: Path | None = None
@@ -30,30 +30,30 @@ class PlotJob:
     joints: tuple[str, ...] = ()
     angles: tuple[str, ...] = ()
     person: int | None = None
-    """None: whoever is there the longest."""
+    """None: the person who is present longest."""
     video: Path | None = None
-    """For the page; None: what the record names."""
+    """The video for the page; None: the one named in the record."""
     kpt_thr: float = 0.3
     smoothed: bool | None = None
-    """Which keypoints; None: smoothed where the record has them."""
+    """Which keypoints; None: the smoothed ones if the record has them."""
     overwrite: bool = False
 
 
 @dataclass(frozen=True)
 class Plotted:
-    """What came of it."""
+    """The result of a plot."""
 
     series: Series
     who: str
-    """", person 3", or nothing where nobody is tracked."""
+    """", person 3", or empty if no one is tracked."""
     words: str
-    """Which keypoints were taken."""
+    """Which keypoints were used."""
     paths: tuple[Path | None, ...]
-    """What was written."""
+    """The files written."""
 
 
 def check_usage(job: PlotJob) -> None:
-    """Raise UsageError where the plot cannot be meant."""
+    """Raise UsageError if the plot's options are invalid."""
     from shufflecam.plot.charts import check_plot_name
 
     if job.out is None and job.html is None:
@@ -67,7 +67,7 @@ def check_usage(job: PlotJob) -> None:
 
 
 def plot_record(job: PlotJob, talk: Reporter) -> Plotted:
-    """Plot one person of a record over time: charts, or a page with the record's video in step.
+    """Plot one person of a record over time: as charts, or as a page synchronised with the record's video.
 
     Raises:
         UsageError, SourceError, OutputError: before anything is written.
@@ -93,7 +93,7 @@ def plot_record(job: PlotJob, talk: Reporter) -> Plotted:
     raw = not choice.drawn
     series = collect(saved, joints, angles, job.person, kpt_thr=job.kpt_thr, raw=raw, on_cut=talk.note)
     who = "" if series.person is None else f", person {series.person}"
-    # The name alone: a page is passed on, and the folders are nobody's business.
+    # The name alone: a page is shared, and the folder names are private.
     title = f"{Path(str(saved.header['source'].get('path'))).name}{who}"
     clip, anew = _clip(job, saved, series, found)
     if job.out is not None:
@@ -108,7 +108,7 @@ def plot_record(job: PlotJob, talk: Reporter) -> Plotted:
 def _clip(
     job: PlotJob, saved: SavedRecord, series: Series, found: Path | None
 ) -> tuple[Clip | None, Path | None]:
-    """The video for the page, and where it is encoded anew where browsers do not play it in step."""
+    """Return the video for the page, and the path to re-encode it to if browsers do not play it in sync."""
     from shufflecam.jobs.plot_video import check_clip
 
     if found is None or job.html is None or not len(series.times):

@@ -1,8 +1,8 @@
 """The video of `plot --html`: the one that the record was made from, in a form that every browser plays.
 
-Browsers play few of the videos that people have, and do not agree what 0:00 is in a video whose times begin
-elsewhere. What is certain to play in step is put into the page as it is; the recorded part of any other is
-encoded anew, beside the page.
+Browsers play few of the video formats in use, and disagree on what 0:00 is in a video whose times start
+elsewhere. A file that is certain to play in sync is used in the page as it is; the recorded part of any other
+is re-encoded next to the page.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
     from shufflecam.sources.video.source import VideoSource
 
 H264_PROFILES = ("baseline", "main", "high")
-"""H.264 of 8 bits and 4:2:0; the others have names that go on: High 10, High 4:2:2, ..."""
+"""8-bit 4:2:0 H.264; other profiles have longer names: High 10, High 4:2:2, ..."""
 VIDEO_CODECS = {"mp4": ("h264", "vp9", "av1"), "webm": ("vp8", "vp9", "av1")}
 AUDIO_CODECS = {"mp4": ("aac", "mp3", "opus", "flac"), "webm": ("opus", "vorbis")}
 PIXEL_FORMATS = ("yuv420p", "yuvj420p")
-"""What Chromium, Firefox and Safari play of these containers without an operating system's help."""
+"""What Chromium, Firefox and Safari play in these containers without the operating system's decoders."""
 
 ZERO_S = (-0.05, 0.001)
-"""A file that begins in between begins at 0 in every browser: encoders put a little sound before it."""
+"""A file that starts in this range starts at 0 in every browser: encoders put a little sound before it."""
 LENGTH_TOLERANCE_S = 1.0
-"""How much longer or shorter the recording of a camera may be than its record, which other threads write."""
+"""Largest difference in length between a camera's recording and its record: separate threads write them."""
 
 
 @dataclass(frozen=True)
 class Clip:
-    """What the page shows."""
+    """The video that the page shows."""
 
     path: Path
     start_s: float = 0.0
     """The record's time at which a player shows 0:00."""
     why_not: str | None = None
-    """Why it has to be encoded anew, for people; None: it is certain to play in step."""
+    """The reason to re-encode it, for the user; None: it is certain to play in sync."""
 
 
 def find_video(saved: SavedRecord, given: Path | None, talk: Reporter) -> Path | None:
-    """The video for the page; None where there is none to be had.
+    """Return the video for the page; None if there is none.
 
     Raises:
-        UsageError: the one that was given is not there.
+        UsageError: the given file does not exist.
     """
     if given is not None:
         if not given.is_file():
@@ -59,7 +59,7 @@ def find_video(saved: SavedRecord, given: Path | None, talk: Reporter) -> Path |
     if saved.header["source"].get("kind") != "video":
         talk.note(f"{saved.path} was not made from a video file; the page has the plots alone")
         return None
-    # Beside the record too: both may have been moved together.
+    # Also next to the record: both may have been moved together.
     for place in (named, saved.path.parent / named.name):
         if place.is_file():
             return place
@@ -68,7 +68,7 @@ def find_video(saved: SavedRecord, given: Path | None, talk: Reporter) -> Path |
 
 
 def check_clip(video: Path, saved: SavedRecord, span_s: tuple[float, float]) -> Clip:
-    """Make sure that the record is of this video, and look how it is to be shown.
+    """Check that the record was made from this video, and whether browsers play it.
 
     Args:
         video: the file.
@@ -76,7 +76,7 @@ def check_clip(video: Path, saved: SavedRecord, span_s: tuple[float, float]) -> 
         span_s: the times of its first and last frame.
 
     Raises:
-        UsageError: size, times or length say that it is the record of another video.
+        UsageError: size, times or length belong to another video's record.
         SourceError: the video cannot be read.
     """
     from shufflecam.jobs.redraw import open_recorded
@@ -88,17 +88,17 @@ def check_clip(video: Path, saved: SavedRecord, span_s: tuple[float, float]) -> 
             start_s = source.start_s
         _check_end(video, saved, span_s[1], start_s)
         return Clip(video, 0.0, _why_not_played(video))
-    # The recording of a camera begins with the record's first frame, at 0.
+    # A camera's recording starts with the record's first frame, at 0.
     with closing(open_video(str(video), max_pixels=MAX_PIXELS)) as source:
         _check_camera(video, saved, source, span_s)
     return Clip(video, span_s[0], _why_not_played(video))
 
 
 def encode_clip(clip: Clip, saved: SavedRecord, target: Path, talk: Reporter, *, overwrite: bool) -> Clip:
-    """The recorded part as H.264 of 8 bits with AAC, which every browser plays; its first picture at 0:00.
+    """Re-encode the recorded part as 8-bit H.264 with AAC, for every browser; its first picture is at 0:00.
 
     Raises:
-        UsageError: a frame is at another time than in the record, so it is of another video.
+        UsageError: a frame's time differs from the record, so it is another video's.
         SourceError, OutputError: it cannot be read, or written.
     """
     from shufflecam.jobs.redraw import SavedPoses, cut_of
@@ -141,7 +141,7 @@ def encode_clip(clip: Clip, saved: SavedRecord, target: Path, talk: Reporter, *,
 
 
 def _compared(checked: Any, frame: Any) -> Any:
-    """Compare one frame's time; None once the record is at its end."""
+    """Compare a frame's time with the record; None at the record's end."""
     try:
         checked.find(frame)
     except SourceBrokeOff:
@@ -150,7 +150,7 @@ def _compared(checked: Any, frame: Any) -> Any:
 
 
 def _check_end(video: Path, saved: SavedRecord, last_s: float, start_s: float) -> None:
-    """The record's last frame is there, and where the record is complete nothing comes after it."""
+    """Check that the record's last frame exists and, if the record is complete, that no frame follows it."""
     from shufflecam.jobs.redraw import SAME_TIME_S, cut_of
     from shufflecam.sources.limits import MAX_PIXELS
     from shufflecam.sources.video.source import open_video
@@ -190,7 +190,7 @@ def _check_camera(video: Path, saved: SavedRecord, source: VideoSource, span_s: 
 
 
 def _why_not_played(video: Path) -> str | None:
-    """What a browser may not play about a file, or play out of step; None where nothing is doubtful."""
+    """Return why browsers may not play a file, or play it out of sync; None if there is no doubt."""
     import av
 
     from shufflecam.sources.video.container import COVERS, video_stream

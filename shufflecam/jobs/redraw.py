@@ -1,4 +1,4 @@
-"""A saved record drawn into its video again."""
+"""Draws a saved record into its video again."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from shufflecam.sources.video.source import VideoSource
 
 SAME_TIME_S = 0.001
-"""A record's times are rounded to microseconds; frames are never so close."""
+"""A record's times are rounded to microseconds; distinct frames are never this close."""
 
 
 @dataclass(frozen=True)
 class RedrawJob:
-    """What one run of `render` reads and writes."""
+    """Inputs, look and output of a run of `render`."""
 
     video: str
     poses: Path
@@ -38,7 +38,7 @@ class RedrawJob:
     out: Path
     look: Look
     people: frozenset[int] = frozenset()
-    """The ids of those who are drawn; empty: everybody."""
+    """The ids of the people to draw; empty: all."""
     encoding: Encoding = DEFAULT_ENCODING
     max_pixels: int = MAX_PIXELS
     deinterlace: Mode = "auto"
@@ -46,16 +46,13 @@ class RedrawJob:
 
 
 def draw_again(job: RedrawJob, talk: Reporter, stop: StopRequest | None = None) -> Outcome:
-    """What came of it, after it was said too; an early end is told by the outcome alone (`Outcome.check`).
+    """Draw a record into its video, report a summary and return the outcome.
 
-    Args:
-        job: what is read and written.
-        talk: told what goes on.
-        stop: ends the run early, its output whole; None: nobody does.
+    An early end is reported by `Outcome.check` alone.
 
     Raises:
         UsageError, SourceError, OutputError: in this order, before anything is written.
-        Interrupted: `stop` said so before anything was written.
+        Interrupted: stopped before anything was written.
     """
     from shufflecam.core.files import check_writable, refuse_same_file
     from shufflecam.core.stats import Stats
@@ -108,7 +105,7 @@ def draw_again(job: RedrawJob, talk: Reporter, stop: StopRequest | None = None) 
 
 
 def _check_people(wanted: frozenset[int], saved: SavedRecord) -> None:
-    """Raise UsageError where one of those who are to be drawn is not in the record: it is read for that."""
+    """Raise UsageError if a person to draw is not in the record, which is read for this."""
     missing = set(wanted)
     there: set[int] = set()
     for result in saved.results() if wanted else ():
@@ -122,17 +119,17 @@ def _check_people(wanted: frozenset[int], saved: SavedRecord) -> None:
 
 
 def _seen(saved: SavedRecord) -> dict[str, Any]:
-    """What the header says of --rotate, where it says what can be."""
+    """Return the header's --rotate, if it is a valid one."""
     view = saved.header.get("view")
     rotate = view.get("rotate") if isinstance(view, dict) else None
     return {"view": {"rotate": rotate}} if rotate in (90, 180, 270) else {}
 
 
 def open_recorded(video: str, saved: SavedRecord, max_pixels: int, deinterlace: Mode = "auto") -> VideoSource:
-    """The part of the video that the record is of.
+    """Open the part of the video that was recorded.
 
     Raises:
-        UsageError: it is the record of something else.
+        UsageError: the record was made from something else.
         SourceError: the video cannot be opened.
     """
     from shufflecam.sources.video.source import open_video
@@ -155,7 +152,7 @@ def open_recorded(video: str, saved: SavedRecord, max_pixels: int, deinterlace: 
                 SavedPoses(saved, video).find(frame)
                 break
     except SourceBrokeOff:
-        pass  # a record without a frame: the run itself says so
+        pass  # a record without frames: the run itself reports it
     except BaseException:
         source.close()
         raise
@@ -163,7 +160,7 @@ def open_recorded(video: str, saved: SavedRecord, max_pixels: int, deinterlace: 
 
 
 def cut_of(saved: SavedRecord) -> tuple[float | None, float | None, int]:
-    """`--start`, `--end` and `--step` of the run that made the record, as far as its header tells."""
+    """Return `--start`, `--end` and `--step` of the run that made the record, as far as its header tells."""
     cut = saved.header.get("cut")
     cut = cut if isinstance(cut, dict) else {}
     try:
@@ -179,7 +176,7 @@ def cut_of(saved: SavedRecord) -> tuple[float | None, float | None, int]:
 
 
 def _check_same(source: VideoSource, saved: SavedRecord, video: str) -> None:
-    """Raise UsageError where size or length say that the record is of another video."""
+    """Raise UsageError if size or length show that the record is another video's."""
     size, now = saved.size, source.info.size
     if size is not None and now is not None and size != now:
         raise UsageError(
@@ -188,7 +185,7 @@ def _check_same(source: VideoSource, saved: SavedRecord, video: str) -> None:
         )
     then = saved.header["source"].get("frames")
     frames = source.info.frames
-    # Containers are a few off: the frames' times, which are compared one by one, are what counts.
+    # Frame counts of containers are slightly off: the frame times, compared one by one, are decisive.
     if isinstance(then, int) and frames is not None and abs(then - frames) > max(2, 0.01 * frames):
         raise UsageError(
             f"{saved.path} is the record of another video: that one has {counted(then, 'frame')}, {video} "
@@ -197,7 +194,7 @@ def _check_same(source: VideoSource, saved: SavedRecord, video: str) -> None:
 
 
 class SavedPoses:
-    """Stands where the networks stand: gives each frame the people that the record has for it."""
+    """Replaces the networks: returns each frame with the people recorded for it."""
 
     def __init__(self, saved: SavedRecord, video: str) -> None:
         self._saved, self._video = saved, video
@@ -206,11 +203,11 @@ class SavedPoses:
         self._given = 0
 
     def find(self, frame: Frame) -> FrameResult:
-        """The frame with its people.
+        """Return the frame with its people.
 
         Raises:
-            UsageError: the record has no frame of this time, so it is of another video.
-            SourceBrokeOff: the record is at its end.
+            UsageError: the record has no frame at this time, so it is another video's.
+            SourceBrokeOff: the record has ended.
         """
         recorded = next(self._results, None)
         if recorded is None:
@@ -225,7 +222,7 @@ class SavedPoses:
         return replace(recorded, frame=frame)
 
     def what_is_left(self) -> SourceBrokeOff | None:
-        """An error where the record goes on after the video's end."""
+        """Return an error if the record continues after the video's end."""
         if next(self._results, None) is None:
             return None
         return SourceBrokeOff(

@@ -1,4 +1,4 @@
-"""One video: drawn, and its record."""
+"""Finds people in a video: a drawn video and a record."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class VideoJob:
-    """What one run of `video` reads and writes."""
+    """Inputs and outputs of a run of `video`."""
 
     source: str
     """A file, or "-" for an encoded stream on standard input."""
@@ -44,7 +44,7 @@ class VideoJob:
     start_s: float | None = None
     end_s: float | None = None
     look: Look | None = None
-    """None: the default."""
+    """None: the default look."""
     overwrite: bool = False
     smooth_offline: bool = False
     step: int = 1
@@ -54,14 +54,14 @@ class VideoJob:
 
     @property
     def cut(self) -> dict[str, Any]:
-        """What the record's header says of --start, --end and --step; nothing where all of it is taken."""
+        """The record header's fields for --start, --end and --step; empty if the full video is used."""
         if self.start_s is None and self.end_s is None and self.step == 1:
             return {}
         return {"cut": {"start": self.start_s, "end": self.end_s, "step": self.step}}
 
 
 def check_usage(job: VideoJob, settings: FinderSettings) -> FinderSettings:
-    """The settings with boxes read. Raises UsageError where the job cannot be meant."""
+    """Return the settings with boxes read. Raises UsageError if the job's options are invalid."""
     from shufflecam.core.files import refuse_same_file
 
     if job.out is None and not job.record.wanted:
@@ -88,17 +88,17 @@ def check_usage(job: VideoJob, settings: FinderSettings) -> FinderSettings:
 def process_video(
     job: VideoJob, settings: FinderSettings, talk: Reporter, stop: StopRequest | None = None
 ) -> Outcome:
-    """What came of it, after it was said too; an early end is told by the outcome alone (`Outcome.check`).
+    """Process a video, report a summary and return the outcome; only `Outcome.check` reports an early end.
 
     Args:
-        job: what is read and written.
+        job: inputs and outputs.
         settings: the networks.
-        talk: told what goes on.
-        stop: ends the run early, its outputs whole; None: nobody does.
+        talk: receives notes, progress and the summary.
+        stop: ends the run early with its outputs complete; None: it cannot be stopped.
 
     Raises:
         UsageError, SourceError, OutputError, WeightsError: in this order, before anything is written.
-        Interrupted: `stop` said so before anything was written.
+        Interrupted: stopped before anything was written.
     """
     from shufflecam.core.files import check_writable
     from shufflecam.core.stats import Stats
@@ -147,7 +147,7 @@ def process_video(
                 infer = stack.enter_context(found_beforehand(opened, finder, stats, stop, talk))
             stop.begin_writing()
             sinks: list[Sink] = []
-            # The record comes first: it takes the poses before drawing changes the picture.
+            # The record comes first: it takes the poses before drawing modifies the picture.
             if record is not None:
                 said = {"angles": job.record.angles, "smoothed": job.smooth_offline, **job.cut}
                 record.begin(record_header(source.info, finder, **said))
@@ -205,13 +205,13 @@ def found_beforehand(
     stop: StopRequest,
     talk: Reporter,
 ) -> Iterator[Callable[[Frame], FrameResult]]:
-    """Find everybody in a first reading; then give each frame's result, smoothed, in a second one.
+    """Find people in a first pass; yield a function that returns each frame's smoothed result in a second.
 
     Args:
-        open_source: opens the video that the second reading will be of.
+        open_source: opens the video that the second pass reads too.
         finder: without a smoother of its own.
         stats: of the run.
-        stop: ends the first reading; nothing is written yet.
+        stop: ends the first pass; nothing is written yet.
         talk: shows the progress.
     """
     from shufflecam.pipeline.pipeline import Pipeline
@@ -222,7 +222,7 @@ def found_beforehand(
     try:
         source = open_source()
         with talk.progress("first of two readings", source.info.frames) as meter:
-            # A video that breaks off does so again in the second reading, which then says it.
+            # A video that breaks off does so again in the second pass, which then reports it.
             run_pipeline(
                 Pipeline(source, finder.find, stats),
                 [smoother],

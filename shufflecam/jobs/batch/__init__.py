@@ -1,1 +1,1 @@
-"""Many videos in one run: planned, worked on here, in processes or on a cluster."""
+"""Batches of videos: planned, and processed one by one, in processes or on a cluster."""

@@ -1,4 +1,4 @@
-"""`video --cluster ray`: the videos of a run spread over the machines of a Ray cluster.
+"""`video --cluster ray`: distributes the videos of a run over the machines of a Ray cluster.
 
 The machines see the same files under the same paths (a shared folder) and have shufflecam installed.
 """
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.5
-"""How long the driver waits at most before it looks whether it is to stop."""
+"""Longest time the driver waits before it checks for a stop request."""
 
 ANSWER_S = 5.0
-"""How long a cluster's machine may take to answer at all."""
+"""Timeout for a first answer of the cluster."""
 
 TRIES_AGAIN = 2
-"""How often a video is begun anew whose machine went away; Ray's own default is 3."""
+"""Number of retries for a video whose machine was lost; Ray's own default is 3."""
 
 
 MACHINE_GONE = "a machine of the cluster went away; what it was working on is begun anew on another"
@@ -46,15 +46,15 @@ def run_on_ray(
     *,
     address: str | None = None,
 ) -> Iterator[Report]:
-    """One task a video; reports come as they end, in any order. `stop` ends all, outputs are closed.
+    """Run a task per video; yield reports as they finish, in any order. `stop` ends all, outputs are closed.
 
     Args:
         items: the videos.
         job: as for `batch.work_on`.
         finder_options: the networks.
-        on_event: called for notes alone: what goes on within a task is not sent over the network.
-        stop: looked at between two reports.
-        address: "auto", "host:port", "ray://host:port"; None: what RAY_ADDRESS says, else a cluster of
+        on_event: called for notes only: progress within a task is not sent over the network.
+        stop: checked between two reports.
+        address: "auto", "host:port", "ray://host:port"; None: that of RAY_ADDRESS, otherwise a cluster of
             this machine alone.
 
     Raises:
@@ -71,7 +71,7 @@ def run_on_ray(
             done, _ = ray.wait(list(running), timeout=LOOK_EVERY_S)
             if said.lost_machine:
                 said.lost_machine = False
-                on_event(items[0], ("note", MACHINE_GONE))  # said once, however many go
+                on_event(items[0], ("note", MACHINE_GONE))  # reported once, however many are lost
             if (stop or fatal) and not told:
                 told = True
                 for reference in running:
@@ -84,19 +84,19 @@ def run_on_ray(
 
 
 class _Said(io.TextIOBase):
-    """What Ray prints: when a machine goes away that is pages, on standard output, where only data belong."""
+    """Discards Ray's output: pages for a lost machine, on standard output, which is reserved for data."""
 
     lost_machine = False
-    """A machine went away with a video that is begun anew, and nobody was told yet."""
+    """Whether a machine was lost with a video that is retried, and this is not reported yet."""
 
     def write(self, text: str) -> int:
-        """Let it go."""
+        """Discard the text, noting a lost machine."""
         self.lost_machine = self.lost_machine or "will be retried" in text
         return len(text)
 
 
 def _task(item: Item, job: VideoJob, finder_options: FinderSettings) -> Report:
-    """What a machine of the cluster does. It is told to stop by a signal (`ray.cancel`)."""
+    """Run a task on a machine of the cluster. A signal (`ray.cancel`) asks it to stop."""
     with stop_on_signals() as stop:
         return work_on(item, job, finder_options, lambda event: None, stop)
 
@@ -114,7 +114,7 @@ def _report(ray: Any, reference: Any, item: Item, *, stopped: bool) -> Report:
 
 
 def _absolute(item: Item) -> Item:
-    """The item as another process, in another folder, has to read it."""
+    """Return the item with absolute paths, as another process in another folder must read it."""
     return replace(
         item,
         source=os.path.abspath(item.source),
@@ -136,7 +136,7 @@ def _with_whole_paths(options: FinderSettings) -> FinderSettings:
 
 
 def load_ray() -> Any:
-    """The module. Raises UsageError where it is not installed."""
+    """Import and return ray. Raises UsageError if it is not installed."""
     try:
         with keeping_handlers():
             import ray
@@ -146,7 +146,7 @@ def load_ray() -> Any:
 
 
 def check_reachable(address: str) -> None:
-    """Raise ShufflecamError where nobody listens at HOST:PORT: Ray itself tries for minutes, then aborts."""
+    """Raise ShufflecamError if nothing listens at HOST:PORT: Ray itself retries for minutes, then aborts."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not (colon and port.isdecimal() and int(port) < 1 << 16):
         return
@@ -161,9 +161,9 @@ def check_reachable(address: str) -> None:
 
 @contextmanager
 def _connected(address: str | None) -> Iterator[Any]:
-    # Nothing phones home, Ray's usage statistics included.
+    # No telemetry, Ray's usage statistics included.
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the coming default; it warns else
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # the future default; otherwise it warns
     ray = load_ray()
     check_reachable(address or os.environ.get("RAY_ADDRESS", ""))
     try:

@@ -1,4 +1,4 @@
-"""Which outputs each input has, and what came of each."""
+"""Plans the outputs of each input, and defines the report on each."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ DONE, SKIPPED, CUT_SHORT, FAILED, STOPPED = "done", "skipped", "cut short", "fai
 
 @dataclass(frozen=True)
 class Item:
-    """One video of many."""
+    """A video of a batch."""
 
     name: str
-    """Relative to the folder given."""
+    """Relative to the given folder."""
     source: str
     out: Path | None
     record: Path | None
 
     @property
     def outputs(self) -> list[Path]:
-        """What is to be there at the end."""
+        """The outputs that are to be written."""
         return [path for path in (self.out, self.record) if path is not None]
 
     @property
     def bytes(self) -> int:
-        """The input's size: how much of the whole work it is."""
+        """The input's size in bytes: its share of the total work."""
         with suppress(OSError):
             return max(1, os.path.getsize(self.source))
         return 1
@@ -50,19 +50,19 @@ class Item:
 
 @dataclass(frozen=True)
 class Report:
-    """What came of one video."""
+    """The outcome for one video."""
 
     item: Item
     state: str
     frames: int = 0
     people: int = 0
-    """Frames with people."""
+    """Number of frames with people."""
     seconds: float = 0.0
     reason: str = ""
     fatal: ShufflecamError | None = field(default=None, compare=False)
-    """What would fail every other video in the same way (weights, usage)."""
+    """An error that would fail every other video too (weights, usage)."""
     unreadable: bool = False
-    """The source could not be opened at all."""
+    """Whether the source could not be opened at all."""
 
 
 def plan(
@@ -71,9 +71,9 @@ def plan(
     record: RecordTarget,
     codec: str = DEFAULT_CODEC,
 ) -> list[Item]:
-    """Which outputs each input has: DIR/<path below the folder given>, ending in .mp4 where need be.
+    """Return the items with their outputs: DIR/<path below the given folder>, with the suffix .mp4 if needed.
 
-    The record's path is the folder for all records; each has its video's name, with the format's ending.
+    The record's path is the folder for all records; each is named after its video, with the format's suffix.
 
     Raises:
         UsageError: two inputs have the same output, or an output is an input.
@@ -108,17 +108,17 @@ def plan(
 
 
 def _renamed(name: PurePosixPath, ending: str, folder: Path | None) -> PurePosixPath:
-    """The same name with another ending; cut where it would become too long for the file system."""
+    """Return the name with another suffix, truncated if too long for the file system."""
     from shufflecam.core.files import name_that_fits
 
     return name.with_name(name_that_fits(folder or Path(), name.stem, ending))
 
 
 def check_outputs(items: Sequence[Item], overwrite: bool) -> None:
-    """Make the folders, and look whether anything is there that may not be replaced.
+    """Create the folders, and check that no existing file would be replaced without permission.
 
     Raises:
-        OutputError: it is, or a folder cannot be made or written.
+        OutputError: one would, or a folder cannot be created or written.
     """
     from shufflecam.core.files import check_writable, is_there
 
@@ -137,14 +137,14 @@ def check_outputs(items: Sequence[Item], overwrite: bool) -> None:
 
 
 def part_of(path: Path) -> Path:
-    """Where an output is written until it is whole."""
+    """Return the path an output is written to until it is complete."""
     from shufflecam.core.files import name_that_fits
 
     return path.with_name(name_that_fits(path.parent, path.stem, f".part{path.suffix}"))
 
 
 def skip_existing(items: Iterable[Item]) -> tuple[list[Item], list[Report]]:
-    """What is left to do, and reports of the videos all of whose outputs are there (and so whole)."""
+    """Return the remaining items, and reports on those whose outputs all exist (and so are complete)."""
     left, skipped = [], []
     for item in items:
         if all(map(os.path.exists, item.outputs)):

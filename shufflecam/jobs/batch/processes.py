@@ -1,4 +1,4 @@
-"""`video --jobs N`: a process for each video, N at a time, so that one that crashes takes nobody along."""
+"""`video --jobs N`: a process per video, N at a time, so that a crash affects only its own video."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     from shufflecam.jobs.video import VideoJob
 
 LOOK_EVERY_S = 0.2
-"""How long the parent sleeps at most before it looks whether it is to stop."""
+"""Longest time the parent waits before it checks for a stop request."""
 
 FOR_THE_PARENT = ("SIGINT", "SIGHUP")
-"""What a terminal sends to every process of a command; the children hear of it from the parent."""
+"""Signals that a terminal sends to every process of a command; the parent forwards them to the children."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class _Worker:
     connection: Connection
     report: Report | None = None
     told: bool = False
-    """It was asked to stop: asking twice would end it without closing anything."""
+    """Whether it was asked to stop: a second request would end it without closing anything."""
 
 
 def run_in_processes(
@@ -48,7 +48,7 @@ def run_in_processes(
     *,
     jobs: int,
 ) -> Iterator[Report]:
-    """Work on `jobs` videos at a time; reports come as they end. `stop` ends all, outputs are closed."""
+    """Process `jobs` videos at a time; yield reports as they finish. `stop` ends all, outputs are closed."""
     waiting = list(items)
     running: list[_Worker] = []
     fatal = False
@@ -87,7 +87,7 @@ def _start(item: Item, job: VideoJob, finder_options: FinderSettings) -> _Worker
 
 @contextmanager
 def _blocked(names: tuple[str, ...]) -> Iterator[None]:
-    """Signals that wait: a child that is just starting has no handler for them yet."""
+    """Block signals: a child that is just starting has no handler for them yet."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -102,7 +102,7 @@ def _blocked(names: tuple[str, ...]) -> Iterator[None]:
 
 @contextmanager
 def _share_of_cores(jobs: int) -> Iterator[None]:
-    """Give each child its part of the processor, unless the user has said otherwise."""
+    """Assign each child its share of the cores, unless the user has set it."""
     from shufflecam.engines.cpu import physical_cores
 
     before = os.environ.get("OMP_NUM_THREADS")
@@ -116,13 +116,13 @@ def _share_of_cores(jobs: int) -> Iterator[None]:
 
 
 def _work(connection: Connection, item: Item, job: VideoJob, finder_options: FinderSettings) -> None:
-    """What a child does. Only the parent tells it to stop: a second signal would end it on the spot."""
+    """Run in a child process. Only the parent asks it to stop: a second signal would kill it at once."""
     for name in FOR_THE_PARENT:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
 
     def send(event: tuple[Any, ...]) -> None:
-        with suppress(OSError):  # the parent is gone: the video is finished all the same
+        with suppress(OSError):  # the parent has died: finish the video anyway
             connection.send(event)
 
     with stop_on_signals() as stop:
@@ -130,7 +130,7 @@ def _work(connection: Connection, item: Item, job: VideoJob, finder_options: Fin
 
 
 def _listen(running: Sequence[_Worker], on_event: Callable[..., None]) -> None:
-    """Take what the children say, and wait a little where they say nothing."""
+    """Process the children's messages, waiting briefly if there are none."""
     ready = wait(
         [worker.connection for worker in running if not worker.connection.closed]
         + [worker.process.sentinel for worker in running],
@@ -142,7 +142,7 @@ def _listen(running: Sequence[_Worker], on_event: Callable[..., None]) -> None:
 
 
 def _take(worker: _Worker, on_event: Callable[..., None]) -> bool:
-    """One message; False where there will be no more."""
+    """Process one message; returns False at the end of the connection."""
     try:
         event = worker.connection.recv()
     except (EOFError, OSError):

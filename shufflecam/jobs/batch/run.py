@@ -1,4 +1,4 @@
-"""Many videos, one after the other, and the run's outcome."""
+"""Runs a batch of videos, one after the other by default, and determines its outcome."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def run_one_by_one(
     on_event: Callable[..., None],
     stop: StopRequest,
 ) -> Iterator[Report]:
-    """Each video in turn, in this thread. `stop` ends the run after the current one was closed."""
+    """Process the videos in turn, in this thread. `stop` ends the run once the current one is closed."""
     with stop.scope():
-        stop.begin_writing()  # between two videos a signal is only noted as well
+        stop.begin_writing()  # a signal between two videos is only recorded as well
         for item in items:
             if stop:
                 yield Report(item, STOPPED, reason="stopped")
@@ -58,17 +58,17 @@ def run_one_by_one(
 
 
 def finish(reports: Sequence[Report], planned: int, *, told: bool = False) -> None:
-    """Turn what came of a run into its exit code.
+    """Raise the error that corresponds to a batch's outcome and exit code, unless it succeeded.
 
     Args:
-        reports: what came of each video.
-        planned: how many videos there are.
-        told: every video's reason was said already, and is not said again.
+        reports: the outcome for each video.
+        planned: the number of videos.
+        told: whether each video's reason was already reported, and is not repeated.
 
     Raises:
         Interrupted: it was stopped.
         WeightsError, UsageError: every video failed for the same reason.
-        SourceError: not one of the videos could be opened.
+        SourceError: none of the videos could be opened.
         SourceBrokeOff: some failed or were cut short (exit code 5).
     """
     bad = [report for report in reports if report.state in (FAILED, CUT_SHORT)]
@@ -96,7 +96,7 @@ Runner = Callable[
 
 @dataclass(frozen=True)
 class BatchOptions:
-    """How many videos are worked on."""
+    """How the videos of a batch are selected and processed."""
 
     recursive: bool
     skip_existing: bool
@@ -106,7 +106,7 @@ class BatchOptions:
 
     @classmethod
     def pop_from(cls, options: dict[str, Any]) -> BatchOptions:
-        """Remove this class's options from a command's keyword arguments. Raises UsageError."""
+        """Pop this class's options from a command's keyword arguments. Raises UsageError."""
         many = cls(**{name: options.pop(name) for name in cls.__dataclass_fields__})
         if many.ray_address is not None and many.cluster is None:
             raise UsageError("--ray-address says where the cluster is; add --cluster ray.")
@@ -116,19 +116,19 @@ class BatchOptions:
 
     @property
     def is_asked_for(self) -> bool:
-        """Whether anything was given that makes no sense for one video."""
+        """Whether an option was given that makes no sense for a single video."""
         return self.skip_existing or self.jobs > 1 or self.cluster is not None
 
 
 class BatchView(Protocol):
-    """Shows a batch while it is worked on."""
+    """Shows a batch during processing."""
 
     def take(self, item: Item, event: tuple[Any, ...]) -> None:
-        """("total", frames), ("at", frame, text) or ("note", text) of a video that is worked on."""
+        """Show ("total", frames), ("at", frame, text) or ("note", text) of a video in progress."""
         ...
 
     def end(self, report: Report) -> None:
-        """One video is through, one way or another."""
+        """Show that a video is finished, in whatever state."""
         ...
 
 
@@ -142,23 +142,23 @@ def run_batch(
     run: Runner = run_one_by_one,
     stop: StopRequest | None = None,
 ) -> list[Report]:
-    """Work on many videos.
+    """Process a batch of videos.
 
     Args:
         items: what `plan` made of the inputs.
         job: everything else of the run.
         finder_options: the networks.
-        show: opens what shows the videos that are left to do.
-        skip: leave out what is there already.
-        run: how: one by one, in processes, on a cluster.
-        stop: ends the run early, its outputs whole; None: nobody does.
+        show: opens the view of the remaining videos.
+        skip: skip videos whose outputs already exist.
+        run: the runner: one by one, in processes, on a cluster.
+        stop: ends the run early with its outputs complete; None: it cannot be stopped.
 
     Returns:
-        What came of each video, in the order of the items; of a run that was stopped, of those begun.
+        The report on each video, in the order of the items; for a stopped run, on those started.
 
     Raises:
         UsageError, OutputError: before anything is written.
-        Interrupted: `stop` said so before anything was written.
+        Interrupted: stopped before anything was written.
     """
     left, reports = skip_existing(items) if skip and not job.overwrite else (list(items), [])
     with claimed(*(path for item in left for path in item.outputs)), show(left) as view:
@@ -167,12 +167,12 @@ def run_batch(
             view.end(report)
             reports.append(report)
     order = {item: number for number, item in enumerate(items)}
-    reports.sort(key=lambda report: order[report.item])  # several at a time end in any order
+    reports.sort(key=lambda report: order[report.item])  # concurrent ones finish in any order
     return reports
 
 
 def check_many(job: VideoJob, finder_options: FinderSettings) -> None:
-    """What cannot be meant for many videos. Raises UsageError."""
+    """Raise UsageError if the options are invalid for several videos."""
     from shufflecam.media.encoding import VIDEO_EXTENSIONS
 
     if job.out is None and not job.record.wanted:

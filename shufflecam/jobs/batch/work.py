@@ -1,7 +1,8 @@
-"""Many videos in one run: which output belongs to which input, one after the other, and what came of it.
+"""Processes one video of a batch, and reports its outcome.
 
-Each output is written beside its place as `NAME.part.mp4` (`.part.jsonl`, ...), which can be played at any
-moment, and gets its name when it is whole. So what has its name is whole, and `--skip-existing` can trust it.
+Each output is written next to its destination as `NAME.part.mp4` (`.part.jsonl`, ...), which can be played at
+any time, and is renamed once complete. So an output under its final name is complete, and `--skip-existing`
+can rely on it.
 """
 
 from __future__ import annotations
@@ -40,13 +41,13 @@ Send = Callable[[tuple[Any, ...]], None]
 def work_on(
     item: Item, job: VideoJob, finder_options: FinderSettings, send: Send, stop: StopRequest
 ) -> Report:
-    """One video, from its source to its outputs' names. Raises nothing that is its own fault.
+    """Process one video and return its report. Failures of the video itself are reported, not raised.
 
     Args:
-        item: what to read and write.
-        job: everything else of the run; its `source`, `out` and the record's path do not count.
+        item: input and outputs.
+        job: everything else of the run; its `source`, `out` and the record's path are ignored.
         finder_options: the networks.
-        send: takes ("total", frames), ("at", frame, text) and ("note", text) as it goes.
+        send: receives ("total", frames), ("at", frame, text) and ("note", text) during the run.
         stop: ends it early.
     """
     from shufflecam.jobs.video import process_video
@@ -74,7 +75,7 @@ def work_on(
     except ShufflecamError as error:
         unreadable = isinstance(error, SourceError) and not isinstance(error, SourceBrokeOff)
         return report(FAILED, str(error), unreadable=unreadable)
-    except Exception as error:  # one video that we stumble over must not cost the others
+    except Exception as error:  # an unexpected error in one video must not affect the others
         return report(FAILED, unexpected(error, "run it alone with --debug"))
     counts: dict[str, Any] = {"frames": outcome.frames, "people": outcome.with_people}
     if outcome.interrupted:
@@ -91,7 +92,7 @@ def work_on(
 
 @contextmanager
 def _folder_for(item: Item, format: RecordFormat) -> Iterator[None]:
-    """A record that is a folder has to be there as such: its name may end as a file's does."""
+    """Create the folder of a record that is a folder: its name may end like a file's."""
     if item.record is None or not format.is_folder:
         yield
         return
@@ -104,11 +105,11 @@ def _folder_for(item: Item, format: RecordFormat) -> Iterator[None]:
         yield
     finally:
         with suppress(OSError):
-            folder.rmdir()  # where nothing came of it
+            folder.rmdir()  # if nothing was written
 
 
 def _put(part: Path, path: Path) -> None:
-    """Give a whole output its name. A folder (OpenPose) cannot replace one that holds files."""
+    """Rename a complete output. A folder (OpenPose) cannot replace one that contains files."""
     if part.is_dir() and path.is_dir():
         for file in part.iterdir():
             file.replace(path / file.name)
@@ -119,19 +120,19 @@ def _put(part: Path, path: Path) -> None:
 
 @dataclass
 class EventReporter(Quiet):
-    """For one video of many: notes and progress go to whoever shows all; the summary says the rest."""
+    """Forwards one video's notes and progress to the batch's view; the summary is replaced by the report."""
 
     send: Send
 
     def note(self, text: str) -> None:
-        """Passed on."""
+        """Forward a note."""
         self.send(("note", text))
 
     @contextmanager
     def progress(
         self, description: str, total: int | None, *, each: str = "frame", done: int = 0
     ) -> Iterator[Meter]:
-        """Passed on, a few times a second."""
+        """Forward progress, a few times a second."""
         self.send(("total", total))
         yield _SendingMeter(self.send)
 
@@ -141,7 +142,7 @@ class _SendingMeter:
         self._send, self._done, self._next_s = send, 0, 0.0
 
     def advance(self, info: str = "") -> None:
-        """Passed on, where the last one was long enough ago."""
+        """Forward the position, unless the last event was too recent."""
         self._done += 1
         now = time.monotonic()
         if now >= self._next_s:
