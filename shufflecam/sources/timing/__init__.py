@@ -1,1 +1,1 @@
-"""Timestamps that rise, from containers that disagree."""
+"""Strictly increasing timestamps from containers whose clocks jump, restart or are missing."""

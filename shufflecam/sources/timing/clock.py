@@ -1,4 +1,4 @@
-"""The clock of an open container: PyAV's packets and pictures on one `Timeline`."""
+"""The clock of an open container: maps PyAV packets and pictures onto a `Timeline`."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from shufflecam.sources.timing.runs import LEAP_S, PAUSE_S, Runs, Stamp
 from shufflecam.sources.timing.timeline import Timeline
 
 _NO_TIMES = 0x0080
-"""AVFMT_NOTIMESTAMPS: raw streams, whose container has no times."""
+"""AVFMT_NOTIMESTAMPS: raw streams without timestamps."""
 
 _CUT_TOGETHER = 0x0200
-"""AVFMT_TS_DISCONT: formats whose clock may start anew anywhere, and begins anywhere."""
+"""AVFMT_TS_DISCONT: formats with an arbitrary time origin, whose clock may restart anywhere."""
 
 _REORDERING = {"h264", "hevc", "vvc"}
-"""Codecs with B-frames for which libavformat makes no times of presentation out of AVI's frame numbers."""
+"""Codecs with B-frames for which libavformat derives no presentation timestamps from AVI's frame numbers."""
 
 _USUAL_RATE = Fraction(25)
 
 _MOST_LEADING = 1000
-"""Packets held at the beginning until one has a time."""
+"""Maximum packets held at the beginning until one has a timestamp."""
 _LEADING_BYTES = 64_000_000
 _BEHIND_LEAD = 17
-"""Packets behind it that are looked at: the first in presentation is among them."""
+"""Number of timestamps examined from then on: that of the first picture presented is among them."""
 
 
 class StreamClock:
-    """Times for one reading of a container's video stream; a seek needs a new one.
+    """Timestamps for one pass over a container's video stream; a seek requires a new instance.
 
-    Every packet of the video and of its sound goes through `met`, in the order of the file; those of the
-    video are decoded by `decode`, and each picture's time asked of `seconds`.
+    Every video and audio packet must be passed to `met` in file order; video packets are decoded by
+    `decode`, and `seconds` returns each picture's timestamp.
     """
 
     def __init__(self, container: Any, video: Any, rate: Fraction | None) -> None:
-        """`rate` is the nominal one, `nominal_rate`'s."""
+        """Create a clock for `video`; `rate` is its nominal rate, as returned by `nominal_rate`."""
         self._container = container
         self._video = video
         flags = container.format.flags
@@ -55,11 +55,11 @@ class StreamClock:
         self.timeline = Timeline(frame_s, decoding_order=self._decoding_order)
 
     def met(self, packet: av.Packet) -> None:
-        """Note a packet's time, before anything else is done with it; its `opaque` is used for that."""
+        """Record a packet's timestamps, before any other use of it; they are stored in its `opaque`."""
         packet.opaque = _stamped(self.runs, packet)
 
     def lead_in(self, packets: Iterator[av.Packet]) -> Iterator[av.Packet]:
-        """The same packets of the video; where the first have no time, the first times are looked for."""
+        """Yield the same video packets; where the first lack timestamps, look ahead to infer them."""
         if not self._has_times:
             yield from packets
             return
@@ -77,7 +77,7 @@ class StreamClock:
             if packet.pts is not None:
                 told.append(float(packet.pts * packet.time_base))
             elif packet.size and (not told or no_dts_yet):
-                without += 1  # B-frames behind the first that has a time are shown before it, too
+                without += 1  # B-frames after the first with a timestamp may precede it in presentation
             if len(told) == _BEHIND_LEAD or len(held) > _MOST_LEADING or size > _LEADING_BYTES:
                 break
         if told:
@@ -85,12 +85,12 @@ class StreamClock:
         yield from itertools.chain(held, packets)
 
     def decode(self, packet: av.Packet, on_send: Callable[[int], None] = lambda number: None) -> list[Any]:
-        """The pictures that come out when this packet goes in, each with the number of its packet as PTS.
+        """Return the pictures decoded from this packet, each with its packet's number as PTS.
 
-        `on_send` is told that number just before.
+        `on_send` is called with this packet's number just before decoding.
 
         Raises:
-            EOFError, av.error.FFmpegError: as `packet.decode`.
+            EOFError, av.error.FFmpegError: as raised by `packet.decode`.
         """
         stamp = packet.opaque
         if not packet.size or not isinstance(stamp, Stamp):
@@ -105,14 +105,14 @@ class StreamClock:
             packet.pts = pts
 
     def seconds(self, frame: av.VideoFrame) -> float:
-        """The time of the next picture that `decode` gave; the frame's own PTS becomes that, too."""
+        """Return the timestamp of the next picture from `decode`, and set the frame's PTS accordingly."""
         seconds = self.timeline.show(frame.pts)
         if frame.time_base:
             frame.pts = round(seconds / frame.time_base)
         return seconds
 
     def mended(self) -> str | None:
-        """What was done to the times so far, without a subject; None where they were right."""
+        """Return the repairs made to timestamps so far, as a predicate; None if they were correct."""
         return self.timeline.mended.sentence(self._no_times())
 
     def _no_times(self) -> str | None:
@@ -128,44 +128,44 @@ class StreamClock:
 
 
 def run_of(packet: av.Packet) -> int:
-    """The run of a packet that `StreamClock.met`."""
+    """Return the run of a packet that was passed to `StreamClock.met`."""
     return packet.opaque.run if isinstance(packet.opaque, Stamp) else 0
 
 
 def nominal_rate(container: Any, stream: Any) -> Fraction | None:
-    """Pictures a second, exact, where the container or the codec's headers tell a believable one."""
+    """Return the exact frame rate, if the container or codec headers report a plausible one."""
     told = [stream.average_rate, stream.guessed_rate]
     if container.format.flags & _NO_TIMES:
-        # What is told as the average of a raw stream is the demuxer's own default (25), whatever the
-        # codec's headers say (H.264: VUI timing in the SPS).
+        # The reported average rate of a raw stream is the demuxer's default (25), regardless of the
+        # codec's headers (H.264: VUI timing in the SPS).
         told = [stream.guessed_rate, stream.codec_context.framerate]
     rates = [Fraction(rate) for rate in told if rate and 0 < rate <= 1000]
     if len(rates) == 2 and abs(rates[0] - rates[1]) * 1000 < rates[1]:
-        return rates[1]  # the nominal one: averages are often a hair off (30.003)
+        return rates[1]  # the nominal one: averages are often slightly off (30.003)
     return rates[0] if rates else None
 
 
 def begins_anywhere(container: Any) -> bool:
-    """Whether zero means nothing on this container's clock (transport streams and the like)."""
+    """Return whether this container's time origin is arbitrary (transport streams and the like)."""
     return bool(container.format.flags & _CUT_TOGETHER)
 
 
 def must_be_counted(container: Any, until_s: float) -> bool:
-    """Whether a time may have to be counted from the beginning: a seek may not find it.
+    """Return whether a time may be unreachable by seeking, so that reading must start at the beginning.
 
     Args:
-        container: just opened.
-        until_s: the time in question, in seconds of the container.
+        container: freshly opened.
+        until_s: the time in question, in seconds on the container's clock.
     """
     if container.format.flags & (_CUT_TOGETHER | _NO_TIMES):
         return True
     start, length = container.start_time or 0, container.duration
-    # Matroska finds nothing before zero.
+    # In Matroska, seeking to negative times fails.
     return start < 0 or not length or until_s > (start + length) / av.time_base
 
 
 def is_one_run(container: Any, streams: Iterable[Any], until_s: float) -> bool:
-    """Whether every picture has a time and the clock no break up to `until_s`; decodes nothing."""
+    """Return whether all pictures up to `until_s` have timestamps on a continuous clock, without decoding."""
     if container.format.flags & _NO_TIMES:
         return False
     video = next(iter(streams))
@@ -181,7 +181,7 @@ def is_one_run(container: Any, streams: Iterable[Any], until_s: float) -> bool:
             if is_picture and stamp.dts_s is not None and stamp.dts_s > until_s:
                 return True
     except (OSError, av.error.FFmpegError):
-        return True  # damage: where it is, the reading itself finds out
+        return True  # damage is located by the actual reading
     return True
 
 

@@ -1,14 +1,14 @@
-"""What was mended in the times of a source, as one sentence."""
+"""Report the repairs to a source's timestamps as one sentence."""
 
 from __future__ import annotations
 
 
 class Mended:
-    """What was wrong with a file's times, and where."""
+    """Collects the faults in a file's timestamps, and where they begin."""
 
     def __init__(self) -> None:
         self.leading = 0
-        """Pictures at the beginning without a time."""
+        """Number of pictures without a timestamp at the beginning."""
         self._runs = 0
         self._first_run = ""
         self._not_rising = 0
@@ -17,29 +17,29 @@ class Mended:
         self._untold_s = 0.0
 
     def note_run(self, at_s: float, by_s: float) -> None:
-        """The clock changes by `by_s` behind the picture at `at_s`."""
+        """Record that the clock jumps by `by_s` after the picture at `at_s`."""
         self._runs += 1
         if self._runs == 1:
             how = "falls back" if by_s <= 0 else "leaps ahead"
             self._first_run = f"its clock {how} by {_span(abs(by_s))} at {at_s:.2f} s"
 
     def note_not_rising(self, at_s: float) -> None:
-        """The picture behind the one at `at_s` is not later than it."""
+        """Record that the picture after the one at `at_s` is not later than it."""
         self._not_rising += 1
         if self._not_rising == 1:
             self._not_rising_s = at_s
 
     def note_untold(self, at_s: float) -> None:
-        """The picture behind the one at `at_s` has no time."""
+        """Record that the picture after the one at `at_s` has no timestamp."""
         self._untold += 1
         if self._untold == 1:
             self._untold_s = at_s
 
     def sentence(self, no_times: str | None = None) -> str | None:
-        """What was mended, without a subject; None where nothing was.
+        """Return the repairs as a predicate, without a subject; None without repairs.
 
         Args:
-            no_times: what is said of a container that has no times at all.
+            no_times: the clause for a container without any timestamps.
         """
         parts = [no_times] if no_times else []
         if self._runs:

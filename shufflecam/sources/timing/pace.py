@@ -1,4 +1,4 @@
-"""Lets recorded times pass at the speed of the clock."""
+"""Play back recorded timestamps in real time."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from collections.abc import Callable
 
 
 class Pace:
-    """Waits until a recorded moment has come; the first one asked for is now."""
+    """Waits until a recorded timestamp is due; the first one requested is due immediately."""
 
     def __init__(self, stopped: threading.Event, clock: Callable[[], float] = time.monotonic) -> None:
-        """`stopped`, once set, ends every wait at once."""
+        """Create a pace whose waits all end at once when `stopped` is set."""
         self._stopped = stopped
         self._clock = clock
         self._zero_s: float | None = None
 
     def wait(self, moment_s: float) -> None:
-        """Return at `moment_s` (seconds of the recording), or at once where it has passed."""
+        """Block until `moment_s` (seconds of the recording); return at once if it has passed."""
         now = self._clock()
         if self._zero_s is None:
             self._zero_s = now - moment_s

@@ -1,4 +1,4 @@
-"""Runs: parts of a file whose clocks begin anew, told apart by all streams together."""
+"""Runs: sections of a file between clock discontinuities, identified across all streams."""
 
 from __future__ import annotations
 
@@ -7,61 +7,60 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 REORDERED = 32
-"""Twice the pictures that H.264 and HEVC may hold back: one that is still missing then never comes."""
+"""Twice the reorder depth of H.264 and HEVC: a picture still missing by then was lost."""
 
 FALL_S = 0.1
-"""Decoding times that fall by more begin a new run; less is rounding (ffmpeg: a tenth of a second too)."""
+"""Decoding timestamps that fall by more start a new run; less is rounding (0.1 s in ffmpeg as well)."""
 
 
 LEAP_S = 10.0
-"""In streams that may be cut together (MPEG-TS, PS, Ogg), a leap of all clocks by more is no pause: the
-bound after which ffmpeg and the many tools made of it close the gap (its -dts_delta_threshold)."""
+"""In formats that permit concatenation (MPEG-TS, PS, Ogg), a jump of all clocks by more is a discontinuity,
+not a pause: the threshold at which ffmpeg and the tools based on it close the gap (-dts_delta_threshold)."""
 
 
 PAUSE_S = 10_000.0
-"""In other containers, whose times are of the whole file, pauses are taken as they stand up to nearly
-three hours."""
+"""In other containers, with a single time base per file, pauses of up to nearly three hours are kept."""
 
 
 _NEAR_S = 10.0
-"""How far apart in time packets of two streams may stand in a file that plays them together."""
+"""Maximum time difference between neighbouring packets of two streams in an interleaved file."""
 
 
 _RUNS_KEPT = 8
 
 
 _SOUND_ALONE = 100
-"""Video packets after which a run that only the sound began counts as the sound's own."""
+"""Number of video packets after which a run started by audio alone counts as audio-only."""
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What a packet says of its time, in seconds."""
+    """A packet's timestamps and duration, in seconds."""
 
     run: int
     pts_s: float | None
     dts_s: float | None
     duration_s: Fraction
-    """0 where it does not say."""
+    """0 if unknown."""
 
 
 @dataclass
 class _Clock:
-    """One stream's clock as its packets tell it."""
+    """The state of one stream's clock, from its packets."""
 
     run: int
     at_s: float
     end_s: float
     reached: OrderedDict[int, float]
-    """The latest time by run, of the newest few."""
+    """The latest timestamp per run, for the most recent runs."""
     delay_s: float | None = None
-    """From decoding to presentation, of the last packet that can be believed."""
+    """From decoding to presentation, for the last plausible packet."""
     unbelieved: int = 0
     shown_from_s: float | None = None
-    """The earliest of the last packets, where those tell times of presentation alone."""
+    """The earliest timestamp of the latest packets, while these have presentation timestamps only."""
 
     def go(self, run: int, at_s: float, duration_s: float, *, is_shown: bool) -> None:
-        """The next packet is of `run`, at this time; `is_shown`: of presentation alone."""
+        """Advance to the next packet, of `run` at `at_s`; `is_shown`: a presentation timestamp only."""
         if not is_shown:
             self.shown_from_s = None
         elif run != self.run or self.shown_from_s is None or at_s < self.shown_from_s:
@@ -75,7 +74,7 @@ class _Clock:
             self.reached.popitem(last=False)
 
     def believes(self, delay_s: float) -> bool:
-        """Whether a packet's time of presentation can be: one that leaps alone, far from decoding, cannot."""
+        """Return whether a presentation timestamp is plausible: isolated jumps away from decoding are not."""
         leaps = self.delay_s is not None and abs(delay_s - self.delay_s) > LEAP_S
         self.unbelieved = self.unbelieved + 1 if leaps else 0
         if leaps and self.unbelieved <= REORDERED:
@@ -85,22 +84,22 @@ class _Clock:
 
 
 class Runs:
-    """Tells the runs of a file's clock apart, packet by packet, in the order of the file."""
+    """Assigns packets to the runs of a file's clock, in file order."""
 
     def __init__(self, video: int, longest_pause_s: float = PAUSE_S) -> None:
-        """`video` is the number of the stream with the pictures."""
+        """Create the state for a file; `video` is the index of its video stream."""
         self._video = video
         self._leap_s = longest_pause_s
         self._clocks: dict[int, _Clock] = {}
         self.count = 1
-        """Runs so far."""
+        """Number of runs so far."""
         self._pictures = 0
         self._began: OrderedDict[int, int] = OrderedDict()
 
     def stamp(
         self, stream: int, pts_s: float | None, dts_s: float | None, duration_s: Fraction = Fraction(0)
     ) -> Stamp:
-        """The packet's run. Decoding times are what counts: they rise where nothing is wrong."""
+        """Return the packet's stamp and run, based on decoding timestamps, which rise if intact."""
         at_s = dts_s if dts_s is not None else pts_s
         clock = self._clocks.get(stream)
         if at_s is None:
@@ -121,18 +120,18 @@ class Runs:
         return Stamp(run, pts_s, dts_s, duration_s)
 
     def is_of_sound_alone(self, run: int) -> bool:
-        """Whether the sound's clock alone began this run: no picture of it will come."""
+        """Return whether this run was started by the audio clock alone, so that no picture will follow."""
         began = self._began.get(run)
         return began is not None and self._pictures - began > _SOUND_ALONE
 
     def _run_at(self, stream: int, clock: _Clock, at_s: float, *, is_shown: bool) -> int:
         from_s, slack_s = clock.at_s, FALL_S
         if is_shown or clock.shown_from_s is not None:
-            # Times of presentation go to and fro by as many pictures as a decoder may reorder.
+            # Presentation timestamps vary by up to the decoder's reorder depth.
             slack_s = max(1.0, REORDERED / 2 * (clock.end_s - clock.at_s))
         if not is_shown and clock.shown_from_s is not None:
-            # The first decoding time (in Matroska the demuxer makes them, from the third packet or so on)
-            # is that of the earliest of them, however long the pauses that lie between.
+            # The first decoding timestamp (in Matroska the demuxer generates them, from about the third
+            # packet on) is that of the earliest of them, regardless of pauses in between.
             from_s = clock.shown_from_s
         if at_s >= from_s - slack_s:
             ahead_s = at_s - clock.end_s
@@ -148,7 +147,7 @@ class Runs:
         return self.count - 1
 
     def _another_is_there(self, stream: int, run: int, at_s: float) -> bool:
-        """Whether another stream went on to this time without a leap: then this one only paused."""
+        """Return whether another stream of the run is near this time, so that this one merely paused."""
         return any(
             other.run == run and abs(other.at_s - at_s) <= _NEAR_S
             for number, other in self._clocks.items()
@@ -156,7 +155,7 @@ class Runs:
         )
 
     def _joined(self, stream: int, at_s: float, clock: _Clock | None) -> int | None:
-        """Another run in which another stream is at about this time, and this one not further yet."""
+        """Return another run with a stream near this time that this stream has not yet passed, or None."""
         runs = [
             other.run
             for number, other in self._clocks.items()

@@ -1,15 +1,14 @@
-"""From what packets say about time to times that rise: clocks that restart, jump, stand still or are missing.
+"""Strictly increasing timestamps from clocks that restart, jump, stall or are missing.
 
-Values in, values out. Two steps, because a stream's packets come in the order of decoding and its
-pictures in the order of presentation:
+Free of I/O. There are two steps, because packets are in decoding order and pictures in presentation order:
 
-- `Runs` looks at packets. As long as their clock goes on, they are of one run; where it falls back, or
-  leaps further than any pause, a new run begins, which the other streams of the file join when their
-  clocks do the same.
-- `Timeline` looks at pictures. Within a run they keep the times that they have; the first picture of a
-  later run follows the last one by one frame duration, and the whole run, its sound too, moves with it.
+- `Runs` processes packets. While their clock is continuous they belong to one run; where it falls back, or
+  jumps by more than any pause, a new run starts, which the file's other streams join when their clocks do
+  the same.
+- `Timeline` processes pictures. Within a run they keep their timestamps; the first picture of a later run
+  follows the last one by one frame duration, and the entire run, audio included, is shifted with it.
 
-Real pauses and variable frame rates stay as they are.
+Genuine pauses and variable frame rates are preserved.
 """
 
 from __future__ import annotations
@@ -26,27 +25,28 @@ _STAMPS_KEPT = 512
 
 
 _EPS_S = 1e-6
-"""Containers tell times in microseconds at worst: what is nearer is the same."""
+"""Containers resolve at least microseconds: smaller differences are treated as equal."""
 
 _LEAST_STEP = 1 / 16
-"""Of a frame duration: pictures of equal times stand at least so far apart."""
+"""Minimum spacing of pictures with equal timestamps, as a fraction of the frame duration."""
 
 _USUAL_S = Fraction(1, 25)
 
 
 class Timeline:
-    """Gives each picture a time that is later than the one before.
+    """Assigns each picture a timestamp later than the previous one.
 
-    `read` and `lead_in` are told of packets in the order of decoding, `show` of pictures in the order of
-    presentation, each by the number of the packet that it was made of.
+    `read` and `lead_in` take packets in decoding order, `show` pictures in presentation order, each
+    identified by the number of the packet that it was decoded from.
     """
 
     def __init__(self, frame_s: Fraction | None, *, decoding_order: bool = False) -> None:
-        """Start anew.
+        """Create an empty timeline.
 
         Args:
-            frame_s: nominal duration of a picture in seconds, where known.
-            decoding_order: the container has decoding times only: pictures get them in rising order.
+            frame_s: nominal duration of a picture in seconds, if known.
+            decoding_order: whether the container has decoding timestamps only, which are assigned to the
+                pictures in increasing order.
         """
         self._frame_s = frame_s
         self._decoding_order = decoding_order
@@ -65,19 +65,19 @@ class Timeline:
         self._slip_s = 0.0
         self._lead: deque[float] = deque()
         self.mended = Mended()
-        """What had to be done so that times rise."""
+        """The repairs needed to make timestamps increase."""
 
     @property
     def last_s(self) -> float | None:
-        """The time of the last picture."""
+        """Return the timestamp of the last picture."""
         return self._last_s
 
     def offset_s(self, run: int) -> float | None:
-        """By how much the run's times are moved; None before its first picture."""
+        """Return the shift of the run's timestamps in seconds; None before its first picture."""
         return self._offsets.get(run)
 
     def read(self, stamp: Stamp) -> int:
-        """Note a packet that goes to the decoder, and return its number."""
+        """Record a packet that is sent to the decoder, and return its number."""
         number = self._next_number
         self._next_number += 1
         self._stamps[number] = stamp
@@ -89,17 +89,17 @@ class Timeline:
         return number
 
     def lead_in(self, without: int, told_s: Iterable[float], duration_s: Fraction = Fraction(0)) -> None:
-        """The first packets, `without` of them, have no time; those behind them have these.
+        """Infer the timestamps of the first `without` packets, which have none, from those of later ones.
 
-        Their pictures are counted back from the first that has a time. `duration_s` is what the first
-        packet says, where no nominal duration is known.
+        They are extrapolated backwards from the earliest timestamp. `duration_s` is the first packet's
+        duration, used if the nominal one is unknown.
         """
         first_s, step_s = min(told_s), float(self._frame_s or duration_s or _USUAL_S)
         self._lead.extend(first_s - (without - k) * step_s for k in range(without))
         self.mended.leading = without
 
     def show(self, number: int | None) -> float:
-        """The time in seconds of the next picture, made of packet `number` (None: it does not say)."""
+        """Return the timestamp in seconds of the next picture, of packet `number` (None: unknown)."""
         stamp = self._stamps.get(number) if number is not None else None
         told_s = self._told(number, stamp)
         if stamp is None or told_s is None:
@@ -118,7 +118,7 @@ class Timeline:
         if number is not None:
             self._awaited.pop(number, None)
             while self._awaited and next(iter(self._awaited)) < number - REORDERED:
-                self._awaited.popitem(last=False)  # lost in decoding, and its time with it
+                self._awaited.popitem(last=False)  # lost in decoding, with its timestamp
                 heapq.heappop(self._slots)
         return heapq.heappop(self._slots)[1] if self._slots else None
 
@@ -137,7 +137,7 @@ class Timeline:
         return offset_s
 
     def _rising(self, time_s: float) -> float:
-        """The time itself where it is later than the last; else one that is, as near to it as can be."""
+        """Return the timestamp if it is later than the last one, otherwise the nearest suitable one."""
         last_s = self._last_s
         if last_s is None or time_s > last_s + _EPS_S:
             if last_s is not None:
@@ -152,14 +152,14 @@ class Timeline:
         self.mended.note_not_rising(last_s)
         is_repeated = abs(time_s - self._told_s) <= _EPS_S
         if not self._slip_s and (is_repeated or not self._fallen):
-            # Repeated, or one that is out of its order: between the last one and the next that can be
-            # expected, which keeps its own time.
+            # Repeated or out of order: placed between the last one and the expected next one, which keeps
+            # its own timestamp.
             self._fallen = not is_repeated
             room_s = self._told_s + max(self._told_step_s, frame_s) - last_s
             step_s = min(frame_s, room_s / 2)
             if step_s >= frame_s * _LEAST_STEP:
                 return last_s + step_s
-        # All are too early from here on: they go on in their own steps until they are later by themselves.
+        # All timestamps from here on are too early: keep their spacing until they catch up.
         self._slip_s = last_s + frame_s - time_s
         return last_s + frame_s
 
@@ -175,24 +175,24 @@ class Timeline:
         return float(self._last_exact)
 
     def _step(self) -> Fraction:
-        """How long the last picture is shown."""
+        """Return the duration of the last picture."""
         told_s = self._last.duration_s if self._last is not None else Fraction(0)
         if self._frame_s is None:
             if told_s > 0:
                 return told_s
             return Fraction(self._told_step_s) if self._told_step_s > 0 else _USUAL_S
-        # Less than nominal is a field of an interlaced picture; far more is no duration but a pause.
+        # Less than nominal is a field of an interlaced picture; far more is a pause rather than a duration.
         return told_s if self._frame_s * Fraction(9, 10) <= told_s <= LEAP_S else self._frame_s
 
 
 class Moments:
-    """Times that rise for pictures that come already in order, of which only their own times are known."""
+    """Increasing timestamps for pictures already in order, based on their own timestamps only."""
 
     def __init__(self, longest_pause_s: float = LEAP_S) -> None:
-        """A clock that leaps by more than `longest_pause_s` goes on without the leap."""
+        """Create a timeline that removes clock jumps of more than `longest_pause_s`."""
         self._runs = Runs(0, longest_pause_s)
         self._timeline = Timeline(None)
 
     def of(self, told_s: float) -> float:
-        """The time of the next picture, in seconds, whose own is `told_s`."""
+        """Return the timestamp of the next picture, in seconds, from its own, `told_s`."""
         return self._timeline.show(self._timeline.read(self._runs.stamp(0, told_s, told_s)))
