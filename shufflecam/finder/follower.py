@@ -93,7 +93,7 @@ class _Sight:
 
     @property
     def trusted(self) -> np.ndarray:
-        """(K,) booleans."""
+        """(K,) whether each joint is trusted."""
         return np.asarray(np.isfinite(self.joints[:, 0]))
 
     def box_around(self, joints: FloatArray) -> FloatArray | None:

@@ -50,6 +50,11 @@ def draw_again(job: RedrawJob, talk: Reporter, stop: StopRequest | None = None) 
 
     An early end is reported by `Outcome.check` alone.
 
+    Args:
+        job: inputs, look and output.
+        talk: receives notes, progress and the summary.
+        stop: ends the run early with its output complete; None: it cannot be stopped.
+
     Raises:
         UsageError, SourceError, OutputError: in this order, before anything is written.
         Interrupted: stopped before anything was written.
