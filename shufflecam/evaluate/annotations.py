@@ -1,4 +1,4 @@
-"""COCO keypoint annotations, read once and checked in full before anything is computed.
+"""Reads COCO keypoint annotations and validates them in full before anything is computed.
 
 Boxes in these files are xywh: (x, y, width, height) in image pixels; keypoints are flat lists of
 x, y, visibility (0 not annotated, 1 hidden, 2 visible).
@@ -49,7 +49,7 @@ class Picture:
     id: int
     path: Path
     size: tuple[int, int] | None
-    """(width, height) as the file states them; None where it does not."""
+    """(width, height) as stated in the file; None if it states none."""
 
 
 @dataclass(frozen=True)
@@ -58,27 +58,27 @@ class CocoSet:
 
     file: Path
     pictures: tuple[Picture, ...]
-    """Those that are on disk, in the file's order."""
+    """Pictures found on disk, in the file's order."""
     missing: tuple[str, ...]
-    """File names of pictures that the annotations name and the folder lacks."""
+    """File names of annotated pictures that are not in the folder."""
     document: dict[str, Any]
-    """What pycocotools scores against: the people of the pictures that are there, whole and numbered anew."""
+    """Ground truth for pycocotools: the people of the pictures found, completed and renumbered."""
     keypoint_names: tuple[str, ...]
-    """The file's own names of the K keypoints; empty where it gives none."""
+    """The file's own names of the K keypoints; empty if it has none."""
     person_categories: frozenset[str] = frozenset()
-    """The file's category ids that mean people, as text."""
+    """The file's category ids that denote people, as text."""
     category_id: int = PERSON_CATEGORY
-    """The file's own number of people, for results that are held against the file by others."""
+    """The file's own category id of people, for results that other tools compare with the file."""
     notes: tuple[str, ...] = ()
-    """A sentence each about what was left out, or taken otherwise than it stands."""
+    """One sentence for each thing that was omitted or not used as stated."""
 
     @property
     def annotations(self) -> list[dict[str, Any]]:
-        """The people, one dictionary each, as in the file."""
+        """The people, one annotation each."""
         return list(self.document["annotations"])
 
     def uncounted(self, *, keypoints: bool = True) -> str:
-        """Whom the figures leave out, as COCO's evaluation does: " (left out: 2 crowds, ...)", or nothing."""
+        """Return who does not count in COCO's evaluation: " (left out: 2 crowds, ...)", or ""."""
         crowds = sum(person["iscrowd"] for person in self.annotations)
         bare = sum(not (person["num_keypoints"] or person["iscrowd"]) for person in self.annotations)
         parts = [f"{crowds} crowd" + ("s" if crowds > 1 else "")] if crowds else []
@@ -95,18 +95,18 @@ def read_coco(
     allow_missing: bool = False,
     boxes_only: bool = False,
 ) -> CocoSet:
-    """Read an annotation file and look for its pictures.
+    """Read an annotation file and locate its pictures.
 
     Args:
         file: COCO keypoint annotations (`images`, `annotations`, `categories`).
         images: the folder with the pictures, by their `file_name`.
-        keypoints: how many keypoints each person must have; None: whatever the file has, all alike.
-        allow_missing: leave absent pictures out, with their people, instead of failing.
-        boxes_only: people without keypoints count too, as for a detector.
+        keypoints: number of keypoints required of each person; None: as many as the file names, else any.
+        allow_missing: omit absent pictures, with their people, instead of failing.
+        boxes_only: accept a file whose people have no keypoints, as for a detector.
 
     Raises:
-        SourceError: the file or the folder cannot be read, pictures are missing, nothing is left.
-        UsageError: the file is not what it should be; names the entry.
+        SourceError: the file or the folder cannot be read, pictures are missing, or nothing is left.
+        UsageError: the file is invalid; names the entry.
     """
     document = read_json(file, "annotation file")
     for key in ("images", "annotations"):
@@ -159,7 +159,7 @@ def read_coco(
 
 
 def _joints(document: dict[str, Any], file: Path, wanted: int | None) -> int | None:
-    """How many keypoints each person has: as wanted, else as the file names them."""
+    """Return the number of keypoints of each person: `wanted`, else as many as the file names, else None."""
     return wanted or len(keypoint_names(document, person_categories(document, file))) or None
 
 
@@ -178,7 +178,7 @@ def _notes(people: PersonEntries, name: str, gone: int, boxes_only: bool) -> lis
 
 
 def check_size(picture: Picture, size: tuple[int, int]) -> None:
-    """Refuse a picture of another size than its annotations were made on.
+    """Reject a picture whose size differs from that stated in its annotations.
 
     Raises:
         SourceError: the sizes differ.
@@ -192,9 +192,9 @@ def check_size(picture: Picture, size: tuple[int, int]) -> None:
 
 
 def ground_truth_boxes(coco: CocoSet) -> dict[int, Detections]:
-    """Image id -> the boxes of its annotated people with at least one keypoint; scores NaN (count as 1).
+    """Return image id -> boxes of the annotated people with at least one keypoint; scores NaN (count as 1).
 
-    Crowd regions are left out, as the reference does with ground-truth boxes.
+    Crowd regions are omitted, as in the reference with ground-truth boxes.
     """
     boxes: dict[int, list[list[float]]] = {}
     for person in coco.document["annotations"]:
@@ -206,19 +206,19 @@ def ground_truth_boxes(coco: CocoSet) -> dict[int, Detections]:
 def read_detections(
     path: Path, coco: CocoSet, on_left_out: Callable[[str], None] = lambda sentence: None
 ) -> dict[int, Detections]:
-    """Image id -> boxes of a detection file in the published format.
+    """Return image id -> boxes of a detection file in the published format.
 
-    The format: `[{"image_id", "category_id", "bbox": [x, y, w, h], "score"}, ...]`. Boxes of other
-    categories than persons and of pictures that are not in `coco` are left out.
+    The format: `[{"image_id", "category_id", "bbox": [x, y, w, h], "score"}, ...]`. Boxes of categories
+    other than people and of pictures that are not in `coco` are omitted.
 
     Args:
         path: the file.
-        coco: the pictures that count.
-        on_left_out: told in a sentence how many boxes were left out.
+        coco: the pictures to consider.
+        on_left_out: called with a sentence on how many boxes were omitted.
 
     Raises:
         SourceError: the file cannot be read.
-        UsageError: it is malformed; names the entry.
+        UsageError: it is invalid; names the entry.
     """
     entries = read_json(path, "detection file")
     if not isinstance(entries, list):

@@ -1,7 +1,7 @@
-"""COCO keypoint AP, with the reference's scoring.
+"""Computes COCO keypoint AP with the reference's scoring.
 
-Pictures stream through in batches of crops, so that memory does not grow with their number; what is
-kept of each person is one result of COCO's format. Source of the scoring: the OpenMMLab evaluation
+Pictures are streamed in batches of crops, so that memory does not grow with their number; only one result
+in COCO's format is kept of each person. Source of the scoring: the OpenMMLab evaluation
 (box score x mean keypoint score above 0.2, then OKS NMS at 0.9 over the padded box's area).
 """
 
@@ -27,18 +27,18 @@ from shufflecam.pose.estimator import HeatmapEstimator, instance_score
 from shufflecam.sources.pictures.picture import read_picture
 
 OKS_NMS_THRESHOLD = 0.9
-"""A person more similar than this to a surer one in the same picture is taken for the same one."""
+"""OKS with a higher-scoring person of the same picture above which a person is suppressed as a duplicate."""
 
 Result = dict[str, Any]
 """One entry of COCO's results array: image_id, category_id, keypoints (flat x, y, score), score."""
 
 BoxSource = dict[int, Detections] | PersonDetector
-"""Image id -> boxes, or whoever finds them in the picture."""
+"""Image id -> boxes, or a detector that finds them in the picture."""
 
 
 @dataclass(frozen=True)
 class CocoFigures:
-    """The ten figures of COCO's keypoint evaluation (-1 where no person is of that size)."""
+    """The ten figures of COCO's keypoint evaluation (-1 if no person has that size)."""
 
     ap: float
     ap50: float
@@ -52,13 +52,13 @@ class CocoFigures:
     ar_large: float
 
     def as_dict(self) -> dict[str, float]:
-        """Names and values, for records."""
+        """Return names and values, for records."""
         return asdict(self)
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """What the NMS and the results array need of one person's pose."""
+    """One person's pose, with what the NMS and the results array need."""
 
     keypoints: FloatArray
     """(K, 2) image pixels."""
@@ -77,17 +77,17 @@ def predict(
     batch: int = 32,
     on_picture: Callable[[], None] = lambda: None,
 ) -> list[Result]:
-    """The people of all pictures, after OKS NMS, in COCO's results format.
+    """Return the people of all pictures, after OKS NMS, in COCO's results format.
 
     Args:
         estimator: the network with its skeleton, input size and flip setting.
-        pictures: what to look at.
-        boxes: where people are.
+        pictures: the pictures to process.
+        boxes: the people's boxes, or a detector.
         batch: crops in one run of the network; pictures share runs.
         on_picture: called after each picture is read, for a progress bar.
 
     Raises:
-        SourceError: a picture is broken or of another size than its annotations.
+        SourceError: a picture is invalid, or its size differs from that stated in its annotations.
     """
     people: dict[int, list[Scored]] = {}
     for owners, box_scores, crops in _batches(estimator.input_size, pictures, boxes, batch, on_picture):
@@ -102,7 +102,7 @@ def predict(
 
 
 def score(results: list[Result], coco: CocoSet, skeleton: Skeleton) -> CocoFigures:
-    """COCO's figures by pycocotools.
+    """Compute COCO's figures with pycocotools.
 
     Raises:
         UsageError: there is nothing to score.
@@ -114,7 +114,7 @@ def score(results: list[Result], coco: CocoSet, skeleton: Skeleton) -> CocoFigur
         raise UsageError("No person was found in any picture, so there is nothing to score.")
     truth = COCO()
     truth.dataset = coco.document
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools talks to standard output
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints to standard output
         truth.createIndex()
         evaluation = COCOeval(truth, truth.loadRes(results), "keypoints")
         evaluation.params.kpt_oks_sigmas = np.array(skeleton.sigmas)
@@ -127,9 +127,9 @@ def score(results: list[Result], coco: CocoSet, skeleton: Skeleton) -> CocoFigur
 def oks_nms(
     people: list[Scored], sigmas: tuple[float, ...], threshold: float = OKS_NMS_THRESHOLD
 ) -> list[int]:
-    """Indices of the people to keep, surest first.
+    """Return the indices of the people to keep, highest score first.
 
-    The similarity is the reference's: all joints count, the area is the mean of both people's.
+    The similarity is the reference's: all joints count, and the area is the mean of both people's.
     """
     variances = (2 * np.asarray(sigmas, np.float64)) ** 2
     order = sorted(range(len(people)), key=lambda index: -people[index].score)
@@ -155,7 +155,7 @@ def _batches(
     batch: int,
     on_picture: Callable[[], None],
 ) -> Iterator[tuple[list[int], list[float], CropBatch]]:
-    """Crops of many pictures, `batch` at a time, with their pictures' ids and their boxes' scores."""
+    """Yield image ids, box scores and crops of many pictures, at least `batch` at a time but for the last."""
     owners: list[int] = []
     scores: list[float] = []
     parts: list[CropBatch] = []
@@ -195,8 +195,8 @@ def _joined(parts: list[CropBatch]) -> CropBatch:
 
 def _poses(estimator: HeatmapEstimator, crops: CropBatch, box_scores: list[float]) -> Iterator[Scored]:
     keypoints, scores = estimator.locate(crops)
-    # The reference does not leave a joint out: where the heatmap's maximum is <= 0 it says heatmap
-    # place (-1, -1), which is one output stride above and left of the crop.
+    # The reference omits no joint: where the heatmap's maximum is <= 0 it returns the heatmap position
+    # (-1, -1), which is one output stride above and left of the crop.
     stride = np.array([[[-4.0, -4.0]]], np.float32)
     nowhere = crop_to_image(
         np.repeat(stride, len(crops), 0), crops.centers, crops.scales, estimator.input_size
@@ -212,7 +212,7 @@ def _poses(estimator: HeatmapEstimator, crops: CropBatch, box_scores: list[float
 
 
 def result_entry(image_id: int, person: Scored) -> Result:
-    """One entry of COCO's results array."""
+    """Return one entry of COCO's results array."""
     flat = np.concatenate([person.keypoints, person.scores[:, None]], axis=1).reshape(-1)
     return {
         "image_id": image_id,

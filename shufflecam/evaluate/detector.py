@@ -1,7 +1,7 @@
-"""AP and recall of a person detector on annotated pictures, by COCO's own evaluation.
+"""Computes AP and recall of a person detector on annotated pictures, with COCO's own evaluation.
 
 A person's size is the area of the annotated box in pixels of the picture, not COCO's segment area:
-people know boxes, and many annotation files have nothing else.
+users know boxes, and many annotation files have nothing else.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ SIZES = {
     "medium": (32.0**2, 96.0**2),
     "large": (96.0**2, 1e10),
 }
-"""Square pixels of the box; the bounds are COCO's."""
+"""Ranges of the box area in square pixels; the bounds are COCO's."""
 
 MAX_PEOPLE = 100
-"""Boxes that count in one picture, as in COCO's evaluation."""
+"""Most boxes that count in one picture, as in COCO's evaluation."""
 
 Result = dict[str, Any]
 """One entry of COCO's results array: image_id, category_id, bbox (x, y, width, height), score."""
@@ -37,44 +37,44 @@ Result = dict[str, Any]
 
 @dataclass(frozen=True)
 class DetectorFigures:
-    """COCO's box figures for people; -1 where nobody of that size is annotated."""
+    """COCO's box figures for people; -1 if no person of that size is annotated."""
 
     ap: float
     """Mean over IoU 0.50 to 0.95."""
     ap50: float
     ap50_large: float
-    """AP50 of people of at least 96x96 pixels; smaller ones neither count nor harm."""
+    """AP50 of people of at least 96x96 pixels; smaller ones are ignored."""
     recall50: float
-    """Part of the annotated people that some box covers by half, at any score."""
+    """Fraction of the annotated people matched by a box at IoU 0.5, at any score."""
     recall50_small: float
     recall50_medium: float
     recall50_large: float
     false_boxes: int
-    """Boxes surer than `SURE` that cover nobody annotated."""
+    """Boxes with a score above `SURE` that match no annotated person."""
     milliseconds: float
-    """Median of one picture: resize, network and suppression, without reading the file."""
+    """Median per picture: resize, network and suppression, without reading the file."""
 
     def as_dict(self) -> dict[str, float]:
-        """Names and values, for records."""
+        """Return names and values, for records."""
         return asdict(self)
 
 
 SURE = 0.4
-"""The score from which shufflecam believes a box by default."""
+"""Default score threshold of shufflecam's boxes."""
 
 
 def predict(
     detector: PersonDetector, pictures: tuple[Picture, ...], *, on_picture: Callable[[], None] = lambda: None
 ) -> tuple[list[Result], float]:
-    """The detector's boxes of all pictures, and its median time for one in milliseconds.
+    """Return the detector's boxes of all pictures, and its median time per picture in milliseconds.
 
     Args:
-        detector: whoever finds people; with a low threshold, because AP wants unsure boxes too.
-        pictures: what to look at, one at a time: memory does not grow with their number.
+        detector: finds people; with a low threshold, because AP needs low-scoring boxes too.
+        pictures: processed one at a time: memory does not grow with their number.
         on_picture: called after each, for a progress bar.
 
     Raises:
-        SourceError: a picture is broken or of another size than its annotations.
+        SourceError: a picture is invalid, or its size differs from that stated in its annotations.
     """
     results: list[Result] = []
     times = []
@@ -99,25 +99,25 @@ def predict(
 
 
 def score(results: list[Result], coco: CocoSet, milliseconds: float = float("nan")) -> DetectorFigures:
-    """The figures of a detector's boxes; a detector that found nobody scores 0.
+    """Compute the figures of a detector's boxes; a detector that found no people scores 0.
 
     Args:
         results: of `predict`.
-        coco: the annotated people; `iscrowd` regions neither count nor harm.
+        coco: the annotated people; `iscrowd` regions are ignored.
         milliseconds: of `predict`.
     """
     from pycocotools.coco import COCO
     from pycocotools.cocoeval import COCOeval
 
     truth = COCO()
-    # A box's own area decides about a person's size.
+    # A person's size is the area of the box.
     truth.dataset = {
         **coco.document,
         "annotations": [
             {**person, "area": person["bbox"][2] * person["bbox"][3]} for person in coco.annotations
         ],
     }
-    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools talks to standard output
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints to standard output
         truth.createIndex()
         found = truth.loadRes(results) if results else _nothing_found(coco)
         evaluation = COCOeval(truth, found, "bbox")
@@ -144,7 +144,7 @@ def score(results: list[Result], coco: CocoSet, milliseconds: float = float("nan
 
 
 def _nothing_found(coco: CocoSet) -> Any:
-    """A results object without boxes: pycocotools' own reader wants one at least."""
+    """Return a results object without boxes: pycocotools' own reader requires at least one."""
     from pycocotools.coco import COCO
 
     empty = COCO()
@@ -159,7 +159,7 @@ def _mean(values: Any) -> float:
 
 
 def _false_boxes(evaluation: Any) -> int:
-    """Sure boxes that matched nobody at IoU 0.5 and are in no crowd, over all pictures."""
+    """Count the boxes above `SURE` that match no person at IoU 0.5 and are in no crowd, over all pictures."""
     count = 0
     # One entry per picture and size; the first size is "all".
     pictures = len(evaluation.params.imgIds)

@@ -1,8 +1,8 @@
-"""The entries of a COCO annotation file, each checked and made whole; what is wrong is told with its number.
+"""Validates and completes the entries of a COCO annotation file; errors name the entry's number.
 
-Files that tools and people make leave out what COCO's own always have (ids, areas), begin their ids at 0 or
-repeat them, and number the category of people as they like. pycocotools takes all of that and gives wrong
-figures, so nothing of it reaches pycocotools.
+Files written by other tools or by hand omit what COCO's own always have (ids, areas), start their ids at 0 or
+repeat them, and use an arbitrary category id for people. pycocotools accepts all of that and returns wrong
+figures, so none of it reaches pycocotools.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from typing import Any
 from shufflecam.core.errors import UsageError
 
 PERSON_CATEGORY = 1
-"""What people are called in all that is handed to pycocotools, and in results."""
+"""Category id of people in everything passed to pycocotools, and in results."""
 
 AREA_OF_BOX = 0.53
-"""COCO's own ratio of a person's area to its box, for files without segmentation."""
+"""COCO's mean ratio of a person's area to their box, for files without segmentation."""
 
 _LARGEST_ID = 1 << 63
 _PERSON_NAMES = ("person", "people", "human", "pedestrian")
@@ -31,31 +31,31 @@ class PictureEntry:
 
     id: int
     name: str
-    """As it stands there."""
+    """`file_name` as stated."""
     size: tuple[int, int] | None
-    """(width, height) where the file states both."""
+    """(width, height) if the file states both."""
 
 
 @dataclass
 class PersonEntries:
-    """The people of `annotations`, and what else is there."""
+    """The people of `annotations`, and a summary of the other entries."""
 
     kept: list[dict[str, Any]] = field(default_factory=list)
-    """With `id` (from 1 on, each once), `area`, `iscrowd`, `keypoints` and `num_keypoints`."""
+    """With `id` (unique, from 1), `area`, `iscrowd`, `keypoints` and `num_keypoints`."""
     category_id: int = PERSON_CATEGORY
-    """What the first of them has, where it is a whole number."""
+    """That of the first person, if it is an integer."""
     of_other_categories: int = 0
     without_area: int = 0
-    """How many got the area that their box suggests."""
+    """Number of people whose area was estimated from their box."""
     no_such_category: str | None = None
-    """The first entry whose category the file does not have, in words."""
+    """Description of the first entry whose category the file does not define."""
 
 
 def read_pictures(entries: list[Any], file: Path) -> list[PictureEntry]:
-    """All of `images`.
+    """Return all entries of `images`.
 
     Raises:
-        UsageError: an entry is not what it should be, or two have the same id.
+        UsageError: an entry is invalid, or two have the same id.
     """
     pictures = [_picture(entry, index, file) for index, entry in enumerate(entries)]
     first: dict[int, int] = {}
@@ -72,16 +72,16 @@ def read_pictures(entries: list[Any], file: Path) -> list[PictureEntry]:
 def read_people(
     document: dict[str, Any], file: Path, known: set[int], keypoints: int | None
 ) -> PersonEntries:
-    """The people of `annotations`.
+    """Return the people of `annotations`.
 
     Args:
         document: the parsed file.
-        file: its name, for messages.
+        file: its path, for messages.
         known: the ids of its images.
-        keypoints: how many each person must have; None: any number, all alike.
+        keypoints: number required of each person; None: any.
 
     Raises:
-        UsageError: an entry is not what it should be; says which.
+        UsageError: an entry is invalid; names it.
     """
     categories = _categories(document)
     people = person_categories(document, file)
@@ -105,10 +105,10 @@ def read_people(
 
 
 def person_categories(document: dict[str, Any], file: Path) -> set[str]:
-    """The category ids (as text) that mean people: by name, else the only one, else the one with keypoints.
+    """Return the category ids (as text) of people: by name, else the only one, else the only with keypoints.
 
     Raises:
-        UsageError: there are several, and none of them is people.
+        UsageError: there are several, and none of them denotes people.
     """
     categories = _categories(document)
     if not categories:
@@ -133,7 +133,7 @@ def person_categories(document: dict[str, Any], file: Path) -> set[str]:
 
 
 def keypoint_names(document: dict[str, Any], people: set[str]) -> tuple[str, ...]:
-    """The file's own names of the keypoints of people; empty where it gives none."""
+    """Return the file's own names of people's keypoints; empty if it has none."""
     for category in _categories(document):
         names = category.get("keypoints")
         if _key(category.get("id", PERSON_CATEGORY)) not in people or not isinstance(names, list):
@@ -144,19 +144,19 @@ def keypoint_names(document: dict[str, Any], people: set[str]) -> tuple[str, ...
 
 
 def is_person(entry: dict[str, Any], people: set[str]) -> bool:
-    """Whether a detection is of a person: by COCO's number, by the annotations', or it does not say."""
+    """Whether a detection is of a person: by COCO's id, by one of `people`, or because it has no category."""
     return _key(entry.get("category_id", PERSON_CATEGORY)) in people | {str(PERSON_CATEGORY)}
 
 
 def is_number(value: Any) -> bool:
-    """JSON knows numbers too large for any float, which Python reads as integers: those are none here."""
+    """Whether a value is a number within a float's range: JSON allows larger ones, read as Python ints."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return False
     return abs(value) <= sys.float_info.max
 
 
 def check_box(box: Any, where: str) -> None:
-    """Raise UsageError where `box` is no (x, y, width, height)."""
+    """Raise UsageError if `box` is not (x, y, width, height) with a positive size."""
     if not isinstance(box, list) or len(box) != 4 or not all(is_number(value) for value in box):
         raise UsageError(f"The bbox of {where} is not four finite numbers.")
     if box[2] <= 0 or box[3] <= 0:
@@ -176,14 +176,14 @@ def _picture(entry: Any, index: int, file: Path) -> PictureEntry:
 
 
 def _person(entry: dict[str, Any], where: str, known: set[int], keypoints: int | None) -> dict[str, Any]:
-    """The entry, checked, with all that pycocotools wants but its id."""
+    """Return the validated entry with everything that pycocotools needs except its id."""
     image_id = entry.get("image_id")
     if not isinstance(image_id, int) or image_id not in known:
         raise UsageError(f"The image_id {image_id!r} of {where} is of no image in the file.")
     check_box(entry.get("bbox"), where)
     points = entry.get("keypoints")
     if points is None:
-        # A person of an instance file: nothing to find, but pycocotools wants the field.
+        # A person of an instance file: no keypoints, but pycocotools requires the field.
         points = [0] * 3 * (keypoints or 17)
     if not isinstance(points, list) or not all(is_number(value) for value in points):
         raise UsageError(f"The keypoints of {where} are not a list of finite numbers.")
@@ -215,13 +215,13 @@ def _categories(document: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _key(value: Any) -> str:
-    """Category ids as text, so that 1, 1.0 and "1" are the same."""
+    """Return a category id as text, so that 1, 1.0 and "1" are equal."""
     whole = isinstance(value, float) and math.isfinite(value) and value.is_integer()
     return str(int(value) if whole else value).strip()
 
 
 def image_ids_of(annotations: Path) -> dict[str, int]:
-    """File name -> image_id of a COCO annotation file."""
+    """Return file name -> image_id of a COCO annotation file."""
     from shufflecam.core.files import read_json
     from shufflecam.evaluate.entries import read_pictures
 

@@ -1,8 +1,8 @@
-"""The pictures that annotations name, found in the folder that is given.
+"""Locates the pictures named by annotations in a folder.
 
-Annotations are passed on with names that were right elsewhere: absolute paths, Windows' back-slashes, another
-folder above, a sub-folder too many or too few, the other Unicode form. What a name ends in says which picture
-is meant, as long as no second picture could be.
+Annotations circulate with names that were valid elsewhere: absolute paths, Windows backslashes, another
+parent folder, a subfolder too many or too few, the other Unicode normalization form. The end of a name
+identifies the picture, as long as it is unambiguous.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from shufflecam.core.names import ByEnd, parts_of
 
 @dataclass(frozen=True)
 class Found:
-    """Where the pictures are."""
+    """The pictures' paths."""
 
     paths: dict[str, Path]
-    """Name as annotated -> the file; names that mean no file, or not one alone, are not in it."""
+    """Name as annotated -> file; names that match no file, or are ambiguous, are absent."""
     by_end: tuple[str, ...]
-    """The names that are not paths below the folder as they stand: found by what they end in."""
+    """Names that are not paths below the folder as stated: matched by their end."""
 
     def note(self, what: str) -> str | None:
-        """One sentence about the names that were not taken as they stand, or None."""
+        """Return one sentence about the names that were matched by their end, or None."""
         if not self.by_end:
             return None
         first = self.by_end[0]
@@ -34,11 +34,10 @@ class Found:
 
 
 def find_annotated(names: Iterable[str], folder: Path) -> Found:
-    """The files that `names` mean.
+    """Return the files that `names` denote.
 
-    A name that is a path below the folder is that file. Any other one is the file whose path agrees with it
-    from the end on for the most parts; where two names would mean the same file, or a name two files, none is
-    taken.
+    A name that is a path below the folder denotes that file. Any other one denotes the file whose path shares
+    the most trailing parts with it; if two names denote the same file, or one name two files, none is used.
     """
     paths: dict[str, Path] = {}
     claims: dict[Path, list[str]] = {}
@@ -56,33 +55,33 @@ def find_annotated(names: Iterable[str], folder: Path) -> Found:
 
 
 def _shortened(name: str, folder: Path) -> Path | None:
-    """The longest end of the name that is a path below the folder."""
+    """Return the longest end of the name that is a path below the folder, or None."""
     parts = parts_of(name)
     paths = (folder.joinpath(*parts[start:]) for start in range(len(parts)))
     return next((path for path in paths if _is_file(path)), None)
 
 
 def _is_below(name: str, folder: Path) -> bool:
-    """Whether it is a path within the folder, or relative to it."""
+    """Whether the path lies within the folder, or is relative to it."""
     return not os.path.isabs(name) or Path(name).is_relative_to(folder.absolute())
 
 
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except (OSError, ValueError):  # too long for a name, or with a zero in it
+    except (OSError, ValueError):  # too long for a name, or with a null byte in it
         return False
 
 
 class _Tree:
-    """All files below a folder; looked for only once a name is not where it should be."""
+    """All files below a folder; listed only once a name is not found at its path."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: ByEnd[Path] | None = None
 
     def find(self, name: str) -> Path | None:
-        """The one file that agrees with the name from the end on for the most parts; case is no matter."""
+        """Return the one file that shares the most trailing parts with the name, ignoring case, or None."""
         if self._files is None:
             files = (Path(below, file) for below, _, names in os.walk(self._folder) for file in names)
             self._files = ByEnd((path.relative_to(self._folder).as_posix(), path) for path in files)

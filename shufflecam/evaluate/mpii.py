@@ -1,8 +1,8 @@
-"""MPII PCKh, exactly as the reference defines it.
+"""Computes MPII PCKh exactly as the reference defines it.
 
-A joint counts as right when its distance to the annotation is at most half the head's size
-(0.6 x the head box's diagonal). Pelvis and thorax are left out of the mean, which weighs each joint by
-how often it is visible. Annotations are 1-based: 1 is added to predictions before comparing.
+A joint is correct if its distance to the annotation is at most half the head size (0.6 x the head box's
+diagonal). Pelvis and thorax are excluded from the mean, which weights each joint by how often it is
+visible. Annotations are 1-based: 1 is added to predictions before comparing.
 Source: the OpenMMLab evaluation of MPII, after the MPII authors' own script.
 """
 
@@ -36,10 +36,10 @@ JOINT_GROUPS: dict[str, tuple[int, ...]] = {
     "knee": (1, 4),
     "ankle": (0, 5),
 }
-"""As the published table has them: the plain mean of both sides; the head is its top."""
+"""As in the published table: the plain mean of both sides; the head is its top."""
 
 LEFT_OUT = (6, 7)
-"""Pelvis and thorax."""
+"""Pelvis and thorax, excluded from the mean."""
 
 
 SCALE_PX = 200
@@ -48,7 +48,7 @@ SCALE_PX = 200
 
 @dataclass(frozen=True)
 class MpiiFigures:
-    """PCKh in 0..1; NaN for a group of which no joint is visible."""
+    """PCKh in 0..1; NaN for a group without visible joints."""
 
     groups: dict[str, float]
     mean: float
@@ -64,10 +64,10 @@ def predict(
     batch: int = 32,
     on_person: Callable[[], None] = lambda: None,
 ) -> FloatArray:
-    """(N, 16, 2) keypoints in 0-based pixels, where the heatmap says nothing (-1, -1) of it.
+    """Return (N, 16, 2) keypoints in 0-based pixels; an empty heatmap gives its position (-1, -1).
 
     Raises:
-        SourceError: a picture is missing or broken.
+        SourceError: a picture is missing or invalid.
     """
     width, height = estimator.input_size
     found = np.zeros((len(people), JOINTS, 2), np.float32)
@@ -89,9 +89,9 @@ def predict(
 
 
 def score(keypoints: FloatArray, people: MpiiPeople) -> MpiiFigures:
-    """PCKh of (N, 16, 2) keypoints in 0-based pixels."""
+    """Compute PCKh of (N, 16, 2) keypoints in 0-based pixels. Raises UsageError without visible joints."""
     visible = people.visible > 0
-    heads = np.maximum(people.head_sizes, 1e-6)  # a head without size: nothing is right there
+    heads = np.maximum(people.head_sizes, 1e-6)  # a head of size zero: no joint is correct
     error = np.linalg.norm(keypoints + 1.0 - people.joints, axis=2) / heads[:, None]
     count = visible.sum(axis=0)
 
@@ -118,16 +118,16 @@ def present(
     allow_missing: bool,
     on_note: Callable[[str], None] = lambda sentence: None,
 ) -> MpiiPeople:
-    """Those whose picture is in the folder, with the pictures' names as they are there.
+    """Return the people whose picture is in the folder, with the pictures' actual names.
 
     Args:
         people: as annotated.
         images: the folder.
-        allow_missing: leave those without a picture out.
-        on_note: told where names were not taken as they stand.
+        allow_missing: omit people without a picture.
+        on_note: called with a sentence if names were matched by their end.
 
     Raises:
-        SourceError: some are not (unless allowed), or none is.
+        SourceError: pictures are missing (unless allowed), or none is found.
     """
     if not images.is_dir():
         raise SourceError(f"There is no folder {images}; name the folder with the pictures.")
@@ -141,16 +141,16 @@ def present(
     if note := found.note("the annotations"):
         on_note(note)
     there = people.take([index for index, name in enumerate(people.images) if name in found.paths])
-    # Where a file is elsewhere than its name says; joined to the folder, an absolute path stays what it is.
+    # Files that are not where their name says; joined to the folder, an absolute path is unchanged.
     where = {name: str(found.paths[name].absolute()) for name in found.by_end}
     return replace(there, images=tuple(where.get(name, name) for name in there.images))
 
 
 def _regions(people: MpiiPeople) -> tuple[FloatArray, FloatArray]:
-    """(N, 2) centres in 0-based pixels and (N, 2) sizes of the squares to cut out."""
+    """Return (N, 2) centres in 0-based pixels and (N, 2) sizes of the squares to crop."""
     centers = people.centers.astype(np.float32).copy()
     given = people.centers[:, 0] != -1
-    # MPII centres sit on the chest: down a little, so that the feet are less likely cut off.
+    # MPII centres are on the chest: moved down a little, so that the feet are less likely to be cut off.
     centers[given, 1] += CENTER_SHIFT * people.scales[given]
     scales = people.scales.astype(np.float32) * np.where(given, PADDING, 1.0).astype(np.float32) * SCALE_PX
     return centers - 1.0, np.stack([scales, scales], axis=1)

@@ -1,4 +1,4 @@
-"""The published annotation files of MPII: which people there are, and where their joints were marked."""
+"""Reads the published annotation files of MPII: the people and their annotated joints."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ HEAD_FACTOR = 0.6
 
 
 NECK_TO_HEAD = 0.75
-"""Head size over the distance from upper neck to head top: MPII draws these two onto the head box, 4/5 of
+"""Head size over the distance from upper neck to head top: MPII places these two on the head box, 4/5 of
 its diagonal apart, so that both definitions agree."""
 
 
 JOINTS = len(MPII_16.keypoints)
 
 PADDING = 1.25
-"""The region around a person is so much larger than the scale says."""
+"""Size of the region around a person relative to the scale."""
 
 CENTER_SHIFT = 15
-"""Pixels by which the region's centre lies lower than annotated, times the scale."""
+"""Downward shift of the region's centre from the annotation, in pixels per unit of scale."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,15 +49,15 @@ class MpiiPeople:
     visible: FloatArray
     """(N, 16) 1 where a joint counts."""
     head_sizes: FloatArray
-    """(N,) pixels, the factor 0.6 included."""
+    """(N,) pixels, including the factor 0.6."""
     training: int = 0
-    """How many more the file has that are not for validation."""
+    """Number of further people in the file that are not for validation."""
 
     def __len__(self) -> int:
         return len(self.images)
 
     def take(self, keep: list[int]) -> MpiiPeople:
-        """Some of them."""
+        """Return the people with these indices."""
         return MpiiPeople(
             tuple(self.images[index] for index in keep),
             self.centers[keep],
@@ -70,11 +70,11 @@ class MpiiPeople:
 
 
 def read_mpii(file: Path) -> MpiiPeople:
-    """The people of an annotation file, in whichever of the common layouts it is.
+    """Read the people of an annotation file in any of the common layouts.
 
     - `mpii_val.json` (a list with `image`, `center`, `scale`, `joints`, `joints_vis`), with
-      `mpii_gt_val.mat` beside it, which has the joints and head boxes that are scored; without it the
-      joints of the list are scored and the head's size is taken from its two joints.
+      `mpii_gt_val.mat` next to it, which has the joints and head boxes to score; without it the joints
+      of the list are scored and the head size is computed from its two joints.
     - `valid.h5` (`imgname`, `center`, `scale`, `part`, `visible`, `normalize`).
     - a list with `img_paths`, `objpos`, `scale_provided`, `joint_self` (.json or .json.gz): its
       validation people.
@@ -105,7 +105,7 @@ def _read_h5(file: Path) -> MpiiPeople:
     h5py = _library("h5py")
     with h5py.File(file, "r") as data:
         joints = np.array(data["part"], np.float32)
-        # This layout has the padding and the shift towards the feet in it already.
+        # This layout already includes the padding and the shift towards the feet.
         scales = np.array(data["scale"], np.float32) / np.float32(PADDING)
         centers = np.array(data["center"], np.float32) - np.stack([0 * scales, CENTER_SHIFT * scales], axis=1)
         return MpiiPeople(
@@ -155,7 +155,7 @@ def _read_reference(entries: list[dict[str, Any]], matlab: Path) -> MpiiPeople:
 
 
 def _library(name: str) -> Any:
-    """A module that only this layout needs. Raises UsageError where it is not installed."""
+    """Import a module that only one layout needs. Raises UsageError if it is not installed."""
     try:
         return import_module(name)
     except ImportError as error:
@@ -164,12 +164,12 @@ def _library(name: str) -> Any:
 
 
 def _annotated(joints: FloatArray) -> FloatArray:
-    """(N, 16) 1 where a joint has a place. Hidden joints count in the reference, whatever the file's flag."""
+    """Return (N, 16), 1 where a joint has a position: the reference counts hidden ones, despite the flag."""
     return np.asarray((joints > 0).any(axis=2), np.float32)
 
 
 def _head_sizes(joints: FloatArray) -> FloatArray:
-    """(N,) from the upper neck (8) and the head's top (9)."""
+    """Return (N,) head sizes from the upper neck (8) and the head top (9)."""
     across = joints[:, 9] - joints[:, 8]
     sizes: FloatArray = (np.sqrt((across**2).sum(axis=1)) * NECK_TO_HEAD).astype(np.float32)
     return sizes

@@ -1,4 +1,4 @@
-"""Results of an evaluation as a file."""
+"""Writes the results of an evaluation to a file."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shufflecam.core.reasons import reason
 
 
 def check_results(target: Path | None, overwrite: bool) -> None:
-    """Whether the results can be written, before any work. Raises UsageError or OutputError."""
+    """Check that the results can be written, before any work. Raises UsageError or OutputError."""
     from shufflecam.core.files import check_writable
 
     if target is None:
@@ -22,7 +22,7 @@ def check_results(target: Path | None, overwrite: bool) -> None:
 
 
 def write_results(target: Path | None, results: list[dict[str, Any]], category_id: int) -> None:
-    """Write the array, where it is wanted, with the annotations' own number of people. Raises OutputError."""
+    """Write the array, if requested, with the annotations' category id of people. Raises OutputError."""
     if target is None:
         return
     entries = [{**result, "category_id": category_id} for result in results]
