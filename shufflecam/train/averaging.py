@@ -1,4 +1,4 @@
-"""The running average of a network's weights."""
+"""Exponential moving average of a network's weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 @torch.no_grad()
 def update_average(average: dict[str, Tensor], net: nn.Module, decay: float, step: int) -> None:
     """Move the exponential average towards the network's weights and batch norm statistics, in place."""
-    # Early on a short memory: the first random weights must not linger.
+    # A smaller decay at first: the initial random weights must not linger.
     decay = min(decay, (1 + step) / (10 + step))
     for name, value in net.state_dict().items():
         if value.dtype.is_floating_point:

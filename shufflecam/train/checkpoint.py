@@ -1,4 +1,4 @@
-"""Checkpoints of training runs, and the weights that are made of them."""
+"""Checkpoints of training runs, and the weights exported from them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from shufflecam.models.fetch import file_sha256
 
 
 def save_state(path: Path, state: dict[str, Any]) -> None:
-    """Write beside, then rename: the file at `path` is whole at any moment.
+    """Write a checkpoint atomically: the file at `path` is complete at any moment.
 
     Raises:
         OutputError: it cannot be written; the old file is untouched.
@@ -29,14 +29,14 @@ def save_state(path: Path, state: dict[str, Any]) -> None:
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """What `save_state` wrote. Runs no code from the file.
+    """Return what `save_state` wrote. Executes no code from the file.
 
     Raises:
-        WeightsError: it is damaged, or no checkpoint of a run.
+        WeightsError: it is damaged, or not a checkpoint of a run.
     """
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises whatever its zip and pickle readers do
+    except Exception as error:  # torch passes on whatever its zip and pickle readers raise
         raise WeightsError(f"{path} is damaged ({type(error).__name__}); remove it to begin anew") from error
     if not isinstance(state, dict) or not {"recipe", "step", "net", "optimizer"} <= state.keys():
         raise WeightsError(f"{path} is not the checkpoint of a training run")
@@ -44,7 +44,7 @@ def load_state(path: Path) -> dict[str, Any]:
 
 
 def export_half(tensors: Mapping[str, Tensor], path: Path, card: Mapping[str, str]) -> str:
-    """Write tensors as float16 `.safetensors`; arguments, result and errors as for `export`."""
+    """Write tensors as float16 `.safetensors`; arguments, result and errors as in `train.pose.export`."""
     half = {
         name: (value.half() if value.dtype.is_floating_point else value).detach().cpu().contiguous()
         for name, value in tensors.items()
@@ -58,7 +58,7 @@ def export_half(tensors: Mapping[str, Tensor], path: Path, card: Mapping[str, st
             f"{lost[0]}); train on."
         )
     _replace(path, lambda target: save_file(half, target, metadata=dict(card)))
-    path.chmod(0o644)  # safetensors makes its files for the owner's eyes only
+    path.chmod(0o644)  # safetensors creates files that only their owner can read
     return file_sha256(path)
 
 
@@ -68,7 +68,7 @@ def _replace(path: Path, write: Any) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(beside)
         os.replace(beside, path)
-    except Exception as error:  # torch and safetensors wrap a full disk in errors of their own
+    except Exception as error:  # torch and safetensors report a full disk with their own errors
         with contextlib.suppress(OSError):
             beside.unlink()
         raise OutputError(f"Cannot write {path}: {reason(error)}; what was there before is whole.") from error

@@ -1,4 +1,4 @@
-"""The history of a run: JSON Lines, and its curve as a picture."""
+"""The history of a run, as JSON Lines and as a plotted curve."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from shufflecam.core.reasons import reason
 from shufflecam.core.text import read_text
 
 FEW = 100
-"""Points of a curve that are drawn one by one as well."""
+"""A curve with fewer points than this is drawn with markers."""
 
 
 class History:
-    """`history.jsonl` in a run's folder: one line a log entry, flushed as it comes."""
+    """`history.jsonl` in a run's folder: one line per log entry, written immediately."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises OutputError where the folder cannot be made."""
+        """Create the folder. Raises OutputError."""
         self.path = folder / "history.jsonl"
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -35,17 +35,17 @@ class History:
             raise OutputError(f"Cannot write {self.path}: {reason(error)}.") from error
 
     def lines(self) -> list[dict[str, Any]]:
-        """Everything so far; a line cut short by a crash is left out."""
+        """Return all lines so far; one truncated by a crash is omitted."""
         if not self.path.exists():
             return []
         return [line for text in read_text(self.path).splitlines() if (line := _parsed(text))]
 
     def cut(self, step: int) -> None:
-        """Forget what came after `step`: a resumed run writes it again."""
+        """Discard the lines after `step`: a resumed run writes them again."""
         if not self.path.exists():
             return
         kept = [line for line in self.lines() if line.get("step", 0) <= step]
-        beside = self.path.with_suffix(".part")  # a full disk must not cost what was there
+        beside = self.path.with_suffix(".part")  # a full disk must not destroy the old file
         try:
             beside.write_text("".join(json.dumps(line) + "\n" for line in kept), encoding="utf-8")
             os.replace(beside, self.path)
@@ -53,7 +53,7 @@ class History:
             raise OutputError(f"Cannot write {self.path}: {reason(error)}.") from error
 
     def plot(self) -> Path | None:
-        """Draw loss and AP over the samples into `curve.png`; None where matplotlib is not installed."""
+        """Plot loss and AP over the samples to `curve.png`; return None if matplotlib is not installed."""
         try:
             from matplotlib.figure import Figure
         except ImportError:
@@ -66,7 +66,7 @@ class History:
         axes.set_xlabel("samples")
         axes.set_ylabel("loss")
         if losses:
-            # A line alone shows nothing of a single point.
+            # A line without markers does not show a single point.
             marker = "o" if len(losses) < FEW else ""
             axes.plot(*zip(*losses, strict=True), color="tab:blue", marker=marker, markersize=3)
             if len(losses) == 1:

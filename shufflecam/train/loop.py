@@ -1,4 +1,4 @@
-"""What every training run does around its steps: stop when asked, log, measure, save, go on from there."""
+"""The loop of every training run: it stops on request, logs, measures, saves and resumes."""
 
 from __future__ import annotations
 
@@ -14,38 +14,38 @@ from shufflecam.train.checkpoint import load_state
 from shufflecam.train.history import History
 
 CHECKPOINT = "last.pt"
-"""In a run's folder: everything to go on from."""
+"""File in a run's folder with everything needed to resume."""
 
 LOG_EVERY = 50
-"""Steps between two lines of the history; fewer in a run of fewer than `LINES` times as many."""
+"""Steps between two lines of the history; fewer in a run of less than `LINES` times as many steps."""
 
 LINES = 40
-"""A curve of so many points can be looked at."""
+"""Number of points that make a readable curve."""
 
 N = TypeVar("N", covariant=True)
 
 
 class Steps(Protocol[N]):
-    """A run, as the loop sees it."""
+    """A run, as seen by the loop."""
 
     step: int
     """Steps done."""
     steps: int
-    """Of the whole run."""
+    """Steps of the whole run."""
     seconds: float
-    """Spent in steps, over all sessions."""
+    """Time spent in steps, over all invocations."""
     history: History
 
     def train_step(self) -> list[float]:
-        """One step more; its weighted losses."""
+        """Run one step; return its weighted losses."""
         ...
 
     def line(self, losses: list[float] | None) -> dict[str, Any]:
-        """Where the run stands, for the history; with the mean losses where they are known."""
+        """Return the state of the run for the history, with the mean losses if they are given."""
         ...
 
     def averaged(self) -> N:
-        """A copy of the network that is measured."""
+        """Return a copy of the network to measure."""
         ...
 
     def save(self) -> None:
@@ -65,16 +65,16 @@ def run_steps(
     """Train to the end.
 
     Args:
-        run: whose steps.
-        stop: asked before every step.
-        on_step: told each step's loss.
+        run: the run to train.
+        stop: called before every step.
+        on_step: called with each step's loss.
         measure: a network -> its AP, for the history.
         measure_every: steps between measurements; 0: only at the end.
         save_seconds: time between checkpoints.
 
     Raises:
-        Interrupted: `stop` said so; everything is saved.
-        OutputError: the disk is full; the last good checkpoint is whole.
+        Interrupted: `stop` returned true; everything is saved.
+        OutputError: the disk is full; the last good checkpoint is intact.
     """
     saved = time.monotonic()
     losses: list[list[float]] = []
@@ -101,10 +101,10 @@ def run_steps(
 
 
 def earlier_state(folder: Path, recipe: dict[str, Any]) -> dict[str, Any] | None:
-    """The checkpoint to go on from; None where the folder has none.
+    """Return the checkpoint to resume from; None if the folder has none.
 
     Raises:
-        UsageError: it is of a run with other settings.
+        UsageError: it belongs to a run with other settings.
         WeightsError: it is damaged.
     """
     path = folder / CHECKPOINT
@@ -121,7 +121,7 @@ def earlier_state(folder: Path, recipe: dict[str, Any]) -> dict[str, Any] | None
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """What differs between two recipes' dictionaries, in words."""
+    """Return descriptions of the differences between two recipes' dictionaries."""
     return [
         f"{key} was {old.get(key)} and is {new.get(key)}"
         for key in sorted(old.keys() | new.keys())
@@ -130,6 +130,7 @@ def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
 
 
 def plain_value(value: Any) -> Any:
+    """Return a value with all tuples in it as lists, as JSON has them."""
     if isinstance(value, (tuple, list)):
         return [plain_value(item) for item in value]
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Pictures below a folder."""
+"""Lists the pictures below folders."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from shufflecam.core.errors import SourceError
 
 
 def pictures_below(*folders: Path) -> list[Path]:
-    """Every picture below the folders, sorted within each.
+    """Return every picture below the folders, sorted within each.
 
     Raises:
-        SourceError: a folder is missing, or there is no picture in any.
+        SourceError: a folder is missing, or there are no pictures in any.
     """
     from shufflecam.sources.kinds import PICTURE_EXTENSIONS
 

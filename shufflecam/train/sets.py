@@ -1,4 +1,4 @@
-"""Sets of annotated pictures, as the command line names them."""
+"""Data sets of annotated pictures, as specified on the command line."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ class SetSpec:
     annotations: Path
     images: Path
     weight: float = 1.0
-    """How often each of its people is seen in an epoch: 2 twice, 0.5 every other epoch."""
+    """How often each of its people is drawn in an epoch: 2 is twice, 0.5 is every other epoch."""
 
     @classmethod
     def parse(cls, text: str) -> SetSpec:
-        """From `ANNOTATIONS:IMAGES` or `ANNOTATIONS:IMAGES:WEIGHT`.
+        """Parse `ANNOTATIONS:IMAGES` or `ANNOTATIONS:IMAGES:WEIGHT`.
 
         Raises:
-            UsageError: it is neither.
+            UsageError: the text is neither.
         """
         parts = text.split(":")
         if len(parts) not in (2, 3) or not all(parts):

@@ -1,8 +1,9 @@
-"""The networks of the detector's training: a teacher's dense answers, the student, and the losses between.
+"""The networks of the detector's training: a teacher's dense outputs, the student, and the losses between.
 
-A teacher of the yolov8 family answers at every anchor: a person's logit and a box. A student that is told
-all of that learns from far fewer pictures than from boxes alone, and needs no labels: Hinton et al. 2015,
-"Distilling the knowledge in a neural network"; Romero et al. 2015, "FitNets", for the inner features.
+A teacher of the yolov8 family has an output at every anchor: a person logit and a box. A student that
+is trained on all of them learns from far fewer pictures than from boxes alone, and needs no labels:
+Hinton et al. 2015, "Distilling the knowledge in a neural network"; Romero et al. 2015, "FitNets", for the
+intermediate features.
 """
 
 from __future__ import annotations
@@ -23,46 +24,46 @@ if TYPE_CHECKING:
 STUDENT = "yolov8n"
 STRIDES = (8, 16, 32)
 BINS = 16
-"""Distances that a box's side can have from its anchor, in strides: yolov8's `reg_max`."""
+"""Number of bins for the distance of a box's side from its anchor, in strides: yolov8's `reg_max`."""
 
 TAPS = (6, 9, 15, 18, 21)
-"""Layers of yolov8 whose features are taught: the backbone's ends at strides 16 and 32, and the three
+"""Layers of yolov8 whose features are distilled: the backbone's ends at strides 16 and 32, and the three
 that the head reads."""
 
 TRUST = 0.08
-"""Boxes of anchors where the teacher's score is lower say nothing."""
+"""Teacher's score up to which the box of an anchor is ignored."""
 
 LEAST_QUALITY = 0.2
-"""Of the teacher's score, where the student's box misses: not 0, the person is there all the same."""
+"""Fraction of the teacher's score that remains where the student's box misses: not 0, the person is there."""
 
 GOOD_OVERLAP = 0.9
-"""A box that covers the teacher's so well is as good as any."""
+"""CIoU with the teacher's box from which a box has full quality."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """What a teacher says of N views, A anchors each (those of stride 8 first, row by row)."""
+    """A teacher's outputs for N views, A anchors each (those of stride 8 first, row by row)."""
 
     logits: Tensor
-    """(N, A): that this anchor sees a person."""
+    """(N, A): person logit of each anchor."""
     sides: Tensor
-    """(N, 4, A): left, top, right, bottom distance from the anchor, in strides."""
+    """(N, 4, A): distances of left, top, right, bottom from the anchor, in strides."""
     features: tuple[Tensor, ...]
-    """(N, C, H, W), one a tap."""
+    """(N, C, H, W), one per tap."""
 
 
 class Teacher(nn.Module):
-    """A yolov8 detector that gives its answers before suppression.
+    """A yolov8 detector that returns its outputs before suppression.
 
     Takes (N, 3, S, S) RGB in 0..1.
     """
 
     def __init__(self, detector: Any, person: int) -> None:
-        """Take the detector's layers.
+        """Take over the detector's layers.
 
         Args:
             detector: ultralytics' `DetectionModel` of the yolov8 family.
-            person: the class that means a person.
+            person: the class index of people.
 
         Raises:
             UsageError: it is of another family.
@@ -78,7 +79,7 @@ class Teacher(nn.Module):
 
     @classmethod
     def from_file(cls, path: Path) -> Teacher:
-        """Raises WeightsError or UsageError."""
+        """Load a detector. Raises WeightsError or UsageError."""
         from shufflecam.models.yolo import load_network
 
         network = load_network(path)
@@ -86,7 +87,7 @@ class Teacher(nn.Module):
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """(N, 3, S, S) -> logits, sides and the features, as in `Answers`."""
+        """Return logits, sides and features, as in `Answers`, of (N, 3, S, S)."""
         outputs: list[Tensor] = []
         for layer, source in zip(self._layers[:-1], self._from, strict=False):
             x = layer(_inputs(x, outputs, source))
@@ -103,17 +104,17 @@ class Teacher(nn.Module):
 
 
 def _inputs(x: Tensor, outputs: list[Tensor], source: int | list[int]) -> Any:
-    """What a layer of ultralytics' description reads: the one before it, an earlier one, or several."""
+    """Return what a layer of ultralytics' description reads: the previous output, an earlier one, several."""
     if isinstance(source, int):
         return x if source == -1 else outputs[source]
     return [x if index == -1 else outputs[index] for index in source]
 
 
 class Student(nn.Module):
-    """A yolov8n with one class in training, its features within reach."""
+    """A yolov8n with one class in training, with access to its features."""
 
     def __init__(self, teacher_channels: list[int]) -> None:
-        """Random weights. `teacher_channels`: of the teacher's taps."""
+        """Initialize random weights. `teacher_channels`: numbers of channels of the teacher's taps."""
         super().__init__()
         self.net = build_network(STUDENT, 1).train()
         layers: Any = self.net.model
@@ -133,7 +134,7 @@ class Student(nn.Module):
         )
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """(N, 3, S, S) RGB in 0..1 -> logits (N, A), bins (N, A, 4, 16), features like the teacher's."""
+        """Map (N, 3, S, S) RGB in 0..1 to logits (N, A), bins (N, A, 4, 16), features like the teacher's."""
         raw = self.net(x)
         bins = raw["boxes"].unflatten(1, (4, BINS)).permute(0, 3, 1, 2)
         features = [layer(self._taps[tap]) for layer, tap in zip(self.projections, TAPS, strict=True)]
@@ -141,7 +142,7 @@ class Student(nn.Module):
 
 
 def anchors(size: int) -> Tensor:
-    """(A, 2) centres of the anchors of a square view, in strides."""
+    """Return (A, 2) centres of the anchors of a square view, in strides."""
     levels = []
     for stride in STRIDES:
         axis = torch.arange(size // stride) + 0.5
@@ -151,19 +152,19 @@ def anchors(size: int) -> Tensor:
 
 
 def anchor_strides(size: int) -> Tensor:
-    """(A,) pixels a stride of each of `anchors`."""
+    """Return (A,) pixels per stride of each of `anchors`."""
     return torch.cat([torch.full(((size // stride) ** 2,), float(stride)) for stride in STRIDES])
 
 
 def mirror(answers: Answers, size: int) -> Answers:
-    """The answers to the mirrored views."""
+    """Return the outputs for the mirrored views."""
     sides = _mirror_anchors(answers.sides, size)[:, [2, 1, 0, 3]]
     features = tuple(feature.flip(3) for feature in answers.features)
     return Answers(_mirror_anchors(answers.logits, size), sides, features)
 
 
 def _mirror_anchors(values: Tensor, size: int) -> Tensor:
-    """(..., A) with each level's rows turned round."""
+    """Return (..., A) with each level's rows reversed."""
     parts, start = [], 0
     for stride in STRIDES:
         cells = size // stride
@@ -174,16 +175,16 @@ def _mirror_anchors(values: Tensor, size: int) -> Tensor:
 
 
 def score_loss(logits: Tensor, target: Tensor, quality: Tensor | None = None) -> Tensor:
-    """Cross-entropy against the teacher's scores, heavier where the two differ, per unit of target.
+    """Return the cross-entropy against the teacher's scores, weighted by the difference, per unit of target.
 
-    The weighting is that of quality focal loss (Li et al. 2020) with exponent 1 beside a constant, so
-    that the thousands of empty anchors do not drown the few with people.
+    The weighting is that of quality focal loss (Li et al. 2020) with exponent 1, plus a constant, so
+    that the thousands of empty anchors do not outweigh the few with people.
 
     Args:
         logits: (N, A), the student's.
         target: (N, A), the teacher's logits.
-        quality: `box_losses`' last; without it a score says how sure the teacher is, with it also how good
-            the student's own box is there, and so which of two boxes to believe.
+        quality: the last result of `box_losses`; without it a score is the teacher's confidence, with it also
+            the quality of the student's own box, and so which of two boxes to prefer.
     """
     wanted = target.sigmoid()
     if quality is not None:
@@ -194,10 +195,10 @@ def score_loss(logits: Tensor, target: Tensor, quality: Tensor | None = None) ->
 
 
 def box_losses(bins: Tensor, answers: Answers, points: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(distribution loss, 1 - CIoU), weighted by the teacher's score, over the anchors that it trusts.
+    """Return the distribution loss, 1 - CIoU, and the quality of the student's boxes.
 
-    And the quality of the student's boxes, (N, A) in `LEAST_QUALITY`..1 without a gradient; 1 where the
-    teacher is not trusted.
+    The losses are weighted by the teacher's score, over the anchors where it exceeds `TRUST`. The quality is
+    (N, A) in `LEAST_QUALITY`..1, without a gradient; 1 at all other anchors.
 
     Args:
         bins: (N, A, 4, 16) logits of the student.
@@ -233,6 +234,6 @@ def _corners(centres: Tensor, sides: Tensor) -> Tensor:
 
 
 def feature_loss(ours: list[Tensor], theirs: tuple[Tensor, ...]) -> Tensor:
-    """Mean squared error over all taps; the targets have unit deviation a channel."""
+    """Return the mean squared error over all taps; the targets have unit deviation per channel."""
     parts = [(a - b).square().mean() for a, b in zip(ours, theirs, strict=True)]
     return torch.stack(parts).mean()

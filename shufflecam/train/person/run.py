@@ -1,7 +1,7 @@
-"""The training run of a person detector: a yolov8n with one class, taught by a larger detector.
+"""The training run of a person detector: a yolov8n with one class, distilled from a larger detector.
 
-A run lives in a folder, as that of a pose network does: `views/` (made once), `last.pt`, `history.jsonl`,
-`curve.png`. It goes on where it stopped, and what a step draws depends on the seed and its number alone.
+A run lives in a folder, like that of a pose network: `views/` (made once), `last.pt`, `history.jsonl`,
+`curve.png`. It resumes where it stopped, and what a step draws depends only on the seed and its number.
 """
 
 from __future__ import annotations
@@ -41,16 +41,16 @@ CLIP_NORM = 10.0
 
 @dataclass(frozen=True)
 class DetectorRecipe:
-    """Everything that decides how a run goes."""
+    """All settings that determine a run."""
 
     epochs: float = 8.0
     batch: int = 8
-    """Small: on few pictures the number of steps counts more than their quiet."""
+    """Small: with few pictures the number of steps matters more than low gradient noise."""
     lr: float = 2e-3
     last_lr: float = 0.05
-    """The rate at the end, as a share of `lr`; it falls along a cosine."""
+    """Final rate as a fraction of `lr`; it decays along a cosine."""
     warmup: float = 0.03
-    """Share of the run in which the rate rises."""
+    """Fraction of the run in which the rate rises."""
     weight_decay: float = 0.02
     scores: float = 1.0
     """Weights of the losses: scores, distances, overlap, features."""
@@ -61,12 +61,12 @@ class DetectorRecipe:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant. Raises UsageError."""
+        """Reject invalid settings. Raises UsageError."""
         if self.epochs <= 0 or self.batch < 2:
             raise UsageError("A run needs more than 0 epochs and batches of at least 2 (batch norm).")
 
     def lr_at(self, step: int, total: int) -> float:
-        """The learning rate of a step of `total`."""
+        """Return the learning rate of a step of `total`."""
         share = step / total
         if share < self.warmup:
             return self.lr * max(share / self.warmup, 1e-3)
@@ -75,7 +75,7 @@ class DetectorRecipe:
 
 
 class DetectorRun:
-    """One run in a folder; continues the one that is there."""
+    """One run in a folder; resumes the one that is there."""
 
     def __init__(
         self,
@@ -89,11 +89,11 @@ class DetectorRun:
         """Build everything, or load it from `folder/last.pt`.
 
         Args:
-            folder: where the run lives.
-            views: with the teacher's answers.
-            recipe: how.
+            folder: the run's folder.
+            views: with the teacher's outputs.
+            recipe: the settings.
             device: "cpu", "cuda" or "cuda:N".
-            start: a network's tensors to begin with.
+            start: initial tensors of the network.
 
         Raises:
             UsageError: the folder holds a run with other settings, or `start` does not fit.
@@ -107,7 +107,7 @@ class DetectorRun:
         self._student = Student(views.channels()).to(self._device)
         self._student.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._points = anchors(views.size)
-        # Only kernels decay: a shrunken bias or batch norm gain makes nothing simpler.
+        # Only kernels decay: shrinking a bias or a batch norm gain does not regularize.
         kernels = [value for value in self._student.parameters() if value.ndim == 4 and value.requires_grad]
         others = [value for value in self._student.parameters() if value.ndim < 4 and value.requires_grad]
         groups = [
@@ -137,15 +137,15 @@ class DetectorRun:
         """Train to the end.
 
         Args:
-            stop: asked before every step.
-            on_step: told each step's loss.
+            stop: called before every step.
+            on_step: called with each step's loss.
             measure: the averaged network, ready for inference -> its AP50, for the history.
             measure_every: steps between measurements; 0: only at the end.
             save_seconds: time between checkpoints.
 
         Raises:
-            Interrupted: `stop` said so; everything is saved.
-            OutputError: the disk is full; the last good checkpoint is whole.
+            Interrupted: `stop` returned true; everything is saved.
+            OutputError: the disk is full; the last good checkpoint is intact.
         """
         run_steps(
             self,
@@ -157,7 +157,7 @@ class DetectorRun:
         )
 
     def averaged(self) -> nn.Module:
-        """The averaged network, ready for inference. A copy."""
+        """Return a copy of the averaged network, ready for inference."""
         net = build_network(STUDENT, 1)
         net.load_state_dict(self.average)
         return inference_network(net)
@@ -178,7 +178,7 @@ class DetectorRun:
     def _resume(self) -> None:
         state = earlier_state(self.folder, asdict(self.recipe))
         if state is None:
-            self.history.cut(0)  # of a run that was killed before its first checkpoint
+            self.history.cut(0)  # left by a run killed before its first checkpoint
             return
         self.step, self.seconds = state["step"], state["seconds"]
         self._student.load_state_dict(state["net"])
@@ -187,7 +187,7 @@ class DetectorRun:
         self.history.cut(self.step)
 
     def train_step(self) -> list[float]:
-        """One step; the weighted losses of scores, distances, overlap and features."""
+        """Run one step; return the weighted losses of scores, distances, overlap and features."""
         recipe = self.recipe
         for group in self._optimizer.param_groups:
             group["lr"] = recipe.lr_at(self.step, self.steps)
@@ -211,7 +211,7 @@ class DetectorRun:
         return [float(loss.detach()) for loss in losses]
 
     def _batch(self) -> tuple[Tensor, Answers]:
-        """The views of this step, degraded and perhaps mirrored, and the answers to them."""
+        """Return the views of this step, degraded and possibly mirrored, with the teacher's outputs."""
         batch, total = self.recipe.batch, len(self._views)
         first = self.step * batch
         rng = np.random.default_rng((self.recipe.seed, self.step))
@@ -230,14 +230,14 @@ class DetectorRun:
         return inputs.to(self._device).contiguous(memory_format=torch.channels_last), moved
 
     def _epoch(self, number: int) -> NDArray[np.int64]:
-        """The order of the views in an epoch."""
+        """Return the order of the views in an epoch."""
         if self._order[0] != number:
             rng = np.random.default_rng((self.recipe.seed, 1, number))
             self._order = (number, rng.permutation(len(self._views)))
         return self._order[1]
 
     def line(self, losses: list[float] | None) -> dict[str, Any]:
-        """Where the run stands, for the history."""
+        """Return the state of the run for the history, with the mean losses if they are given."""
         samples = self.step * self.recipe.batch
         line = {
             "step": self.step,

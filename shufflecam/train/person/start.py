@@ -29,6 +29,7 @@ def prepared_views(
     talk: Reporter,
     stop: Any,
 ) -> Any:
+    """Return the run's views with the teacher's outputs; makes those that are missing. Raises Interrupted."""
     from shufflecam.core.errors import Interrupted
     from shufflecam.detect.open import weights_file
     from shufflecam.models.fetch import fetch_detector
@@ -55,7 +56,7 @@ def prepared_views(
 
 
 def measure_ap50(val: str) -> Callable[[nn.Module], float]:
-    """A function from a network to its AP50. Reads the annotations at once: mistakes should show early."""
+    """Return a function from a network to its AP50. Reads the annotations now, so that errors show early."""
     from shufflecam.evaluate.annotations import read_coco
     from shufflecam.evaluate.detector import MAX_PEOPLE, predict, score
     from shufflecam.train.sets import SetSpec
@@ -74,6 +75,7 @@ def measure_ap50(val: str) -> Callable[[nn.Module], float]:
 
 
 def start_tensors(path: Path | None) -> Any:
+    """Return the tensors of a `.safetensors` file; None without a path."""
     if path is None:
         return None
     from shufflecam.models.load import Tensors, read_checkpoint
@@ -87,6 +89,7 @@ def start_tensors(path: Path | None) -> Any:
 def export_weights(
     run: DetectorRun, folders: tuple[Path, ...], teacher: str, result: str, target: Path
 ) -> str:
+    """Write the averaged weights with their metadata to `target`; return the file's SHA-256."""
     from dataclasses import asdict
 
     from shufflecam.train.checkpoint import export_half

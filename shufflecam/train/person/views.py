@@ -1,6 +1,6 @@
-"""Views of pictures with a teacher's answers to them, made once and kept on disk.
+"""Views of pictures with a teacher's outputs for them, made once and cached on disk.
 
-The teacher costs more than the student's whole step, so its answers are cached: a folder of shards, each
+The teacher takes longer than the student's whole step, so its outputs are cached: a folder of shards, each
 a set of `.npy` files that are read through memory maps. Memory does not grow with their number.
 """
 
@@ -25,11 +25,11 @@ from shufflecam.train.person.crops import cut_view, draw_view, whole_view
 from shufflecam.train.person.nets import TAPS, Answers, Teacher, anchor_strides, anchors
 
 SHARD = 500
-"""Views in one set of files."""
+"""Views per shard."""
 
 FEATURE_STEP = 1 / 40
 FEATURE_ZERO = -0.3
-"""Features are kept in a byte each: SiLU's outputs start at -0.28, and few of a teacher's exceed 6."""
+"""Features are stored in one byte each: SiLU's outputs start at -0.28, and few of a teacher's exceed 6."""
 
 
 class Views:
@@ -65,15 +65,15 @@ class Views:
             self._norms.append((part.mean((0, 2, 3)), part.std((0, 2, 3)) + 2.0))
 
     def __len__(self) -> int:
-        """How many views there are."""
+        """Return the number of views."""
         return int(self._starts[-1])
 
     def views(self, indices: list[int]) -> ImageArray:
-        """(N, size, size, 3) uint8 BGR."""
+        """Return views as (N, size, size, 3) uint8 BGR."""
         return np.stack([self._get("view", index) for index in indices])
 
     def answers(self, indices: list[int]) -> Answers:
-        """The teacher's answers, the features normalised to zero mean and unit deviation."""
+        """Return the teacher's outputs, the features normalised to zero mean and unit deviation."""
         logits = np.stack([self._get("logits", index) for index in indices]).astype(np.float32)
         sides = np.stack([self._get("sides", index) for index in indices]).astype(np.float32)
         features = []
@@ -83,7 +83,7 @@ class Views:
         return Answers(torch.from_numpy(logits), torch.from_numpy(sides), tuple(features))
 
     def channels(self) -> list[int]:
-        """Of the teacher's taps."""
+        """Return the numbers of channels of the teacher's taps."""
         return [int(self._shards[0][f"tap{tap}"].shape[1]) for tap in TAPS]
 
     def _get(self, name: str, index: int) -> NDArray[np.generic]:
@@ -104,24 +104,24 @@ def make_views(
     stop: Callable[[], bool] = lambda: False,
     on_view: Callable[[], None] = lambda: None,
 ) -> Views | None:
-    """Draw views of the pictures, ask the teacher, and keep both; goes on where an earlier call stopped.
+    """Draw views of the pictures, run the teacher, and store both; resumes where an earlier call stopped.
 
     Args:
-        pictures: every one is drawn from equally often; broken ones are left out.
-        folder: where the shards go.
-        teacher: whom to ask.
-        count: how many views.
+        pictures: all are drawn from equally often; invalid ones are omitted.
+        folder: where the shards are written.
+        teacher: computes the outputs.
+        count: number of views.
         size: their side in pixels, a multiple of 32.
-        seed: of what is drawn.
-        cut: share of the views in which somebody is cut off by the frame; the teacher says where people are.
-        stop: asked before every view.
+        seed: of the random draws.
+        cut: fraction of the views in which a person is truncated by the frame; the teacher finds the people.
+        stop: called before every view.
         on_view: called after each, made now or before.
 
     Returns:
-        The views; None where `stop` said so.
+        The views; None if `stop` returned true.
 
     Raises:
-        UsageError: the folder holds views of another size.
+        UsageError: `size` is no multiple of 32, or the folder holds views with other settings.
         SourceError: no picture could be read.
         OutputError: the folder cannot be written.
     """
@@ -156,14 +156,14 @@ def _names() -> list[str]:
 
 
 def _claim(folder: Path, size: int, seed: int, cut: float) -> None:
-    """Say whose views these are. Raises UsageError where they are others'."""
+    """Store the settings of the views in the folder. Raises UsageError if it holds views with others."""
     mark = folder / "views.json"
     wanted = {"size": size, "seed": seed, "cut": cut}
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not mark.exists():
             mark.write_text(json.dumps(wanted), encoding="utf-8")
-        found = {"cut": 0.0, **json.loads(read_text(mark))}  # earlier ones did not say
+        found = {"cut": 0.0, **json.loads(read_text(mark))}  # earlier versions did not store it
     except (OSError, ValueError, TypeError) as error:
         raise OutputError(f"Cannot use the folder {folder}: {reason(error)}.") from error
     if found != wanted:
@@ -172,12 +172,12 @@ def _claim(folder: Path, size: int, seed: int, cut: float) -> None:
 
 
 def people_in(teacher: Teacher, image: ImageArray, size: int) -> FloatArray:
-    """(N, 4) boxes in the picture's pixels, of people whom the teacher is sure of, surest first.
+    """Return (N, 4) boxes in the picture's pixels of people with a score above 0.5, highest score first.
 
     Args:
-        teacher: whom to ask.
+        teacher: the detector.
         image: (H, W, 3) uint8 BGR.
-        size: side in pixels of the view that it is shown, a multiple of 32.
+        size: side in pixels of the view passed to it, a multiple of 32.
     """
     logits, sides, *_ = _ask(teacher, whole_view(image, size)[None])
     sure = np.flatnonzero(logits[0] > 0)  # scores above a half
@@ -207,7 +207,7 @@ def _drawn(
     count: int,
     draw: Callable[[ImageArray, np.random.Generator], ImageArray],
 ) -> Iterator[ImageArray]:
-    """The views of a shard; what is drawn depends on the seed, the shard's number and what `draw` asks."""
+    """Yield the views of a shard; the draws depend only on the seed, the shard's number and `draw`."""
     order = np.random.default_rng(seed).permutation(len(pictures))
     rng = np.random.default_rng((seed, shard))
     position, given, failures = shard * SHARD, 0, 0
@@ -225,7 +225,7 @@ def _drawn(
 
 
 def _write(target: Path, views: ImageArray, teacher: Teacher) -> None:
-    """One shard; `whole` is written last, so that one that was cut off does not count."""
+    """Write one shard; `whole` is created last, so that an incomplete shard does not count."""
     answers = [_ask(teacher, views[start : start + 8]) for start in range(0, len(views), 8)]
     logits, sides, *features = (np.concatenate(parts) for parts in zip(*answers, strict=True))
     arrays: dict[str, NDArray[np.generic]] = {

@@ -1,8 +1,8 @@
-"""Augmentation: where the crop is cut, and what is done to its pixels.
+"""Data augmentation: the geometry of the crop, and its pixels.
 
 The geometry and its defaults are the published recipe's: half body (p .3, at least nine visible
 joints, upper half first .7, padding 1.5), shift (p .3, up to .16 of the box), scale 0.5-1.5, rotation
-(p .6) up to 80 degrees, all drawn from a normal distribution cut at one deviation.
+(p .6) up to 80 degrees, all drawn from a normal distribution truncated at one deviation.
 """
 
 from __future__ import annotations
@@ -24,36 +24,36 @@ UPPER_FIRST = 0.7
 
 @dataclass(frozen=True, eq=False)
 class Region:
-    """What is cut out of a picture."""
+    """The region of a picture to crop."""
 
     center: FloatArray
     """(2,) image pixels."""
     scale: FloatArray
     """(2,) width and height in image pixels."""
     degrees: float = 0.0
-    """How far the crop is turned against the picture, clockwise as seen."""
+    """Rotation of the crop relative to the picture, clockwise as seen."""
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How much of each. The defaults are the published recipe's."""
+    """Amount of each augmentation. The defaults are the published recipe's."""
 
     flip: float = 0.5
     """Probability of a mirrored crop."""
     half_body: float = 0.3
-    """Probability of only the upper or lower half."""
+    """Probability of a crop of only the upper or the lower half."""
     shift: float = 0.16
-    """Largest shift as a share of the region."""
+    """Largest shift as a fraction of the region."""
     shift_p: float = 0.3
     scale: float = 0.5
     """The region is scaled by 1 - this ... 1 + this."""
     rotation: float = 80.0
-    """Largest turn in degrees."""
+    """Largest rotation in degrees."""
     rotation_p: float = 0.6
     colour: float = 0.0
     """Largest relative change of brightness, contrast and colour; 0.3 is moderate."""
     occlusion: float = 0.0
-    """Probability of a grey or noisy rectangle over a part of the crop."""
+    """Probability of a plain or noisy rectangle over a part of the crop."""
 
     def move(
         self,
@@ -63,7 +63,7 @@ class Augmentation:
         aspect: float,
         dice: np.random.Generator,
     ) -> Region:
-        """The region after half body, shift, scale and rotation; `keypoints` (K, 2), NaN where unknown."""
+        """Return the region after half body, shift, scale, rotation; `keypoints` (K, 2), NaN if unknown."""
         if self.half_body and dice.random() < self.half_body:
             region = half_body(region, keypoints, skeleton, aspect, dice)
         center, scale = region.center, region.scale
@@ -77,14 +77,14 @@ class Augmentation:
 
     @classmethod
     def none(cls) -> Augmentation:
-        """Nothing at all: to overfit on purpose."""
+        """Return no augmentation at all: for deliberate overfitting."""
         return cls(flip=0, half_body=0, shift=0, scale=0, rotation=0)
 
 
 def half_body(
     region: Region, keypoints: FloatArray, skeleton: Skeleton, aspect: float, dice: np.random.Generator
 ) -> Region:
-    """The region around the upper or the lower half; unchanged where too few joints are known."""
+    """Return the region around the upper or the lower half; unchanged if too few joints are known."""
     known = np.isfinite(keypoints).all(axis=1)
     is_upper = np.isin(np.arange(len(keypoints)), skeleton.upper_body)
     upper, lower = keypoints[known & is_upper], keypoints[known & ~is_upper]
@@ -109,9 +109,9 @@ def half_body(
 def cut(
     image: ImageArray, region: Region, keypoints: FloatArray, input_size: tuple[int, int]
 ) -> tuple[ImageArray, FloatArray]:
-    """The crop (H, W, 3) and the keypoints (K, 2) in its pixels; bilinear, black outside the picture.
+    """Return the crop (H, W, 3) and the keypoints (K, 2) in its pixels; bilinear, black outside the picture.
 
-    Without a turn this is `pose.crops.warp_crop`: the region's centre lands on (w/2, h/2).
+    Without rotation this is `pose.crops.warp_crop`: the region's centre is mapped to (w/2, h/2).
     """
     width, height = input_size
     zoom = width / float(region.scale[0])
@@ -124,7 +124,7 @@ def cut(
 
 
 def jitter(crop: ImageArray, augmentation: Augmentation, dice: np.random.Generator) -> ImageArray:
-    """Colour and occlusion; (H, W, 3) uint8."""
+    """Return the crop with colour changes and occlusion; (H, W, 3) uint8."""
     amount = augmentation.colour
     if amount:
         values = crop.astype(np.float32)
@@ -144,7 +144,7 @@ def jitter(crop: ImageArray, augmentation: Augmentation, dice: np.random.Generat
 
 
 def _normal(dice: np.random.Generator, count: int) -> FloatArray:
-    """`count` draws of a standard normal, cut at one deviation by drawing again."""
+    """Return `count` draws of a standard normal, truncated at one deviation by rejection sampling."""
     values = dice.standard_normal(count)
     while (outside := np.abs(values) > 1).any():
         values[outside] = dice.standard_normal(int(outside.sum()))

@@ -1,8 +1,8 @@
-"""Training data: COCO-format keypoint sets, joined, and drawn in an order that a resumed run finds again.
+"""Training data: concatenated COCO-format keypoint sets, drawn in an order that a resumed run reproduces.
 
 Keypoints are mapped to the network's skeleton by name; a joint that a set lacks has weight 0. Besides
-COCO's own fields an annotation may carry `keypoint_weights` (K numbers in 0..1): how far a
-pseudo-label is to be trusted.
+COCO's own fields an annotation may have `keypoint_weights` (K numbers in 0..1): the confidence of
+pseudo-labels.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ LSP_14 = (
     "right_wrist", "right_elbow", "right_shoulder", "left_shoulder", "left_elbow", "left_wrist",
     "neck", "head_top",
 )  # fmt: skip
-"""The order of the Leeds Sports Poses (Johnson and Everingham, 2010)."""
+"""The keypoint order of Leeds Sports Poses (Johnson and Everingham, 2010)."""
 
 NAMES_BY_COUNT = {17: COCO_17.keypoints, 16: MPII_16.keypoints, 14: LSP_14}
-"""What a file without names is taken for."""
+"""Number of keypoints -> names assumed for a file without names."""
 
 ALIASES = {"neck": "upper_neck"}
 """LSP's neck is MPII's upper neck."""
@@ -44,7 +44,7 @@ class People:
 
     paths: tuple[Path, ...]
     sizes: tuple[tuple[int, int] | None, ...]
-    """Stated (width, height) of each one's picture."""
+    """Stated (width, height) of each person's picture."""
     boxes_xyxy: FloatArray
     """(N, 4) image pixels."""
     keypoints: FloatArray
@@ -52,18 +52,18 @@ class People:
     weights: FloatArray
     """(N, K) in 0..1; 0 where not annotated."""
     repeats: FloatArray
-    """(N,) how often each is seen in an epoch."""
+    """(N,) how often each is drawn in an epoch."""
 
     def __len__(self) -> int:
         return len(self.paths)
 
 
 def read_people(specs: list[SetSpec], skeleton: Skeleton) -> People:
-    """All people with at least one keypoint.
+    """Return all people with at least one keypoint.
 
     Raises:
         SourceError: a file or picture is missing.
-        UsageError: a file is malformed, or has no joint in common with the skeleton.
+        UsageError: a file is invalid, or no person has a keypoint of the skeleton.
     """
     paths: list[Path] = []
     sizes: list[tuple[int, int] | None] = []
@@ -102,7 +102,7 @@ def read_people(specs: list[SetSpec], skeleton: Skeleton) -> People:
 def _mapped(
     person: dict[str, Any], names: tuple[str, ...], skeleton: Skeleton, where: str
 ) -> tuple[FloatArray, FloatArray]:
-    """A person's keypoints (K, 2) and weights (K,) in the skeleton's order."""
+    """Return a person's keypoints (K, 2) and weights (K,) in the skeleton's order."""
     values = np.array(person["keypoints"], np.float32).reshape(-1, 3)
     names = names or NAMES_BY_COUNT.get(len(values), ())
     if len(names) != len(values):
@@ -123,18 +123,18 @@ def _mapped(
 
 @dataclass(frozen=True)
 class Order:
-    """Which person is seen when: a function of the seed and the draw's number, so that runs can resume."""
+    """The order of the draws: a function of the seed and the draw's number, so that runs can resume."""
 
     repeats: tuple[float, ...]
     seed: int
 
     @property
     def epoch_length(self) -> int:
-        """Draws in one epoch."""
+        """Number of draws in one epoch."""
         return max(1, round(float(np.sum(self.repeats))))
 
     def epoch(self, number: int) -> list[int]:
-        """The people of one epoch, shuffled; parts of a repeat are drawn by chance."""
+        """Return the people of one epoch, shuffled; fractions of a repeat are drawn at random."""
         generator = np.random.default_rng([self.seed, number])
         repeats = np.asarray(self.repeats)
         whole = np.repeat(np.arange(len(repeats)), np.floor(repeats).astype(int))
@@ -149,7 +149,7 @@ class Order:
 
 
 class Crops(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
-    """One draw -> crop, keypoints, weights. Each draw has its own dice."""
+    """Maps a draw to crop, keypoints and weights. Each draw has its own random generator."""
 
     def __init__(self, people: People, skeleton: Skeleton, augmentation: Augmentation, seed: int) -> None:
         self._people = people
@@ -160,7 +160,7 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
     def __getitem__(
         self, draw: tuple[int, int, int, int, int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """One crop.
+        """Return one crop.
 
         Args:
             draw: (person, epoch, position in the epoch, input width, input height).
@@ -169,7 +169,7 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]):
             crop (H, W, 3) uint8 BGR; keypoints (K, 2) float32 in crop pixels; weights (K,) float32.
 
         Raises:
-            SourceError: the picture is broken or of another size than stated.
+            SourceError: the picture is invalid, or its size differs from that stated.
         """
         person, epoch, position, width, height = draw
         dice = np.random.default_rng([self._seed, 1, epoch, position])

@@ -1,4 +1,4 @@
-"""The trained pose network as a file of weights."""
+"""Exports a trained pose network to a weights file."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ def export(tensors: Mapping[str, Tensor], keypoints: int, path: Path, card: Mapp
     """Write a pose network as float16 `.safetensors` with the names of the reference's 1.x layout.
 
     Args:
-        tensors: of a `PoseNet`, its head perhaps narrow.
-        keypoints: how many heatmaps.
-        path: the file; replaced.
-        card: what the file says of itself: data, recipe, result. Strings.
+        tensors: of a `PoseNet`, possibly with a narrow head.
+        keypoints: number of heatmaps.
+        path: output file; an existing one is replaced.
+        card: metadata of the file: data, recipe, result. Strings.
 
     Returns:
         The file's SHA-256 in hex.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written, or a value exceeds the range of float16.
     """
     wide = widen({name: value.detach().cpu() for name, value in tensors.items()}, keypoints)
     return export_half(wide, path, card)

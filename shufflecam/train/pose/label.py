@@ -1,4 +1,4 @@
-"""Pseudo-labels: a teacher's keypoints on pictures without any, as a COCO-format file.
+"""Pseudo-labels: a teacher's keypoints on unlabelled pictures, as a COCO-format document.
 
 A teacher is any pose model of the catalogue, or an OpenVINO heatmap network with the same crop,
 normalisation and joint order as ours.
@@ -26,7 +26,7 @@ TRUST_FROM, TRUST_FULL = 0.15, 0.5
 """Teacher scores between which a joint's weight rises from 0 to 1."""
 
 LEAST_JOINTS = 4
-"""A person of whom the teacher is sure of fewer joints is left out."""
+"""A person with fewer joints that score above `SURE` is omitted."""
 
 SURE = 0.3
 
@@ -37,10 +37,10 @@ class OpenVinoTeacher:
     name = "openvino"
 
     def __init__(self, path: Path) -> None:
-        """Read and compile.
+        """Read and compile the network.
 
         Raises:
-            WeightsError: OpenVINO is not installed, or the file is no network of one picture input.
+            WeightsError: OpenVINO is not installed, or the file is not a network with one picture input.
         """
         try:
             openvino = import_openvino()
@@ -54,7 +54,7 @@ class OpenVinoTeacher:
             _, channels, height, width = (int(side) for side in network.input(0).shape)
             if channels != 3:
                 raise ValueError("its input has no three colours")
-            # Labels are made once and trained on for hours: no bfloat16 here.
+            # Labels are computed once and trained on for hours: no bfloat16 here.
             self._network = core.compile_model(network, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
             self.keypoints = int(network.output(0).shape[1])
         except (RuntimeError, ValueError) as error:
@@ -64,12 +64,12 @@ class OpenVinoTeacher:
         self.input_size = (width, height)
 
     def run(self, inputs: FloatArray) -> FloatArray:
-        """(N, 3, H, W) -> heatmaps (N, K, H/4, W/4); one crop at a time, as such networks are exported."""
+        """Return heatmaps (N, K, H/4, W/4) of (N, 3, H, W); such networks are exported for one crop a run."""
         maps = [np.array(self._network([crop[None]])[0], np.float32) for crop in inputs]
         return np.concatenate(maps)
 
     def estimator(self, *, flip_test: bool = False) -> HeatmapEstimator:
-        """The teacher as an estimator of COCO's keypoints.
+        """Return the teacher as an estimator of COCO's keypoints.
 
         Raises:
             WeightsError: it has another number of keypoints.
@@ -89,19 +89,19 @@ def label(
     max_people: int = 3,
     on_picture: Callable[[], None] = lambda: None,
 ) -> dict[str, Any]:
-    """The teacher's keypoints of the largest people of each picture, as a COCO document.
+    """Return the teacher's keypoints of the largest people of each picture, as a COCO document.
 
     Args:
-        pictures: files below `root`; broken ones are left out.
+        pictures: files below `root`; invalid ones are omitted.
         root: the folder that `file_name` is relative to.
         detector: finds people.
         estimator: the teacher.
-        min_height: smaller boxes (in pixels) are left out.
-        max_people: at most this many a picture.
-        on_picture: called after each, for a progress bar.
+        min_height: boxes less high than this (in pixels) are omitted.
+        max_people: at most this many per picture.
+        on_picture: called for each, for a progress bar.
 
     Raises:
-        SourceError: nobody was found in any picture.
+        SourceError: no person was found in any picture.
     """
     images: list[dict[str, Any]] = []
     annotations: list[dict[str, Any]] = []
@@ -146,7 +146,7 @@ def _largest(found: Detections, min_height: float, max_people: int) -> Detection
 
 
 def _annotation(pose: Pose, image_id: int, number: int) -> dict[str, Any] | None:
-    """A COCO annotation with `keypoint_weights`; None where the teacher is not sure of enough joints."""
+    """Return a COCO annotation with `keypoint_weights`; None if too few joints score above `SURE`."""
     scores = np.where(np.isfinite(pose.keypoints).all(axis=1), pose.scores, 0)
     if (scores > SURE).sum() < LEAST_JOINTS:
         return None

@@ -12,19 +12,19 @@ from torch.nn import functional
 from shufflecam.train.pose.nets import BINS_PER_COLUMN
 
 SHARPNESS = 10.0
-"""Heatmaps are multiplied by this before the softmax: a unit Gaussian then holds 19 of 20 parts of the
-probability, and the cross-entropy and the MSE have the same minimum."""
+"""Heatmaps are multiplied by this before the softmax: a unit Gaussian then holds 19/20 of the probability,
+and the cross-entropy and the MSE have the same minimum."""
 
 
 def mse(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """The reference's: squared error, weighted by joint, averaged over everything."""
+    """Return the reference's loss: squared error, weighted by joint, averaged over all values."""
     return ((heatmaps - targets) ** 2 * weights[..., None, None]).mean()
 
 
 def cross_entropy(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
-    """Between the softmaxed heatmap and the softmaxed target; mean over known joints.
+    """Return the cross-entropy of the softmaxed heatmap and the softmaxed target; mean over known joints.
 
-    Tells a wrong place from a slightly wrong one far better than the MSE while nothing is learned yet.
+    It distinguishes a wrong position from a slightly wrong one far better than the MSE early in training.
     """
     logits = functional.log_softmax(SHARPNESS * heatmaps.flatten(2), dim=2)
     share = functional.softmax(SHARPNESS * targets.flatten(2), dim=2)
@@ -32,7 +32,7 @@ def cross_entropy(heatmaps: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
 
 
 def coordinates(logits: tuple[Tensor, Tensor], keypoints: Tensor, weights: Tensor) -> Tensor:
-    """Cross-entropy of the x and y classes against Gaussians of one class' deviation.
+    """Return the cross-entropy of the x and y classes against Gaussians with a deviation of one class.
 
     Args:
         logits: (N, K, 8 w) and (N, K, 8 h), see `nets.CoordinateHead`.

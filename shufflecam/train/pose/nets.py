@@ -1,4 +1,4 @@
-"""What a training run has beside the pose network: narrow heads, helpers of the warm-ups, averages."""
+"""Network parts of a training run: initialization, narrow heads, the warm-up's head, a feature teacher."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from shufflecam.models.shufflenet import STAGE_CHANNELS, PoseNet, ShuffleUnit
 from shufflecam.train.pose.recipe import FULL_WIDTH
 
 BINS_PER_COLUMN = 8
-"""Coordinate classes for each column or row of the backbone's output: one in 4 px of the input."""
+"""Coordinate classes per column or row of the backbone's output: one per 4 px of the input."""
 
 BRANCH_START = 0.2
-"""First scale of the residual branches: small, so that a deep random net begins near the identity."""
+"""Initial scale of the residual branches: small, so that a deep random net starts near the identity."""
 
 
 def build(keypoints: int, head_width: tuple[int, int, int] = FULL_WIDTH) -> PoseNet:
-    """A pose network with random weights, drawn from torch's own dice.
+    """Return a pose network with random weights from torch's global generator.
 
-    The last layer begins small, so that the first heatmaps are near 0 everywhere.
+    The last layer starts small, so that the first heatmaps are near 0 everywhere.
     """
     net = PoseNet(keypoints, head_width)
     for module in net.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
         elif isinstance(module, nn.ConvTranspose2d):
-            # Of a 4x4 kernel with stride 2, four taps meet in each output.
+            # With a 4x4 kernel and stride 2, four taps contribute to each output.
             nn.init.normal_(module.weight, std=math.sqrt(2 / (4 * module.in_channels)))
         if isinstance(module, ShuffleUnit) and not module.downsample:
             nn.init.constant_(module.g_conv_1x1_expand.bn.weight, BRANCH_START)
@@ -39,10 +39,10 @@ def build(keypoints: int, head_width: tuple[int, int, int] = FULL_WIDTH) -> Pose
 
 
 def widen(tensors: Mapping[str, Tensor], keypoints: int) -> dict[str, Tensor]:
-    """Weights of a network with a narrow head -> of the full one, computing the same.
+    """Return the weights of the full network that computes the same as one with a narrow head.
 
-    New channels have zero weights and neutral batch norms, so that they are 0 after the ReLU and
-    nothing reads them.
+    New channels have zero weights and neutral batch norms, so that they are 0 after the ReLU and have no
+    effect on what follows.
     """
     full = PoseNet(keypoints).state_dict()
     wide: dict[str, Tensor] = {}
@@ -59,7 +59,7 @@ def widen(tensors: Mapping[str, Tensor], keypoints: int) -> dict[str, Tensor]:
 
 
 class CoordinateHead(nn.Module):
-    """For the backbone's warm-up: joints' columns and rows as classes, from its pooled output.
+    """Head of the backbone's warm-up: joints' columns and rows as classes, from its pooled output.
 
     (N, 960, h, w) -> logits (N, K, 8 w) of x and (N, K, 8 h) of y.
     """
@@ -80,13 +80,13 @@ class CoordinateHead(nn.Module):
 
 
 class FeatureTeacher(nn.Module):
-    """A detector's inner features at strides 8, 16 and 32, to be regressed by our three stages.
+    """A detector's intermediate features at strides 8, 16 and 32, as targets of our three stages.
 
-    Takes normalised crops of ours; the detector wants RGB in 0..1.
+    Takes our normalised crops; the detector expects RGB in 0..1.
     """
 
     LAYERS = (4, 6, 9)
-    """Of the yolov8 family: the ends of its backbone's stages."""
+    """In the yolov8 family: the ends of the backbone's stages."""
 
     def __init__(self, detector: nn.Module, mean: Tensor, std: Tensor) -> None:
         super().__init__()
@@ -102,7 +102,7 @@ class FeatureTeacher(nn.Module):
         for index, layer in enumerate(self.layers):
             x = layer(x)
             if index in self.LAYERS:
-                # Each channel to zero mean and unit deviation over the batch: all count alike.
+                # Each channel to zero mean and unit deviation over the batch, so that all count equally.
                 deviation, mean = torch.std_mean(x, (0, 2, 3), keepdim=True)
                 outputs.append((x - mean) / (deviation + 0.05))
         return outputs
@@ -117,7 +117,7 @@ class Projections(nn.Module):
         self.layers = nn.ModuleList(nn.Conv2d(ours, theirs, 1) for ours, theirs in pairs)
 
     def loss(self, stages: list[Tensor], targets: list[Tensor]) -> Tensor:
-        """Mean squared error over the three stages."""
+        """Return the mean squared error over the three stages."""
         parts = [
             (layer(stage) - target).square().mean()
             for layer, stage, target in zip(self.layers, stages, targets, strict=True)

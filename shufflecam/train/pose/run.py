@@ -1,7 +1,7 @@
 """The training run of a pose network: data in, checkpoints, history and curves out.
 
-A run lives in a folder: `last.pt` (everything to go on from), `history.jsonl`, `curve.png`. What is
-drawn in a step depends on the seed and the step's number alone, so that a resumed run goes on as if
+A run lives in a folder: `last.pt` (everything needed to resume), `history.jsonl`, `curve.png`. What is
+drawn in a step depends only on the seed and the step's number, so that a resumed run continues as if
 it had not stopped.
 """
 
@@ -36,7 +36,7 @@ CLIP_NORM = 5.0
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a run stands."""
+    """Progress of a run."""
 
     step: int
     steps: int
@@ -44,7 +44,7 @@ class Progress:
 
 
 class Run:
-    """One training run in a folder; continues the one that is there."""
+    """One training run in a folder; resumes the one that is there."""
 
     def __init__(
         self,
@@ -61,17 +61,18 @@ class Run:
         """Build everything, or load it from `folder/last.pt`.
 
         Args:
-            folder: where the run lives; made if need be.
-            people: who to learn from.
-            skeleton: which keypoints.
-            recipe: how.
+            folder: the run's folder; created if missing.
+            people: the training data.
+            skeleton: the keypoints to learn.
+            recipe: the settings.
             device: "cpu", "cuda" or "cuda:N".
-            workers: processes that read pictures; 0: this one.
-            start: tensors to begin with (a whole network, or only `backbone.*`).
+            workers: processes that read pictures; 0: the current one.
+            start: initial tensors (a whole network, or only `backbone.*`).
             detector: for feature distillation, a network of the yolov8 family.
 
         Raises:
-            UsageError: the folder holds a run with other settings.
+            UsageError: the folder holds a run with other settings, `start` has no matching backbone, or the
+                recipe distils and there is no `detector`.
             OutputError: the folder cannot be written.
         """
         self.folder, self.recipe, self.skeleton = folder, recipe, skeleton
@@ -114,15 +115,15 @@ class Run:
         """Train to the end.
 
         Args:
-            stop: asked before every step.
-            on_step: told after every step.
+            stop: called before every step.
+            on_step: called after every step.
             measure: the averaged network -> its AP, for the history.
             measure_every: steps between measurements; 0: only at the end.
             save_seconds: time between checkpoints.
 
         Raises:
-            Interrupted: `stop` said so; everything is saved.
-            OutputError: the disk is full; the last good checkpoint is whole.
+            Interrupted: `stop` returned true; everything is saved.
+            OutputError: the disk is full; the last good checkpoint is intact.
         """
         self._batches = iter(self._loader())
         run_steps(
@@ -135,7 +136,7 @@ class Run:
         )
 
     def averaged(self) -> PoseNet:
-        """The network to measure and to export: the average where there is one. A copy, in eval mode."""
+        """Return a copy of the network to measure and export, in eval mode: the average if there is one."""
         net = build(len(self.skeleton.keypoints), self.recipe.head_width)
         net.load_state_dict(self.average if self.recipe.ema else self.net.state_dict())
         return net.eval()
@@ -158,7 +159,7 @@ class Run:
     def _resume(self) -> None:
         state = earlier_state(self.folder, self.recipe.as_dict())
         if state is None:
-            self.history.cut(0)  # of a run that was killed before its first checkpoint
+            self.history.cut(0)  # left by a run killed before its first checkpoint
             return
         self.step, self.seconds = state["step"], state["seconds"]
         self.net.load_state_dict(state["net"])
@@ -178,7 +179,7 @@ class Run:
         self.net.load_state_dict(fits, strict=False)
 
     def train_step(self) -> list[float]:
-        """One step more; its loss."""
+        """Run one step; return its loss."""
         crops, keypoints, weights = next(self._batches)
         recipe, share = self.recipe, self.step / self.steps
         rate = recipe.lr_at(self.step, self.steps)
@@ -221,7 +222,7 @@ class Run:
         if mse_share < 1:
             loss = loss + (1 - mse_share) * losses.cross_entropy(heatmaps, targets, known)
         if mse_share > 0:
-            # As sensitive as the cross-entropy where both count: per joint instead of per pixel.
+            # On the scale of the cross-entropy where both count: per joint instead of per pixel.
             factor = heatmaps[0, 0].numel() / (np.pi * recipe.sigma**2) if recipe.loss == "ce-mse" else 1.0
             loss = loss + mse_share * factor * losses.mse(heatmaps, targets, known)
         return loss
@@ -239,13 +240,13 @@ class Run:
         return torch.from_numpy(targets).to(self._device), torch.from_numpy(touches).to(self._device)
 
     def _normalised(self, crops: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 BGR -> (N, 3, H, W) float32 normalised RGB, channels last in memory."""
+        """Convert (N, H, W, 3) uint8 BGR to (N, 3, H, W) float32 normalised RGB, channels last in memory."""
         mean, std = (value.to(self._device) for value in _pixels())
         pixels = crops.to(self._device).flip(3).float()
         return ((pixels - mean) / std).permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
     def _precision(self) -> torch.dtype | None:
-        """What autocast computes in; None: float32 throughout."""
+        """Return the data type of autocast; None: float32 throughout."""
         wanted = self.recipe.precision
         if wanted == "auto":
             return torch.bfloat16 if self._device.type == "cuda" else None
@@ -266,7 +267,7 @@ class Run:
         )
 
     def line(self, losses: list[float] | None) -> dict[str, Any]:
-        """Where the run stands, for the history."""
+        """Return the state of the run for the history, with the loss if it is given."""
         width, height = self.recipe.size_at(self.step / self.steps)
         line = {
             "step": self.step,
@@ -280,7 +281,7 @@ class Run:
 
 
 class _Draws(Sampler[list[tuple[int, int, int, int, int]]]):
-    """The batches from a step on; each draw is (person, epoch, position, input width, input height)."""
+    """Yields the batches from a step on; a draw is (person, epoch, position, input width, input height)."""
 
     def __init__(self, order: Order, recipe: Recipe, first: int, steps: int) -> None:
         self._order, self._recipe, self._first, self._steps = order, recipe, first, steps
@@ -303,11 +304,11 @@ class _Draws(Sampler[list[tuple[int, int, int, int, int]]]):
 
 
 def _pixels() -> tuple[Tensor, Tensor]:
-    """Mean and deviation of RGB."""
+    """Return mean and standard deviation of RGB, (3,) each."""
     return torch.from_numpy(PIXEL_MEAN_RGB), torch.from_numpy(PIXEL_STD_RGB)
 
 
 def _inside(keypoints: Tensor, shape: torch.Size) -> Tensor:
-    """(N, K) 1 where a keypoint is in the crop; unknown ones (NaN) are not."""
+    """Return (N, K), 1 where a keypoint is inside the crop; unknown ones (NaN) are not."""
     size = torch.tensor([shape[3], shape[2]], dtype=torch.float32)
     return ((keypoints >= 0) & (keypoints < size)).all(dim=2).float()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def measure_ap(spec: Any, entry: PoseEntry, recipe: Recipe) -> Callable[[PoseNet], float]:
-    """A function from a network to its AP. Reads the annotations at once: mistakes should show early."""
+    """Return a function from a network to its AP. Reads the annotations now, so that errors show early."""
     from shufflecam.evaluate.annotations import ground_truth_boxes, read_coco
     from shufflecam.evaluate.coco import predict, score
 
@@ -35,6 +35,7 @@ def measure_ap(spec: Any, entry: PoseEntry, recipe: Recipe) -> Callable[[PoseNet
 
 
 def start_tensors(path: Path | None) -> Any:
+    """Return the tensors of a weights file; None without a path."""
     if path is None:
         return None
     from shufflecam.models.load import pose_tensors
@@ -43,6 +44,7 @@ def start_tensors(path: Path | None) -> Any:
 
 
 def start_detector(path: Path | None) -> Any:
+    """Return a detector's network; None without a path."""
     if path is None:
         return None
     from shufflecam.models.yolo import load_network
@@ -53,6 +55,7 @@ def start_detector(path: Path | None) -> Any:
 def export_weights(
     run: Run, entry: PoseEntry, recipe: Recipe, sets: tuple[str, ...], result: str, target: Path
 ) -> str:
+    """Write the network's weights with their metadata to `target`; return the file's SHA-256."""
     from shufflecam.train.pose.export import export
 
     width, height = recipe.input_size
