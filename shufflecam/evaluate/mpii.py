@@ -64,7 +64,7 @@ def predict(
     batch: int = 32,
     on_person: Callable[[], None] = lambda: None,
 ) -> FloatArray:
-    """Return (N, 16, 2) keypoints in 0-based pixels; an empty heatmap gives its position (-1, -1).
+    """Return (N, 16, 2) keypoints in 0-based pixels; that of an empty heatmap is at its position (-1, -1).
 
     Raises:
         SourceError: a picture is missing or invalid.

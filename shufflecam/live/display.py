@@ -59,8 +59,9 @@ def _parse_display(name: str) -> _Display | None:
 def held_display() -> Iterator[str | None]:
     """Hold a connection to the X server; yield why that is impossible, or None (also without X).
 
-    A bare X server resets when its last client disconnects, and rejects connections meanwhile. So this
-    connection must not be the last to close just before the window connects: that would abort the process.
+    A bare X server resets when its last client disconnects, and rejects connections meanwhile. A probe that
+    disconnected just before the window connects could be that client, and a rejected window would abort the
+    process.
     """
     name = os.environ.get("DISPLAY", "")
     if not name or not sys.platform.startswith("linux"):

@@ -78,7 +78,7 @@ def cut_view(image: ImageArray, box_xyxy: FloatArray, size: int, rng: np.random.
 
 def _resize(image: ImageArray, size: tuple[int, int]) -> ImageArray:
     shrinks = image.shape[1] > size[0]
-    # Area: any other interpolation would alias a 24-megapixel photo to noise.
+    # Area: without it a 24-megapixel photo would alias to noise.
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
