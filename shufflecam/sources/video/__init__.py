@@ -1,1 +1,1 @@
-"""Video files and standard input: opening, reading, sound."""
+"""Video files and standard input: opening containers, decoding, audio."""

@@ -1,4 +1,4 @@
-"""Opening a container with FFmpeg: which formats are refused and why, and its video stream."""
+"""Open a container with FFmpeg, reject unsupported formats with a reason, and select the video stream."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from shufflecam.sources.damage.ending import EXACT_INDEX
 from shufflecam.sources.video.tap import Tap
 
 _PLAYLISTS = {"concat", "hls", "dash", "sdp", "rtsp", "tty", "webvtt", "srt", "ass", "subviewer", "lrc"}
-"""Demuxers that open further files, or make pictures out of text: none of them is a video file."""
+"""Demuxers that open further files, or render text as pictures: none of them reads a video file."""
 
 
 COVERS = int(av.stream.Disposition.attached_pic | av.stream.Disposition.timed_thumbnails)
-"""Marks of streams that are no video: a picture that stands for the file."""
+"""Dispositions of streams that are not video: cover art and thumbnails."""
 
 
 _PICTURES = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"II*\0", b"MM\0*", b"\0\0\0\x0cjP  ")
-"""What picture files begin with: JPEG, PNG, GIF, TIFF, JPEG 2000."""
+"""Magic bytes of image files: JPEG, PNG, GIF, TIFF, JPEG 2000."""
 
 
 _PICTURE_BRANDS = {
     b"ftyp" + brand for brand in (b"heic", b"heix", b"heif", b"mif1", b"msf1", b"avif", b"avis")
 }
-"""What HEIC and AVIF begin with, behind four bytes."""
+"""Magic bytes of HEIC and AVIF, at offset 4."""
 
 
 def told_duration(container: Any, stream: Any) -> Fraction | None:
@@ -42,7 +42,7 @@ def open_container(file: BinaryIO | Tap, name: str) -> Any:
     if file.seekable():
         file.seek(0)
     try:
-        # Nothing that a file names inside itself is opened: neither other files nor the network.
+        # References inside the file are not followed: neither to other files nor to the network.
         container = av.open(
             file,
             metadata_errors="replace",
@@ -78,10 +78,10 @@ def _why_not_open(file: BinaryIO | Tap, name: str, error: Exception) -> str:
 
 
 def video_stream(container: Any, name: str) -> Any:
-    """The stream that is the video: no cover, and no preview where there is something that moves.
+    """Return the video stream, excluding cover art, and excluding still previews if there is a moving one.
 
     Raises:
-        SourceError: there is none, or none that can be decoded.
+        SourceError: there is no video stream, or none that can be decoded.
     """
     real = [s for s in container.streams.video if not int(s.disposition) & COVERS]
     if not real:

@@ -1,8 +1,7 @@
-"""Reads a video container with PyAV: opening it with clear errors, packets to pictures, past damage.
+"""Read a video container with PyAV: clear errors on opening, decoding that continues past damage.
 
-What is kept where a file is damaged: every picture that the decoder can still make, in order. A
-packet that cannot be decoded is counted and skipped; what the reader lost is told by `complaint`
-once everything has been given.
+From a damaged file, every picture that can still be decoded is kept, in order. A packet that cannot be
+decoded is counted and skipped; `complaint` reports the losses once everything has been read.
 """
 
 from __future__ import annotations
@@ -36,27 +35,27 @@ log = logging.getLogger(__name__)
 
 
 _MOST_SOUND = 20_000
-"""Sound packets kept for a writer that lags (about seven minutes of AAC); older ones go first."""
+"""Maximum audio packets kept for a slow writer (about seven minutes of AAC); the oldest are discarded."""
 
 _DECODED_BYTES = 1.5
-"""Of a picture as the decoder holds it, a pixel (4:2:0, 8 bits)."""
+"""Bytes per pixel of a picture in the decoder (4:2:0, 8 bits)."""
 
 _MOST_THREADS = 16
-"""ffmpeg takes no more by itself."""
+"""ffmpeg's own limit on decoding threads."""
 
 _TS_PACKET_BYTES = 188
-"""Of a transport stream: the least that a picture takes."""
+"""Size of a transport-stream packet: the minimum for a picture."""
 
 _MAX_ERRORS_IN_A_ROW = 100
-"""Reading errors without one packet between them before the rest counts as lost."""
+"""Consecutive read errors after which the rest counts as lost."""
 
 
 EPS_S = 1e-6
-"""Container times are told in microseconds at worst."""
+"""Containers resolve at least microseconds."""
 
 
 class VideoReader:
-    """The first real video stream of an open file. Used by one thread at a time."""
+    """Reads the video stream of an open file (see `video_stream`). Used by one thread at a time."""
 
     def __init__(
         self,
@@ -71,13 +70,13 @@ class VideoReader:
 
         Args:
             file: the container's bytes.
-            name: what messages call it.
-            threads: whether decoding may use several.
-            sound: also hand out the sound's packets.
-            max_pixels: larger pictures are refused; where they become so midway, they count as damaged.
+            name: name of the file in messages.
+            threads: whether to decode in several threads.
+            sound: whether to collect the audio packets too.
+            max_pixels: larger pictures are rejected; if the size grows midway, they count as damaged.
 
         Raises:
-            SourceError: it is not a video, has no pictures or too large ones, or its codec cannot be decoded.
+            SourceError: not a video, without pictures, too large, or with an unsupported codec.
         """
         self.name = name
         self.file = file
@@ -95,10 +94,10 @@ class VideoReader:
             self.container.close()
             raise SourceError(too_large(name, context.width, context.height, max_pixels))
         self.color = color_tags(context)
-        """As the container has them: decoders overwrite their own."""
+        """The container's color tags, read before decoding: decoders overwrite their own."""
         context.options = {"max_pixels": str(max_pixels)}
         self._max_pixels = max_pixels
-        # One frame a thread as well as slices: about twice as fast on two cores, a few frames of delay.
+        # Frame as well as slice threading: about twice as fast on two cores, at a few frames of delay.
         self.stream.thread_type = "AUTO" if threads else "NONE"
         cores = min(os.cpu_count() or 1, _MOST_THREADS)
         most = holds((context.width, context.height), cores, _DECODED_BYTES, WAITING_BYTES)
@@ -108,30 +107,30 @@ class VideoReader:
         self.sound_stream = sounds[0] if sounds else None
         self._with_sound = sound and self.sound_stream is not None
         self.sound_packets: deque[av.Packet] = deque(maxlen=_MOST_SOUND)
-        """Sound that was read on the way; whoever asked for `sound` empties it."""
+        """Audio packets read along with the video; to be emptied by the caller that set `sound`."""
         self.count = PictureCount(self.stream, counts_gaps=not self._formats & EXACT_INDEX)
-        """What came of the packets that were read."""
+        """The account of packets read and pictures decoded."""
         self._lost_at_end = 0
         self._ended = False
         self._stopped_by: str | None = None
         self.shape = PixelShape(self.stream)
-        """Of the pixels of the picture last given, as they are stored."""
+        """Pixel aspect of the last picture returned, as stored."""
         self.rate = nominal_rate(self.container, self.stream)
-        """Pictures a second, exact, where the container tells a believable one."""
+        """Exact frame rate, if the container reports a plausible one."""
         self.start = Fraction(self.container.start_time or 0, av.time_base)
-        """The time in seconds that a player shows as 0:00."""
+        """The timestamp in seconds that a player displays as 0:00."""
         self.duration = told_duration(self.container, self.stream)
-        """Seconds of the video, as far as the header tells."""
+        """Duration in seconds, if the header states it."""
         cut_off = missing_bytes(self._tap.head, self.container.size)
         self._ending = Ending(self.container, self.stream, self.rate, missing_bytes=cut_off)
         self._last_s: float | None = None
         self.clock = StreamClock(self.container, self.stream, self.rate)
-        """What makes times that rise of those that the packets have."""
+        """Turns packet timestamps into increasing ones."""
         self.sought = False
-        """Whether reading began in the middle."""
+        """Whether reading started from a seek."""
 
     def seek(self, seconds: Fraction) -> None:
-        """Go to the last key frame at or before `seconds` (container time)."""
+        """Seek to the last key frame at or before `seconds` (container time)."""
         target = int(seconds / self.stream.time_base)
         self.container.seek(target, stream=self.stream, backward=True)
         self.sought = True
@@ -140,20 +139,20 @@ class VideoReader:
         self.count.start_again()
 
     def pictures(self) -> Iterator[tuple[av.VideoFrame, float]]:
-        """(decoded frame, PTS in seconds) in order of presentation; damage is skipped and counted."""
+        """Yield (decoded frame, PTS in seconds) in presentation order; damage is skipped and counted."""
         yield from self._decoded()
-        if self.count.waits():  # where there is damage, an emptied decoder does not give all that it held
+        if self.count.waits():  # after damage, flushing the decoder does not return all that it held
             yield from self._again_from_last()
         self.count.ended(broken=self._tap.broke_before(self.stream.id, None))
         self._lost_at_end = self._ending.lost()
         self._ended = True
 
     def cut_off(self) -> None:
-        """What comes now is not wanted: `pictures` is not asked any more."""
+        """Close the account early: the rest of `pictures` will not be consumed."""
         self.count.ended(settle=self.clock.runs.count == 1)
 
     def _decoded(self) -> Iterator[tuple[av.VideoFrame, float]]:
-        """All that comes of the packets up to the end, and then of the decoder."""
+        """Yield all pictures decoded from the packets up to the end and from flushing the decoder."""
         for packet in self.clock.lead_in(self._video_packets()):
             broken = packet.pos is not None and self._tap.broke_before(self.stream.id, packet.pos)
             try:
@@ -167,7 +166,7 @@ class VideoReader:
                 yield frame, self._seconds(frame)
 
     def pictures_from(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
-        """As `pictures`, at or after `from_s` (container time), found by seeking where the file can."""
+        """Yield `pictures` at or after `from_s` (container time), by seeking if the file supports it."""
         everything = math.isinf(from_s) or not self.seekable or not self._finds(from_s)
         self.count.from_s = from_s - EPS_S
         pictures = self.pictures() if everything else self._sought(from_s)
@@ -176,7 +175,7 @@ class VideoReader:
                 yield item
 
     def _finds(self, seconds: float) -> bool:
-        """Whether a seek finds this time: not in a stream whose clock was mended, or that has none."""
+        """Return whether a seek finds this time: not in a stream whose clock is repaired or missing."""
         if not must_be_counted(self.container, seconds):
             return True
         position = self.file.tell()
@@ -192,9 +191,9 @@ class VideoReader:
             self.file.seek(position)
 
     def _sought(self, from_s: float) -> Iterator[tuple[av.VideoFrame, float]]:
-        """Pictures from a key frame before `from_s`; a container that seeks too far is asked again."""
-        # The last tries are from well before the first picture, as decoding times begin earlier still; and
-        # from the first, as some formats (FLV) refuse what is before it.
+        """Yield pictures from a key frame before `from_s`; seeks that land too late are retried."""
+        # The last attempts are well before the first picture, since decoding timestamps begin even earlier,
+        # and at the first picture, since some formats (FLV) reject earlier targets.
         wanted = Fraction(from_s)
         for target in (wanted, wanted - 10, self.start - 10, self.start):
             try:
@@ -209,7 +208,7 @@ class VideoReader:
                 return
 
     def complaint(self) -> str | None:
-        """One sentence on what is missing, once `pictures` has ended; None where the file was whole."""
+        """Return one sentence on what is missing, once `pictures` has ended; None for an intact file."""
         missing, ends = self.missing, f"{self._ending.at_s:.2f} s"
         said = said_of(missing, self.count.first_s if missing != Missing(lost=self._lost_at_end) else None)
         said = f" {said};" if said else ""
@@ -224,11 +223,11 @@ class VideoReader:
 
     @property
     def missing(self) -> Missing:
-        """What should be there and is not, as far as it was read; what the header promises, at the end."""
+        """Return what is missing so far; at the end, including pictures promised by the header."""
         return self.count.missing + Missing(lost=self._lost_at_end)
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self.container.close()
         self.file.close()
 
@@ -237,7 +236,7 @@ class VideoReader:
         return self._last_s
 
     def is_longer_than_it_can_be(self) -> bool:
-        """Whether what the header tells, or the clock at the end, would be more pictures than have room."""
+        """Return whether the stated duration implies more pictures than fit into the file's size."""
         if "mpegts" not in self._formats or not self.seekable or not (self.duration and self.rate):
             return False
         with contextlib.suppress(OSError):
@@ -245,12 +244,12 @@ class VideoReader:
         return False
 
     def mended(self) -> str | None:
-        """One sentence on what was wrong with the times so far; None where they were right."""
+        """Return one sentence on the timestamps repaired so far; None if they were correct."""
         what = self.clock.mended()
         return f"{self.name}: {what}." if what else None
 
     def _video_packets(self) -> Iterator[av.Packet]:
-        """The stream's packets; one that the end of the file cut in half is dropped, not decoded."""
+        """Yield the stream's packets; one truncated by the end of the file is dropped, not decoded."""
         held: av.Packet | None = None
         for packet in self._packets():
             if held is not None:
@@ -266,9 +265,9 @@ class VideoReader:
                 yield packet
 
     def _packets(self) -> Iterator[av.Packet]:
-        """Packets of the video, going on behind reading errors; the last one is empty: it flushes."""
+        """Yield the video packets, continuing after read errors, and finally an empty one to flush."""
         wanted = [self.stream]
-        if self.sound_stream is not None:  # its clock tells pauses from leaps
+        if self.sound_stream is not None:  # its clock distinguishes pauses from jumps
             wanted.append(self.sound_stream)
         errors = 0
         packets = self.container.demux(wanted)
@@ -291,7 +290,7 @@ class VideoReader:
                 yield from self._flush()
                 return
             errors = 0
-            if not packet.size:  # "as before" (Theora, AVI), or PyAV's end, which names no stream
+            if not packet.size:  # "unchanged" (Theora, AVI), or PyAV's end marker, without a stream
                 continue
             self.clock.met(packet)
             self._ending.met(packet)
@@ -301,14 +300,14 @@ class VideoReader:
                 self.sound_packets.append(packet)
 
     def _flush(self) -> Iterator[av.Packet]:
-        """An empty packet of the stream, without reading: it makes the decoder give what it still holds."""
+        """Yield an empty packet of the stream, without reading, which flushes the decoder."""
         packet = av.Packet(0)
         packet.stream = self.stream
-        packet.time_base = self.stream.time_base  # the pictures' times are told in it
+        packet.time_base = self.stream.time_base  # the unit of the pictures' timestamps
         yield packet
 
     def _again_from_last(self) -> Iterator[tuple[av.VideoFrame, float]]:
-        """The pictures after the last one given, decoded again without threads: errors stay apart."""
+        """Yield the pictures after the last one, decoded again without threads, which isolates errors."""
         if not self.seekable:
             return
         after = self._last_s

@@ -1,4 +1,4 @@
-"""The sound of a video, as packets in step with its pictures: what a video writer copies."""
+"""A video's audio as packets in sync with its pictures, for a video writer to copy."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from shufflecam.sources.video.reader import VideoReader
 
 
 class _Placed:
-    """Moves sound packets in time as the pictures of their run were, so that they stay with them."""
+    """Shifts audio packets by the same offset as the pictures of their run, to keep them in sync."""
 
     def __init__(self, pictures: Timeline, runs: Runs) -> None:
         self._pictures = pictures
@@ -26,14 +26,14 @@ class _Placed:
         self._run = 0
 
     def place(self, packet: av.Packet, at_end: bool) -> bool:
-        """Give the packet its place; False where that is not known before the pictures go on."""
+        """Set the packet's timestamps; return False while they depend on pictures still to come."""
         run = run_of(packet)
         offset_s = self._offset(run, packet, at_end)
         if offset_s is None:
             return False
         duration_s = float((packet.duration or 0) * packet.time_base)
         at = packet.pts if packet.pts is not None else packet.dts
-        if at is None:  # behind the one before
+        if at is None:  # directly after the previous packet
             if self._end_s is not None:
                 packet.pts = packet.dts = round(Fraction(self._end_s) / packet.time_base)
                 self._end_s += duration_s
@@ -59,19 +59,19 @@ class _Placed:
 
 
 class FileSound:
-    """Sound packets of a file, read a second time beside the pictures: memory stays at one packet."""
+    """Audio packets of a file, from a second pass parallel to the pictures: only one packet is in memory."""
 
     def __init__(self, file: BinaryIO, name: str, from_s: float, beside: VideoReader) -> None:
-        """Open the first sound stream and go to `from_s` (container time).
+        """Open the first audio stream and seek to `from_s` (container time).
 
         Args:
-            file: the bytes once more.
-            name: what messages call it.
-            from_s: where the sound is wanted from.
-            beside: the reader of the pictures, which knows how the clock was mended.
+            file: the file, opened a second time.
+            name: name of the file in messages.
+            from_s: where the audio starts.
+            beside: the reader of the pictures, which has the clock's repairs.
 
         Raises:
-            SourceError: the file has no sound that can be read.
+            SourceError: the file has no readable audio.
         """
         self._reader = VideoReader(file, name, threads=False)
         if self._reader.sound_stream is None:
@@ -88,7 +88,7 @@ class FileSound:
         self._is_placed = False
 
     def packets_until(self, seconds: float) -> Iterator[av.Packet]:
-        """The packets not given yet that begin before `seconds`; damage ends the sound, nothing else."""
+        """Yield the remaining packets that begin before `seconds`; damage only ends the audio."""
         while True:
             if self._held is None:
                 self._held, self._is_placed = self._next(), False
@@ -113,12 +113,12 @@ class FileSound:
         return None
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._reader.close()
 
 
 class PipeSound:
-    """Sound packets that the reader of the pictures met on its way: a pipe can be read only once."""
+    """Audio packets collected by the reader of the pictures, since a pipe can be read only once."""
 
     def __init__(self, reader: VideoReader) -> None:
         """Share `reader`, opened with `sound=True`."""
@@ -129,7 +129,7 @@ class PipeSound:
         self._is_placed = False
 
     def packets_until(self, seconds: float) -> Iterator[av.Packet]:
-        """The packets met so far that begin before `seconds`."""
+        """Yield the packets read so far that begin before `seconds`."""
         waiting = self._reader.sound_packets
         while self._held is not None or waiting:
             if self._held is None:
@@ -142,4 +142,4 @@ class PipeSound:
             yield packet
 
     def close(self) -> None:
-        """Nothing to let go of: the reader belongs to the source."""
+        """Do nothing: the reader belongs to the source."""

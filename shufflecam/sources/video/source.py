@@ -1,4 +1,4 @@
-"""A video file, or an encoded stream on standard input, as a source of frames."""
+"""Frame source for a video file or an encoded stream on standard input."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ from shufflecam.sources.video.stdin import PipeReader, SecondReader, open_stdin
 from shufflecam.sources.video.webp import WebpVideo, is_animated_webp
 
 _FAR_START_S = 10.0
-"""Streams cut out of broadcasts start hours after zero; beyond this the output starts at zero instead."""
+"""Start time beyond which the output starts at zero: recorded broadcasts may start hours after zero."""
 
 
 class VideoSource:
-    """Every picture of a video, upright, in order, with its time as the container has it.
+    """Yields every picture of a video, upright, in order, with its container timestamp.
 
-    The first picture is decoded on opening, so that what cannot be read is known at once. Damage in
-    the middle is skipped over: `frames` gives all that can be decoded and raises `SourceBrokeOff` at
-    the end. `frames` belongs to one thread; `close` may come from any.
+    The first picture is decoded on opening, so that unreadable files are detected at once. Damage in the
+    middle is skipped: `frames` yields everything that can be decoded and raises `SourceBrokeOff` at the end.
+    `frames` belongs to one thread; `close` may be called from any.
     """
 
     def __init__(
@@ -49,14 +49,14 @@ class VideoSource:
         max_pixels: int = MAX_PIXELS,
         deinterlace: Mode = "auto",
     ) -> None:
-        """Open `path` ("-" is standard input) from `start_s` up to, without, `end_s`, as a player counts.
+        """Open `path` ("-": standard input) for the interval [`start_s`, `end_s`), in a player's time.
 
-        With a `step` only every so-many-th picture is given, under its own number. Pictures of more than
-        `max_pixels` are refused. `deinterlace` says which pictures lose their combs, see `Deinterlacer`.
+        With a `step` only every `step`-th picture is returned, under its own index. Pictures of more than
+        `max_pixels` are rejected. `deinterlace` selects the pictures to deinterlace, see `Deinterlacer`.
 
         Raises:
-            UsageError: the times, or `deinterlace`, cannot be meant.
-            SourceError: nothing readable there, or nothing between the two times.
+            UsageError: the times, or `deinterlace`, are invalid.
+            SourceError: the source is unreadable, or has no pictures in the interval.
         """
         self._path = os.fspath(path)
         _check_times(start_s, end_s)
@@ -105,34 +105,34 @@ class VideoSource:
 
     @property
     def info(self) -> SourceInfo:
-        """Path, upright size, nominal rate, and how many frames the header promises."""
+        """Return path, upright size, nominal rate, and the number of frames stated by the header."""
         return self._info
 
     @property
     def start_s(self) -> float:
-        """The time that a player shows as 0:00, which --start and --end count from."""
+        """Return the timestamp that a player displays as 0:00, the origin of --start and --end."""
         return float(self._reader.start)
 
     @property
     def missing(self) -> Missing:
-        """What the video should have given and did not, as far as it was read; final after `frames`."""
+        """Return what is missing from the video so far; final after `frames`."""
         return self._reader.missing
 
     @property
     def origin_s(self) -> float:
-        """The time that is 0 in a video made from this one: the cut's start, else 0 wherever that is sane."""
+        """Return the timestamp that becomes 0 in a derived video: the cut's start, else 0 where sensible."""
         if self._cut:
             return self._from_s
-        # Of a beginning without times, counted back, the header may not know.
+        # The header may not reflect leading pictures whose timestamps were extrapolated backwards.
         start = min(float(self._reader.start), self._first_s)
         return start if start < 0 or start > _FAR_START_S else 0.0
 
     def encoding_hints(self) -> dict[str, Any]:
-        """What a video made from this one should keep, as keyword arguments of `VideoWriter`."""
+        """Return the properties to preserve in a derived video, as keyword arguments of `VideoWriter`."""
         return dict(self._hints)
 
     def late_notes(self) -> tuple[str, ...]:
-        """What `SourceInfo.notes` would say as well, had it been known on opening."""
+        """Return further notes, as in `SourceInfo.notes`, that were not yet known on opening."""
         return tuple(note for note in self._notes() if note not in self._info.notes)
 
     def _notes(self) -> tuple[str, ...]:
@@ -152,7 +152,7 @@ class VideoSource:
         }
 
     def open_sound(self) -> FileSound | PipeSound | None:
-        """The sound in packets, from the cut's start on; None where there is none. The caller closes it."""
+        """Return the audio packets from the cut's start on; None without audio. The caller closes it."""
         if self._reader.sound_stream is None:
             return None
         if self._pipe is not None:
@@ -165,14 +165,14 @@ class VideoSource:
 
     @property
     def mended(self) -> str | None:
-        """One sentence on what was wrong with the times so far, and mended; None where they were right."""
+        """Return one sentence on the timestamps repaired so far; None if they were correct."""
         return self._reader.mended()
 
     def frames(self) -> Iterator[Frame]:
-        """Every frame once, in order.
+        """Yield every frame once, in order.
 
         Raises:
-            SourceBrokeOff: after the last frame, where the file is cut short or damaged.
+            SourceBrokeOff: after the last frame, if the file is truncated or damaged.
         """
         while True:
             with self._busy:
@@ -189,11 +189,11 @@ class VideoSource:
             yield frame
 
     def close(self) -> None:
-        """Let go of the file; a `frames` that waits in another thread ends after its picture."""
+        """Close the file; a `frames` running in another thread ends after its current picture."""
         self._closed = True
         if self._pipe is not None:
             self._pipe.stop()
-        # A decoder must not be closed under the thread that is in it: that thread does it then.
+        # A decoder must not be closed while another thread is using it: that thread closes it then.
         if self._busy.acquire(blocking=False):
             try:
                 self._release()
@@ -211,7 +211,7 @@ class VideoSource:
             self._first = None
             if item is None or item[1] >= self._until_s - EPS_S:
                 if item is not None:
-                    self._closed = self._at_end = True  # the cut's end: what comes after is nobody's business
+                    self._closed = self._at_end = True  # the cut's end: whatever follows is irrelevant
                     self._reader.cut_off()
                 return None
             index, self._index = self._index, self._index + 1
@@ -225,7 +225,7 @@ class VideoSource:
         return None
 
     def _pixel_aspect(self) -> float:
-        """Of the picture that was decoded last, upright."""
+        """Return the pixel aspect of the last decoded picture, upright."""
         return self._reader.shape.aspect(self._to_bgr.turned)
 
     def _complaint(self) -> str | None:
@@ -254,7 +254,7 @@ class VideoSource:
         if length is None or rate is None:
             return None
         if self._reader.is_longer_than_it_can_be() or (self._cut and not self._reader.sought):
-            return None  # a clock that has to be mended, whose end the header cannot know
+            return None  # a clock in need of repair, whose end the header cannot state
         seconds = min(float(length), end_s if end_s is not None else math.inf) - (start_s or 0.0)
         return max(1, round(seconds * float(rate)))
 
@@ -268,14 +268,14 @@ def open_video(
     max_pixels: int = MAX_PIXELS,
     deinterlace: Mode = "auto",
 ) -> VideoSource:
-    """A video file ("-" for standard input) as a `FrameSource`; see `VideoSource`."""
+    """Open a video file ("-" for standard input) as a `FrameSource`; see `VideoSource`."""
     return VideoSource(path, start_s, end_s, step=step, max_pixels=max_pixels, deinterlace=deinterlace)
 
 
 def open_file(path: str, max_pixels: int = MAX_PIXELS) -> BinaryIO:
-    """The file at `path`, unbuffered, or a `SourceError` that says what is there instead.
+    """Open the file at `path`, unbuffered, or raise a `SourceError` that describes what is there instead.
 
-    An animated WebP comes as a container that can be read.
+    An animated WebP is wrapped in a readable container.
     """
     try:
         mode = os.stat(path).st_mode
@@ -288,7 +288,7 @@ def open_file(path: str, max_pixels: int = MAX_PIXELS) -> BinaryIO:
             raise SourceError(
                 f"{path} is a device, not a video; for a camera use `shufflecam webcam {path}`."
             )
-        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by whoever reads it
+        file = open(path, "rb", buffering=0)  # noqa: SIM115 - closed by its reader
         if stat.S_ISREG(mode) and is_animated_webp(file):
             return WebpVideo(file, path, max_pixels)  # type: ignore[return-value]
         return file

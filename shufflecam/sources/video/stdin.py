@@ -1,4 +1,4 @@
-"""An encoded video on standard input, as a file object that PyAV can read and that can be let go of."""
+"""Encoded video on standard input, as a file object that PyAV can read and that can be stopped."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from typing import BinaryIO, cast
 from shufflecam.core.errors import SourceError
 
 _HEAD = 1 << 16
-"""Enough bytes to see which of an mp4's parts comes first."""
+"""Number of bytes sufficient to see which box of an mp4 comes first."""
 
 _POLL_S = 0.2
-"""How long a read waits before it looks whether it was told to stop."""
+"""Interval at which a waiting read checks whether it was stopped."""
 
 
 class PipeReader(io.RawIOBase):
-    """Reads a pipe without ever blocking for good: `stop` from any thread makes the next read the end."""
+    """Reads a pipe without blocking indefinitely: after `stop`, from any thread, reads return the end."""
 
     def __init__(self, fd: int) -> None:
         super().__init__()
@@ -34,20 +34,20 @@ class PipeReader(io.RawIOBase):
         self._stopped = threading.Event()
 
     def stop(self) -> None:
-        """End the stream here: reads that wait return within a moment, as at the end of the file."""
+        """End the stream here: waiting reads return shortly, as at the end of the file."""
         self._stopped.set()
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def more_head(self) -> bytes:
-        """All that was read and not yet taken, with whatever the pipe gives next."""
+        """Return all bytes read ahead so far, extended by the next ones from the pipe."""
         self._head += self._read_fd(_HEAD)
         return self._head
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes; b"" at the end or after `stop`."""
+        """Return up to `size` bytes; b"" at the end or after `stop`."""
         size = _HEAD if size < 0 else size
         if self._head:
             taken, self._head = self._head[:size], self._head[size:]
@@ -56,14 +56,14 @@ class PipeReader(io.RawIOBase):
 
     def _read_fd(self, size: int) -> bytes:
         while not self._stopped.is_set():
-            # Windows cannot select on a pipe: there a read waits for the writer.
+            # Windows cannot select on a pipe: there a read blocks until the writer writes.
             if os.name == "nt" or select.select([self._fd], [], [], _POLL_S)[0]:
                 return os.read(self._fd, size)
         return b""
 
 
 class SecondReader(io.RawIOBase):
-    """Reads an open file beside its owner, at a position of its own (POSIX)."""
+    """Reads an open file independently of its owner, with a separate position (POSIX)."""
 
     def __init__(self, fd: int) -> None:
         super().__init__()
@@ -71,19 +71,19 @@ class SecondReader(io.RawIOBase):
         self._position = 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """Return the position of the next read."""
         return self._position
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set where the next read begins."""
+        """Set and return the position of the next read."""
         base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: os.fstat(self._fd).st_size}[whence]
         if base + offset < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
@@ -91,26 +91,26 @@ class SecondReader(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Up to `size` bytes."""
+        """Return up to `size` bytes."""
         data = os.pread(self._fd, _HEAD if size < 0 else size, self._position)
         self._position += len(data)
         return data
 
     def close(self) -> None:
-        """Let go of the second descriptor."""
+        """Close the duplicated descriptor."""
         if not self.closed:
             os.close(self._fd)
         super().close()
 
 
 def open_stdin() -> BinaryIO:
-    """Standard input as something PyAV can read; seekable where it is, or had to be made, a file.
+    """Return standard input as a file object for PyAV; seekable if it is a file, or had to be copied to one.
 
-    An mp4 or mov whose index comes last cannot be read from a pipe: that one is first copied to a
-    temporary file, everything else is read as it comes.
+    An mp4 or mov whose index comes last cannot be read from a pipe and is first copied to a temporary file;
+    everything else is streamed.
 
     Raises:
-        SourceError: it is closed.
+        SourceError: standard input is closed.
     """
     if sys.stdin is None:
         raise SourceError("Standard input is closed; pipe a video in, or give a file.")
@@ -128,7 +128,7 @@ def open_stdin() -> BinaryIO:
 
 
 def _spooled(pipe: PipeReader) -> BinaryIO:
-    """A nameless temporary file with everything that the pipe gives."""
+    """Return an anonymous temporary file with the pipe's entire content."""
     with contextlib.ExitStack() as stack:
         file = stack.enter_context(tempfile.TemporaryFile(buffering=0))
         shutil.copyfileobj(pipe, file, 1 << 20)
@@ -138,9 +138,9 @@ def _spooled(pipe: PipeReader) -> BinaryIO:
 
 
 def index_comes_last(head: bytes) -> bool | None:
-    """Whether these first bytes are of an mp4 or mov whose data (`mdat`) precedes its index (`moov`).
+    """Return whether these first bytes are of an mp4 or mov whose data (`mdat`) precedes its index (`moov`).
 
-    None: they do not tell yet.
+    None: not yet known.
     """
     position = 0
     while position + 16 <= len(head):
@@ -148,7 +148,7 @@ def index_comes_last(head: bytes) -> bool | None:
         if name == b"mdat":
             return True
         if name not in (b"ftyp", b"free", b"skip", b"wide", b"uuid", b"styp"):
-            return False  # moov, moof, or no mp4 at all
+            return False  # moov, moof, or not an mp4
         if size == 1:  # a 64-bit size follows the name
             (size,) = struct.unpack_from(">Q", head, position + 8)
         if size < 8:

@@ -1,7 +1,7 @@
-"""A file's bytes on their way to the demuxer: what it knows and does not tell is read off here.
+"""Inspect a file's bytes on their way to the demuxer, for information that it does not expose.
 
-That is the continuity counters of a transport stream (ISO/IEC 13818-1, 2.4.3.3), where data is missing:
-libavformat marks some of the packets before a break as corrupt, and none where they were short.
+Namely the continuity counters of a transport stream (ISO/IEC 13818-1, 2.4.3.3), which reveal missing data:
+libavformat marks some of the packets before a break as corrupt, and none if they were short.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ import numpy as np
 
 _SYNC = 0x47
 _STRIDES = (188, 192, 204)
-"""Bytes from one packet to the next: plain, with the time stamps of a camcorder, with check bytes."""
+"""Packet sizes in bytes: plain, with camcorder timestamps, with check bytes."""
 
 _IN_STEP = 5
-"""Packets that begin with the sync byte, one behind the other, before they are taken for packets."""
+"""Consecutive packets that must begin with the sync byte for synchronisation."""
 
 _MOST_BREAKS = 10_000
 _NO_PID = 0x1FFF
-"""Packets that fill up the rate and say nothing."""
+"""Null packets, which only pad the bit rate."""
 
 HEAD = 96
 
 
 class Tap(io.RawIOBase):
-    """The same file; `head` has its first bytes, `broke_before` tells where a stream's packets do not fit."""
+    """Passes a file through; `head` has its first bytes, `broke_before` reports breaks in a stream."""
 
     def __init__(self, file: BinaryIO) -> None:
         """Read through `file`, which stays open."""
@@ -38,26 +38,26 @@ class Tap(io.RawIOBase):
         self.head = b""
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """As the file."""
+        """Return whether the file is seekable."""
         return self._file.seekable()
 
     def tell(self) -> int:
-        """As the file."""
+        """Return the file's position."""
         return self._file.tell()
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """As the file."""
+        """Set and return the file's position."""
         self._at = self._file.seek(offset, whence)
         if self._counters is not None:
             self._counters.go_to(self._at)
         return self._at
 
     def read(self, size: int = -1) -> bytes:
-        """As the file."""
+        """Read from the file, and inspect the bytes."""
         data = self._file.read(size)
         if self._at == len(self.head) < HEAD:
             self.head = (self.head + data)[:HEAD]
@@ -67,12 +67,12 @@ class Tap(io.RawIOBase):
         return data
 
     def broke_before(self, pid: int, position: int | None) -> bool:
-        """Whether data of a stream is missing before a byte, since the last one asked for; None: the end."""
+        """Return whether a stream lacks data between the last queried byte and this one; None: the end."""
         return self._counters is not None and self._counters.broke_before(pid, position)
 
 
 class _Counters:
-    """Where the counters of each PID do not go up by one."""
+    """Detects where the continuity counter of a PID does not increase by one."""
 
     def __init__(self) -> None:
         self._last: dict[int, int] = {}
@@ -82,20 +82,20 @@ class _Counters:
         self._breaks: deque[tuple[int, int]] = deque(maxlen=_MOST_BREAKS)
 
     def go_to(self, position: int) -> None:
-        """Reading goes on elsewhere; what is read again is found again."""
+        """Reset for reading from another position; breaks beyond it will be detected again."""
         self._last.clear()
         self._rest, self._rest_at = b"", position
         self._breaks = deque((one for one in self._breaks if one[0] < position), maxlen=_MOST_BREAKS)
 
     def broke_before(self, pid: int, position: int | None) -> bool:
-        """As `Tap.broke_before`; breaks that were passed are forgotten."""
+        """Implement `Tap.broke_before`; breaks that were passed are discarded."""
         found = False
         while self._breaks and (position is None or self._breaks[0][0] <= position):
             found |= self._breaks.popleft()[1] == pid
         return found
 
     def feed(self, at: int, data: bytes) -> bool:
-        """The next bytes; False where this is no transport stream."""
+        """Process the next bytes; return False if this is not a transport stream."""
         if not self._rest:
             self._rest_at = at
         data = self._rest + data
@@ -113,7 +113,7 @@ class _Counters:
         return True
 
     def _in_step(self, data: bytes) -> int | None:
-        """Where packets begin; their distance is found out on the way."""
+        """Return the offset of the first packet, or None; also determines the packet size."""
         for stride in (self._stride,) if self._stride else _STRIDES:
             for begin in range(len(data) - (_IN_STEP - 1) * stride):
                 there = data[begin : begin + _IN_STEP * stride : stride]
@@ -125,7 +125,7 @@ class _Counters:
         return None
 
     def _take(self, data: bytes, at: int) -> int:
-        """Look at packets as long as they are in step; how many bytes that were."""
+        """Process packets while synchronised; return the number of bytes consumed."""
         count = len(data) // self._stride
         packets = np.frombuffer(data, np.uint8, count * self._stride).reshape(count, self._stride)
         lost_step = np.flatnonzero(packets[:, 0] != _SYNC)
@@ -134,7 +134,7 @@ class _Counters:
         pids = (packets[:, 1].astype(np.int32) & 0x1F) << 8 | packets[:, 2]
         counters = packets[:, 3] & 15
         filled = packets[:, 3] & 0x10 != 0
-        # The adaptation field may say that the counter starts anew.
+        # The adaptation field may signal a discontinuity of the counter.
         anew = (packets[:, 3] & 0x20 != 0) & (packets[:, 4] > 0) & (packets[:, 5] & 0x80 != 0)
         found: list[tuple[int, int]] = []
         for pid in np.unique(pids[filled]).tolist():
@@ -146,7 +146,7 @@ class _Counters:
             fits = (before < 0) | (now == (before + 1) % 16) | (now == before) | anew[rows]
             found.extend((at + int(row) * self._stride, pid) for row in rows[~fits])
             self._last[pid] = int(now[-1])
-        if len(packets) < count:  # bytes are missing, or too many
+        if len(packets) < count:  # bytes are missing or surplus
             found.extend((at + len(packets) * self._stride, pid) for pid in self._last)
             self._last.clear()
         self._breaks.extend(sorted(found))
@@ -154,7 +154,7 @@ class _Counters:
 
 
 def missing_bytes(head: bytes, size: Any) -> int:
-    """How much longer an AVI or a Matroska file says that it is than its `size` in bytes; 0 of all others."""
+    """Return how many bytes an AVI or Matroska file is shorter than its header states; otherwise 0."""
     if not size:
         return 0
     told = 0
@@ -166,11 +166,11 @@ def missing_bytes(head: bytes, size: Any) -> int:
 
 
 _EBML, _SEGMENT = b"\x1a\x45\xdf\xa3", b"\x18\x53\x80\x67"
-"""RFC 8794, 11.2.1, and RFC 9559, 5.1: a header, and the element behind it that holds everything."""
+"""RFC 8794, 11.2.1, and RFC 9559, 5.1: the header, and the element after it that contains everything."""
 
 
 def _told_by_matroska(head: bytes) -> int:
-    """Where the segment ends; 0 where its size is not known (live recordings)."""
+    """Return the end of the segment; 0 if its size is unknown (live recordings)."""
     length, at = _sized(head, 4)
     at += length
     if head[at : at + 4] != _SEGMENT:
@@ -180,7 +180,7 @@ def _told_by_matroska(head: bytes) -> int:
 
 
 def _sized(head: bytes, at: int) -> tuple[int, int]:
-    """An element's size at `at` (RFC 8794, 4), 0 for "unknown", and where its content begins."""
+    """Return the element size at `at` (RFC 8794, 4), 0 for "unknown", and the offset of its content."""
     if at >= len(head) or not head[at]:
         return 0, at
     width = 9 - head[at].bit_length()

@@ -1,7 +1,7 @@
-"""Animated WebP as a video: FFmpeg (8.1) reads the still ones alone, so libwebp's pictures are handed to it.
+"""Animated WebP as a video: FFmpeg (8.1) only reads still WebP, so libwebp's pictures are passed to it.
 
-The pictures go through a container in memory, raw, one at a time as the reader asks for them: whatever reads
-videos reads these too, and nothing grows with their number.
+The pictures are muxed, uncompressed, into a container in memory, one at a time on demand: the video reader
+handles them like any video, and memory use does not depend on their number.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ from shufflecam.core.errors import SourceError
 from shufflecam.sources.limits import too_large
 
 _TOO_SHORT_MS = 10
-"""Pictures that say they last no longer are shown for `_INSTEAD_MS`, as browsers do."""
+"""Pictures with a duration up to this are shown for `_INSTEAD_MS`, as in browsers."""
 
 _INSTEAD_MS = 100
 
 
 def is_animated_webp(file: BinaryIO) -> bool:
-    """Whether the file is a WebP with the mark of an animation (its VP8X chunk). The place in it stays."""
+    """Return whether a file is a WebP with the animation flag (in its VP8X chunk); rewinds the file."""
     head = file.read(21)
     file.seek(0)
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and len(head) == 21 and bool(head[20] & 2)
 
 
 class WebpVideo(io.RawIOBase):
-    """An animated WebP, read as a video container; it cannot be gone back in, as a pipe cannot."""
+    """An animated WebP presented as a video container; like a pipe, not seekable."""
 
     def __init__(self, file: BinaryIO, name: str, max_pixels: int) -> None:
-        """Take over `file`.
+        """Open an animation and take ownership of `file`.
 
         Raises:
-            SourceError: it is damaged from the beginning, or larger than `max_pixels`.
+            SourceError: the file is damaged from the beginning, or larger than `max_pixels`.
         """
         super().__init__()
         self._file = file
@@ -58,11 +58,11 @@ class WebpVideo(io.RawIOBase):
 
     @property
     def lost(self) -> int:
-        """How many pictures could not be read, as far as it was read."""
+        """Return the number of pictures that could not be read, so far."""
         return 0 if self._damaged_at is None else self._count - self._damaged_at
 
     def complaint(self) -> str | None:
-        """One sentence on what is missing, or None."""
+        """Return one sentence on what is missing, or None."""
         if self._damaged_at is None:
             return None
         return (
@@ -71,15 +71,15 @@ class WebpVideo(io.RawIOBase):
         )
 
     def readable(self) -> bool:
-        """It is."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Only forwards."""
+        """Return False: the container can only be read forwards."""
         return False
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """As of a pipe. It ends in front of a damaged picture; `lost` and `complaint` say so."""
+        """Read like a pipe. The data ends before a damaged picture, reported by `lost` and `complaint`."""
         while not self._waiting:
             chunk = next(self._chunks, None)
             if chunk is None:
@@ -91,14 +91,14 @@ class WebpVideo(io.RawIOBase):
         return given
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if not self.closed:
             self._picture.close()
             self._file.close()
         super().close()
 
     def _container(self) -> Iterator[bytes]:
-        """The bytes of the container, picture by picture."""
+        """Yield the bytes of the container, picture by picture."""
         sink = _Sink()
         width, height = self._picture.size
         with av.open(sink, "w", format="nut") as container:
@@ -118,21 +118,21 @@ class WebpVideo(io.RawIOBase):
         yield sink.taken()
 
     def _pictures(self) -> Iterator[tuple[np.ndarray, int]]:
-        """(H, W, 3) uint8 BGR over white, and how many milliseconds it is shown."""
+        """Yield pictures, (H, W, 3) uint8 BGR over white, with their durations in milliseconds."""
         white = Image.new("RGBA", self._picture.size, "white")
         for number in range(self._count):
             try:
                 self._picture.seek(number)
                 whole = Image.alpha_composite(white, self._picture.convert("RGBA"))
             except (OSError, ValueError, SyntaxError, EOFError):
-                self._damaged_at = number  # libwebp cannot go on behind it
+                self._damaged_at = number  # libwebp cannot continue after it
                 return
             lasts = int(self._picture.info.get("duration") or 0)
             rgb = np.asarray(whole.convert("RGB"))
             yield np.ascontiguousarray(rgb[..., ::-1]), lasts if lasts > _TOO_SHORT_MS else _INSTEAD_MS
 
     def _rate(self) -> Fraction:
-        """Pictures a second by the shortest time that one is shown, from the headers of their chunks."""
+        """Return the frame rate for the shortest picture duration, read from the chunk headers."""
         shown, at = [], 12
         while True:
             self._file.seek(at)
@@ -148,7 +148,7 @@ class WebpVideo(io.RawIOBase):
 
 
 class _Sink(io.RawIOBase):
-    """Takes what a muxer writes until it is fetched."""
+    """Buffers a muxer's output until it is fetched."""
 
     def __init__(self) -> None:
         super().__init__()
