@@ -1,1 +1,1 @@
-"""Single pictures and folders of them: formats, depth, colour."""
+"""Still pictures and folders of them: formats, bit depth, colour."""

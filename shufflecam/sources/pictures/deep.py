@@ -1,7 +1,7 @@
-"""Pictures of more than 8 bits as the numbers that they hold, and what their files say about them.
+"""Read pictures of more than 8 bits as raw sample values, with the metadata needed to scale them.
 
-TIFF: tifffile reads (all sample formats, planes, tags). What it unpacks only with a further package - LZW,
-and 10 or 12 bits packed without gaps - OpenCV unpacks. PNG and Radiance HDR: OpenCV. EXR is in
+TIFF is read by tifffile (all sample formats, planes, tags), and by OpenCV where tifffile would need a further
+package: LZW, and tightly packed 10 or 12 bits. PNG and Radiance HDR are read by OpenCV. EXR is in
 `sources.pictures.exr`.
 """
 
@@ -24,11 +24,11 @@ from shufflecam.sources.pictures.quiet import silence_tifffile, silent_opencv
 
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _LINEAR_RAW = 0, 1, 2, 34892
 _MOST_BYTES = 1 << 32
-"""Of one page in memory: pictures of many channels are refused before they are read."""
+"""Maximum size of a page in memory: pictures with many channels are rejected before reading."""
 
 
 _UNKNOWN_MOST = 1 << 29
-"""Bytes of a file that is read as a whole."""
+"""Maximum size in bytes of a file that is read at once."""
 
 
 @dataclass(frozen=True)
@@ -36,15 +36,15 @@ class DeepPicture:
     """The first picture of a file, as stored."""
 
     values: Values
-    """(H, W) or (H, W, C): grey, grey and alpha, RGB or RGBA."""
+    """(H, W) or (H, W, C): grey, grey with alpha, RGB or RGBA."""
     said: Said
     orientation: int = 1
-    """EXIF's 1..8."""
+    """EXIF orientation, 1..8."""
     pages: int = 1
 
 
 def turned(image: ImageArray, orientation: int) -> ImageArray:
-    """The picture upright, from EXIF's orientation 1..8. A view."""
+    """Return the picture rotated upright, by its EXIF orientation 1..8, as a view."""
     if orientation in (5, 6, 7, 8):
         image = image.swapaxes(0, 1)  # 5 is this alone
     if orientation in (2, 3, 6, 7):
@@ -55,9 +55,9 @@ def turned(image: ImageArray, orientation: int) -> ImageArray:
 
 
 def read_png(name: str, orientation: int) -> DeepPicture | None:
-    """A PNG of 16 bits that Pillow has found to be whole; None where OpenCV does not read it.
+    """Read a 16-bit PNG that Pillow has verified as intact; None if OpenCV cannot read it.
 
-    Only what makes the picture is given to libpng, which would speak of the rest on standard error.
+    Only the chunks that make up the picture are passed to libpng, which would print warnings about others.
     """
     with open(name, "rb") as file:
         data = file.read()
@@ -71,10 +71,10 @@ def read_png(name: str, orientation: int) -> DeepPicture | None:
 
 
 def read_with_opencv(name: str, max_pixels: int) -> DeepPicture | None:
-    """Radiance HDR, PFM, PAM and Sun raster; None where OpenCV does not read it.
+    """Read Radiance HDR, PFM, PAM or Sun raster; None if OpenCV cannot read it.
 
     Raises:
-        SourceError: it is larger than `max_pixels`.
+        SourceError: the picture is larger than `max_pixels`, or the file larger than `_UNKNOWN_MOST`.
     """
     if os.path.getsize(name) > _UNKNOWN_MOST:
         raise SourceError(f"{name} is larger than a picture of its kind can be; is it something else?")
@@ -92,13 +92,13 @@ def read_with_opencv(name: str, max_pixels: int) -> DeepPicture | None:
 
 
 def _told_size(data: bytes) -> tuple[int, int] | None:
-    """What Radiance HDR says at its beginning; None of other kinds."""
+    """Return the (width, height) in a Radiance HDR header; None for other formats."""
     told = re.search(rb"[-+]([XY]) (\d{1,9}) [-+][XY] (\d{1,9})\n", data[:4096])
     return (int(told[3]), int(told[2])) if told is not None and data.startswith(b"#?") else None
 
 
 def _rgb(values: Values) -> Values:
-    """OpenCV's order turned round."""
+    """Return OpenCV's BGR(A) channels as RGB(A), and a single channel as (H, W)."""
     if values.ndim == 3 and values.shape[-1] >= 3:
         return values[..., [2, 1, 0, *range(3, values.shape[-1])]]
     return values.reshape(values.shape[:2]) if values.ndim == 3 and values.shape[-1] == 1 else values
@@ -114,11 +114,11 @@ def _decoded(data: bytes) -> Values | None:
 
 
 def read_tiff(name: str, max_pixels: int) -> DeepPicture | None:
-    """The first page, or None where Pillow reads it as well: bytes, palettes, CMYK and the like.
+    """Read the first page; None where Pillow can read it as well: 8 bits, palettes, CMYK and the like.
 
     Raises:
-        SourceError: it is larger than `max_pixels`.
-        Exception: whatever its parser trips over.
+        SourceError: the picture is larger than `max_pixels`, or its channels exceed `_MOST_BYTES`.
+        Exception: any error of the parser on invalid data.
     """
     import tifffile
 
@@ -146,18 +146,18 @@ def read_tiff(name: str, max_pixels: int) -> DeepPicture | None:
                 values = np.moveaxis(values, 0, -1)
             values = values.reshape(height, width, -1)
         except (ValueError, NotImplementedError, ImportError, RuntimeError):
-            # So tifffile says that a compression (LZW, JPEG 2000, ...) needs a codec that is not installed;
-            # damage ends here as well. What neither OpenCV nor Pillow can read then is refused.
+            # Raised by tifffile where a compression (LZW, JPEG 2000, ...) needs a codec that is not
+            # installed, and for damage. What neither OpenCV nor Pillow can read either is rejected.
             found = _unpacked_by_opencv(name, page)
             if found is None:
                 return None
             values, ordered = found, True
-            if max(bits) in (10, 12, 14):  # OpenCV puts them at the upper end of 16
+            if max(bits) in (10, 12, 14):  # OpenCV left-aligns them in 16 bits
                 white = float((2 ** max(bits) - 1) << (16 - max(bits)))
         orientation = tags["Orientation"].value if "Orientation" in tags else 1
         values = _rgb(values) if ordered else values
         if ordered and photometric == _WHITE_IS_ZERO:
-            photometric = _BLACK_IS_ZERO  # OpenCV has turned it round
+            photometric = _BLACK_IS_ZERO  # OpenCV has inverted it already
         return DeepPicture(
             _channels(values, photometric, len(_numbers(page, "ExtraSamples"))),
             Said(white=white, inverted=photometric == _WHITE_IS_ZERO),
@@ -167,18 +167,18 @@ def read_tiff(name: str, max_pixels: int) -> DeepPicture | None:
 
 
 def _channels(values: Values, photometric: int, extra: int) -> Values:
-    """Grey, grey and alpha, RGB or RGBA out of however many there are."""
+    """Reduce any number of channels to grey, grey with alpha, RGB or RGBA."""
     if values.ndim == 2 or values.shape[-1] == 1:
         return values.reshape(values.shape[:2])
     count = values.shape[-1]
     if photometric in (_RGB, _LINEAR_RAW) and count >= 3:
         return values[..., : 4 if count == 4 and extra else 3]
-    # More than one channel of grey: the first, and what covers it.
+    # Several grey channels: the first one, with its alpha.
     return values[..., :2] if count == 2 and extra else values[..., 0]
 
 
 def _stated_white(page: Any) -> float | None:
-    """The largest value that counts, by the page's tags or its description; None where neither says it."""
+    """Return the white level stated by the page's tags or description; None if neither states it."""
     for name in ("SMaxSampleValue", "MaxSampleValue", "WhiteLevel"):
         numbers = [float(n) for n in _numbers(page, name) if isinstance(n, (int, float)) and n > 0]
         if numbers:
@@ -203,7 +203,7 @@ def _numbers(page: Any, name: str) -> tuple[Any, ...]:
 def _unpacked_by_opencv(name: str, page: Any) -> Values | None:
     predictor = next(iter(_numbers(page, "Predictor")), 1)
     if int(page.planarconfig) == 2 and int(page.samplesperpixel) > 1 and predictor != 1:
-        return None  # OpenCV 5.0 adds up the differences across planes
+        return None  # OpenCV 5.0 applies the predictor across planes
     with open(name, "rb") as file:
         values = _decoded(file.read())
     return None if values is None or values.dtype == np.uint8 else values

@@ -1,7 +1,7 @@
-"""OpenEXR pictures, by FFmpeg: OpenCV's wheels are built without them.
+"""Read OpenEXR pictures with FFmpeg, since OpenCV's wheels are built without OpenEXR.
 
-FFmpeg greys out what a cut file lacks and allocates what its header claims, so both are looked at here
-first (OpenEXR file layout: magic, version, attributes, offsets of the chunks, chunks).
+FFmpeg fills the missing part of a truncated file with grey and allocates whatever the header claims, so both
+are checked here first (OpenEXR file layout: magic, version, attributes, chunk offsets, chunks).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from shufflecam.sources.limits import too_large
 from shufflecam.sources.pictures.deep import DeepPicture
 
 _NOT_PLAIN = 0x200 | 0x800 | 0x1000
-"""Version bits of tiles, deep data and several parts: their offsets are laid out otherwise."""
+"""Version bits of tiled, deep and multi-part files, whose offset tables differ."""
 
 _LINES = {0: 1, 1: 1, 2: 1, 3: 16, 4: 32, 5: 16, 6: 32, 7: 32, 8: 32, 9: 256}
-"""Scan lines of one chunk, by compression."""
+"""Scan lines per chunk, by compression."""
 
 _HEADER_MOST = 1 << 20
 _FORMATS = frozenset({"gbrpf32le", "gbrapf32le", "grayf32le"})
@@ -37,10 +37,10 @@ class _Header:
 
 
 def read_exr(name: str, max_pixels: int) -> DeepPicture:
-    """The light in an OpenEXR file.
+    """Read the linear light values of an OpenEXR file.
 
     Raises:
-        SourceError: it is larger than `max_pixels`, or not whole.
+        SourceError: the picture is larger than `max_pixels`, or the file is damaged or truncated.
     """
     try:
         with open(name, "rb") as file:
@@ -62,7 +62,7 @@ def read_exr(name: str, max_pixels: int) -> DeepPicture:
 
 
 def _header(data: bytes) -> _Header:
-    """The first part's attributes. Raises ValueError or struct.error where it is none."""
+    """Parse the first part's attributes. Raises ValueError or struct.error if invalid."""
     (version,) = struct.unpack_from("<I", data, 4)
     at, size, compression = 8, None, None
     while data[at : at + 1] != b"\0":
@@ -85,7 +85,7 @@ def _header(data: bytes) -> _Header:
 
 
 def _is_whole(file: BinaryIO, header: _Header) -> bool:
-    """Whether the file reaches to the end of its last chunk."""
+    """Return whether the file extends to the end of its last chunk."""
     count = -(-header.size[1] // _LINES[header.compression])
     file.seek(header.end)
     table = file.read(8 * count)

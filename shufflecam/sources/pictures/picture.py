@@ -1,8 +1,8 @@
-"""One picture file as an upright BGR array.
+"""Read a picture file as an upright BGR array.
 
-Pillow reads: unlike OpenCV 5.0 it applies EXIF to every format that carries it, keeps transparency,
-knows Lab and CMYK, and refuses a truncated file instead of greying out what is missing; with pillow-heif it
-knows HEIC. It has 8 bits only of what is coloured: deeper pictures are read as numbers
+Pillow is the main decoder: unlike OpenCV 5.0 it applies EXIF to every format that carries it, preserves
+transparency, supports Lab and CMYK, and rejects a truncated file instead of filling in grey; with pillow-heif
+it supports HEIC. It decodes colour to 8 bits only: deeper pictures are read as raw sample values
 (`sources.pictures.deep`) and scaled by `core.levels`.
 """
 
@@ -43,28 +43,28 @@ from shufflecam.sources.pictures.quiet import silence_libtiff
 __all__ = ["PICTURE_EXTENSIONS", "PictureNote", "UnsupportedPicture", "read_picture"]
 
 _HEAD = 64
-"""Bytes that tell what a file is."""
+"""Number of bytes that identify a file's format."""
 
 _ANIMATIONS = frozenset({"GIF", "PNG", "WEBP", "AVIF"})
-"""Formats whose further pictures are moments, which `video` plays."""
+"""Formats whose further pictures are animation frames, which `video` plays."""
 
 _ONE_PICTURE = frozenset({"MPO"})
-"""Formats whose further pictures are the same one again: phones' previews, depth and gain maps."""
+"""Formats whose further pictures accompany the first: phones' previews, depth and gain maps."""
 
 
 _DAMAGED = "{name} cannot be read as a picture: it is damaged or cut short; copy it again, or save it anew."
 
 
 class UnsupportedPicture(SourceError):
-    """A picture of a kind that is not read here; the sentence says what to do."""
+    """A picture in an unsupported format; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class PictureNote:
-    """Something about a picture that its reader chose, and that may be wanted otherwise."""
+    """A choice made in reading a picture that the user may want otherwise."""
 
     kind: Literal["guess", "first"]
-    """`guess`: which values are black and white; `first`: it holds several, and one was read."""
+    """`guess`: the black and white levels; `first`: one of several pictures was read."""
     text: str
     """One sentence."""
 
@@ -74,19 +74,19 @@ def read_picture(
     max_pixels: int = MAX_PIXELS,
     on_note: Callable[[PictureNote], None] | None = None,
 ) -> ImageArray:
-    """The picture as (H, W, 3) uint8 BGR: upright, transparency over white.
+    """Read a picture as (H, W, 3) uint8 BGR: upright, transparency composited over white.
 
-    More than 8 bits are scaled by what the file says (PNG's sBIT, TIFF's tags), else by what the values use.
-    Of several pages or moments (GIF, TIFF, animated WebP) it is the first, of a HEIC its main one.
+    More than 8 bits are scaled by the file's metadata (PNG's sBIT, TIFF tags), else by the range of the
+    values. Of several pages or animation frames (GIF, TIFF, WebP) the first is read, of a HEIC the main one.
 
     Args:
         path: the file.
-        max_pixels: a larger one is refused.
-        on_note: told where something was guessed or chosen.
+        max_pixels: larger pictures are rejected.
+        on_note: called for each guess or choice made.
 
     Raises:
-        UnsupportedPicture: a kind that is not read here, such as camera RAW.
-        SourceError: no such file, not a picture, cut short, or larger than `max_pixels`.
+        UnsupportedPicture: an unsupported format, such as camera RAW.
+        SourceError: no such file, not a picture, truncated, or larger than `max_pixels`.
     """
     name = os.fspath(path)
     if os.path.exists(name) and not os.path.isfile(name):
@@ -95,9 +95,9 @@ def read_picture(
     notes: list[PictureNote] = []
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # large pictures and odd EXIF are fine as long as they decode
+            warnings.simplefilter("ignore")  # large pictures and malformed EXIF are acceptable if they decode
             image = _decode(name, max_pixels, notes)
-    except Image.DecompressionBombError:  # Pillow's own limit, at the header; it knows no other
+    except Image.DecompressionBombError:  # Pillow's own limit, checked on the header; it is fixed
         raise SourceError(
             f"{name} has more than {MAX_PIXELS // 10**6} million pixels; scale it down."
         ) from None
@@ -107,7 +107,7 @@ def read_picture(
         raise SourceError(f"{name} needs more memory than there is; scale it down.") from None
     except SourceError:
         raise
-    # Pillow's decoders raise whatever their formats' parsers trip over.
+    # Pillow's decoders may raise any exception on invalid data.
     except Exception as error:
         raise SourceError(_why_not(name, error)) from error
     if on_note is not None:
@@ -136,7 +136,7 @@ def _decode(name: str, max_pixels: int, notes: list[PictureNote]) -> ImageArray:
 
 def _decode_with_pillow(name: str, head: bytes, max_pixels: int, notes: list[PictureNote]) -> ImageArray:
     if head[4:8] == b"ftyp":
-        heif_is_readable()  # Pillow is told of it
+        heif_is_readable()  # registers the opener with Pillow
     try:
         return _from_pillow(name, name, max_pixels, notes)
     except UnidentifiedImageError as error:
@@ -150,7 +150,7 @@ def _decode_with_pillow(name: str, head: bytes, max_pixels: int, notes: list[Pic
 
 
 def _without_metadata(name: str, max_pixels: int, notes: list[PictureNote], error: Exception) -> ImageArray:
-    """A PNG whose metadata is too large or broken, read without it; `error` where that was not the reason."""
+    """Read a PNG without its oversized or invalid metadata; raises `error` if there is none to remove."""
     with open(name, "rb") as file:
         data = file.read()
     bare = without_metadata(data)
@@ -187,7 +187,7 @@ def _pictures_in(picture: Image.Image) -> int:
         return 1
     try:
         return int(getattr(picture, "n_frames", 1))
-    except Exception:  # the others are broken: nobody asked for them
+    except Exception:  # the others are damaged, but were not requested
         return 1
 
 
@@ -199,7 +199,7 @@ def _first_of(name: str, count: int, kind: str | None) -> PictureNote:
 
 def _refuse_unsupported(name: str, head: bytes) -> None:
     why = why_unsupported(os.path.splitext(name)[1])
-    # A JPEG that is called .HEIC, as phones' exports do, is a JPEG.
+    # A JPEG named .HEIC, as some phones export it, is read as a JPEG.
     if why is not None and not is_known(head):
         raise UnsupportedPicture(f"{name}: {why}.")
 
@@ -215,7 +215,7 @@ def _what_else(name: str, head: bytes) -> str:
 
 
 def _why_not(name: str, error: Exception) -> str:
-    if isinstance(error, OSError) and error.errno is not None:  # the system's own: permission, a bad disk
+    if isinstance(error, OSError) and error.errno is not None:  # a system error: permission, a failing disk
         return f"{name} cannot be read: {reason(error)}."
     return _DAMAGED.format(name=name)
 
@@ -230,14 +230,14 @@ def _orientation(picture: Image.Image) -> int:
 
 def _upright(picture: Image.Image) -> Image.Image:
     try:
-        ImageOps.exif_transpose(picture, in_place=True)  # else it copies, turned or not
+        ImageOps.exif_transpose(picture, in_place=True)  # otherwise it always copies
         return picture
     except (ValueError, SyntaxError, KeyError, TypeError, OSError, RuntimeError):
-        return picture  # EXIF that cannot be parsed says nothing about up and down
+        return picture  # invalid EXIF does not define an orientation
 
 
 def _from_values(name: str, found: deep.DeepPicture, notes: list[PictureNote]) -> ImageArray:
-    """Numbers of a deep picture as BGR, upright."""
+    """Convert a deep picture's sample values to upright BGR."""
     values = found.values
     alpha = None
     if values.ndim == 3 and values.shape[-1] in (2, 4):
@@ -259,7 +259,7 @@ def _over_white(image: ImageArray, alpha: ImageArray) -> ImageArray:
 
 def _to_bgr(picture: Image.Image, name: str, notes: list[PictureNote]) -> ImageArray:
     if picture.mode.startswith("I;16") or picture.mode in ("I", "F"):
-        # Pillow has scaled JPEG 2000 and PGM to 16 bits by what they say.
+        # Pillow has scaled JPEG 2000 and PGM to 16 bits by their stated maximum.
         full = 65535.0 if picture.mode != "F" and picture.format in ("JPEG2000", "PPM", "PNG") else None
         image, guess = to_8_bit(np.asarray(picture), Said(white=full))
         if guess is not None:

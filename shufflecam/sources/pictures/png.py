@@ -1,7 +1,7 @@
-"""PNG files taken apart: what they say about their bits, and the picture without its metadata.
+"""Parse PNG chunks: header, significant bits, and removal of metadata.
 
-Metadata - a colour profile of megabytes, text that unpacks to more - is no part of the picture and no reason
-to refuse it (PNG specification, third edition: ancillary chunks may be ignored).
+Metadata (a colour profile of megabytes, text that decompresses to more) is not part of the picture and no
+reason to reject it (PNG specification, third edition: ancillary chunks may be ignored).
 """
 
 from __future__ import annotations
@@ -14,31 +14,31 @@ from dataclasses import dataclass
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 _STILL = frozenset({b"IHDR", b"PLTE", b"IDAT", b"IEND", b"tRNS"})
-"""What the picture is made of."""
+"""Chunks that make up the picture."""
 
 _MORE = frozenset({b"eXIf", b"acTL", b"fcTL", b"fdAT"})
-"""Which way up it is, and the pictures after it."""
+"""Chunks with the orientation and the animation frames."""
 
 _TURNS = (b"Raw profile type exif", b"Raw profile type APP1", b"XML:com.adobe.xmp")
-"""Text in which some programs say which way up the picture is."""
+"""Keywords of text chunks in which some programs store the orientation."""
 
 _TURNS_MOST = 1 << 18
-"""Bytes of such text, packed or not, beyond which it is left out."""
+"""Maximum size of such text in bytes, compressed or not; larger text is removed."""
 
 
 @dataclass(frozen=True)
 class PngHeader:
-    """The first chunk."""
+    """The contents of the header chunk (IHDR)."""
 
     size: tuple[int, int]
     depth: int
-    """Bits a sample."""
+    """Bits per sample."""
     color: int
-    """0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA."""
+    """0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGBA."""
 
 
 def header_of(data: bytes) -> PngHeader | None:
-    """The header of a PNG file; None where that is not what it begins with."""
+    """Return the header of a PNG file; None if the data does not begin with one."""
     if not data.startswith(SIGNATURE) or data[12:16] != b"IHDR" or len(data) < 26:
         return None
     width, height, depth, color = struct.unpack_from(">IIBB", data, 16)
@@ -46,7 +46,7 @@ def header_of(data: bytes) -> PngHeader | None:
 
 
 def significant_bits(data: bytes) -> int | None:
-    """What its sBIT chunk says of the colours: the largest number of bits; None where it has none."""
+    """Return the largest number of significant bits of a colour channel (sBIT chunk); None if not stated."""
     for kind, start, length in _chunks(data):
         if kind == b"sBIT":
             header = header_of(data)
@@ -59,9 +59,9 @@ def significant_bits(data: bytes) -> int | None:
 
 
 def without_metadata(data: bytes, *, only_still: bool = False) -> bytes:
-    """The file without what is no part of the picture; `only_still`: with nothing but its first one.
+    """Return the file without metadata; `only_still`: also without orientation and animation frames.
 
-    A chunk that the end of the file cuts off is kept as it is: the decoder is to see that.
+    A chunk truncated by the end of the file is kept as it is, so that the decoder detects the truncation.
     """
     kept = [SIGNATURE]
     for kind, start, length in _chunks(data):
@@ -72,7 +72,7 @@ def without_metadata(data: bytes, *, only_still: bool = False) -> bytes:
 
 
 def _chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    """Type, place and length of every chunk's content."""
+    """Yield type, offset and length of every chunk's content."""
     at = len(SIGNATURE)
     while at + 8 <= len(data):
         length, kind = struct.unpack_from(">I4s", data, at)

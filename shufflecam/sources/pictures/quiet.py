@@ -1,4 +1,4 @@
-"""The libraries that decode pictures write lines of their own to standard error; here they do not."""
+"""Suppress the messages that picture-decoding libraries write to standard error."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _level = 0
 
 @contextmanager
 def silent_opencv() -> Iterator[None]:
-    """OpenCV logs nothing within; for any number of threads at once."""
+    """Disable OpenCV's logging within the context; safe for concurrent threads."""
     global _inside, _level
     with _lock:
         if not _inside:
@@ -35,10 +35,10 @@ def silent_opencv() -> Iterator[None]:
 
 @functools.cache
 def silence_libtiff() -> None:
-    """Pillow's libtiff says nothing on standard error; its errors are raised all the same.
+    """Silence Pillow's libtiff on standard error; its errors are still raised.
 
-    Pillow has no setting for it, so its library is asked for libtiff's own function. Where it keeps that to
-    itself, libtiff goes on as before.
+    Pillow has no setting for it, so libtiff's own functions are looked up in Pillow's library. If they are
+    not exported, libtiff keeps printing.
     """
     from PIL import _imaging
 
@@ -54,7 +54,7 @@ def silence_libtiff() -> None:
 
 @functools.cache
 def silence_tifffile() -> None:
-    """What tifffile thinks of a file goes to those who ask for logs, not to standard error."""
+    """Keep tifffile's log messages off standard error; handlers on its logger still receive them."""
     logger = logging.getLogger("tifffile")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False

@@ -1,4 +1,4 @@
-"""Pictures as a source of frames: one, many, folders of them."""
+"""Frame source for pictures: single ones, several, or folders of them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from shufflecam.sources.pictures.picture import PictureNote, UnsupportedPicture,
 
 @dataclass(frozen=True)
 class BrokenPicture:
-    """A picture that could not be read, and why."""
+    """A picture that could not be read, with the reason."""
 
     file: str
-    """Its name as records would have it."""
+    """Its name as in records."""
     reason: str
     """One sentence."""
     unsupported: bool = False
-    """It is of a kind that is not read here; else it is broken, or not there."""
+    """Whether its format is unsupported; otherwise it is damaged or missing."""
 
 
 class ImageSource:
-    """Every readable picture, in order; broken ones are told and passed over.
+    """Yields every readable picture, in order; unreadable ones are reported and skipped.
 
-    Pictures are read up to the first readable one on opening, so that "nothing readable" is known at
-    once. The time of a picture is always 0: pictures have no common clock.
+    On opening, pictures are read up to the first readable one, so that a source without any is detected at
+    once. The timestamp of a picture is always 0: pictures have no common clock.
     """
 
     def __init__(
@@ -42,35 +42,35 @@ class ImageSource:
         max_pixels: int = MAX_PIXELS,
         leave_out: Callable[[PicturePath], bool] | None = None,
     ) -> None:
-        """Find the pictures that `paths` mean (see `find_pictures`).
+        """Find the pictures that `paths` refer to (see `find_pictures`).
 
         Args:
-            paths: files, folders, patterns, "-".
-            recursive: whether folders in folders are searched.
-            on_broken: called from the thread that reads, once a broken picture, unless none can be read.
-            max_pixels: larger ones are not read.
-            leave_out: says which pictures are not wanted after all; none may be left then.
+            paths: files, folders, glob patterns, "-".
+            recursive: whether to search subfolders.
+            on_broken: called in the reading thread, once per unreadable picture, unless all are unreadable.
+            max_pixels: larger pictures are rejected.
+            leave_out: predicate for pictures to exclude; possibly all of them.
 
         Raises:
-            SourceError: something is not there, or nothing of it can be read.
+            SourceError: a path does not exist, or no picture is readable.
         """
         self._on_broken = on_broken
         self._max_pixels = max_pixels
         self.broken: list[BrokenPicture] = []
         """The pictures that could not be read, so far."""
         self.left_out: list[LeftOut] = []
-        """What the folders hold besides that cannot be used."""
+        """Items found in the folders that cannot be used."""
         self._notes: dict[str, list[str]] = {}
         self._noted: Counter[str] = Counter()
         self._pictures = find_pictures(paths, recursive, self.left_out.append)
         self.done_before: list[PicturePath] = []
-        """Those that `leave_out` did not want."""
+        """The pictures excluded by `leave_out`."""
         if leave_out is not None:
             self.done_before = [picture for picture in self._pictures if leave_out(picture)]
             done = set(self.done_before)
             self._pictures = [picture for picture in self._pictures if picture not in done]
         self.ended = False
-        """Whether `frames` has given all that there is."""
+        """Whether `frames` has yielded everything."""
         self._closed = False
         self._opened = False
         self._index = 0
@@ -90,19 +90,19 @@ class ImageSource:
 
     @property
     def info(self) -> SourceInfo:
-        """How many pictures there are; a size only where there is one picture."""
+        """Return the number of pictures; the size only for a single picture."""
         return self._info
 
     @property
     def pictures(self) -> tuple[PicturePath, ...]:
-        """Path and name of every picture, broken ones too."""
+        """Return path and name of every picture, including unreadable ones."""
         return tuple(self._pictures)
 
     def frames(self) -> Iterator[Frame]:
-        """Every readable picture once, in order; `index` counts the readable ones.
+        """Yield every readable picture once, in order; `index` counts only readable ones.
 
         Raises:
-            SourceBrokeOff: after the last one, where some could not be read.
+            SourceBrokeOff: after the last one, if some could not be read.
         """
         while not self._closed:
             item = self._first or next(self._images, None)
@@ -117,7 +117,7 @@ class ImageSource:
             raise SourceBrokeOff(self._complaint())
 
     def close(self) -> None:
-        """`frames` ends after the picture that it is reading."""
+        """End `frames` after the picture being read."""
         self._closed = True
 
     def _readable(self) -> Iterator[tuple[PicturePath, ImageArray]]:
@@ -136,7 +136,7 @@ class ImageSource:
 
     @property
     def missing(self) -> Missing:
-        """What could not be used so far, by kind."""
+        """Return the number of unusable pictures so far, by kind."""
         unsupported = sum(broken.unsupported for broken in self.broken)
         closed = sum(item.reason is not None for item in self.left_out)
         return Missing(
@@ -145,7 +145,7 @@ class ImageSource:
         )
 
     def remarks(self) -> list[str]:
-        """What was guessed or chosen while reading, one sentence a kind, with the number of pictures."""
+        """Return the guesses and choices made, one sentence per kind, with the number of pictures."""
         return [_summed(kind, self._noted[kind], notes) for kind, notes in self._notes.items()]
 
     def _note(self, note: PictureNote) -> None:
@@ -165,7 +165,7 @@ class ImageSource:
         raise SourceError(f"None of the {total} pictures can be read; the first: {self.broken[0].reason}")
 
     def _complaint(self) -> str:
-        """How many are not there; the reasons too where nobody was told them."""
+        """Return the number of missing pictures, with a reason if there is no `on_broken` to report them."""
         lost, total = len(self.broken) + len(self.left_out), len(self._pictures) + len(self.left_out)
         which = f"1 of {total} pictures is" if lost == 1 else f"{lost} of {total} pictures are"
         said = f"{which} not in the result ({self.missing})"
@@ -191,7 +191,7 @@ def open_images(
     max_pixels: int = MAX_PIXELS,
     leave_out: Callable[[PicturePath], bool] | None = None,
 ) -> ImageSource:
-    """Pictures as a `FrameSource`; see `ImageSource`."""
+    """Open pictures as a `FrameSource`; see `ImageSource`."""
     return ImageSource(paths, recursive, on_broken, max_pixels, leave_out)
 
 
