@@ -11,10 +11,9 @@ from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.detect.whole import WholeFrame
 from shufflecam.detect.yolo import YoloDetector
 from shufflecam.models.catalogue import (
-    AUTO_PERSONS,
-    DEFAULT_PERSON,
+    AUTO,
     PersonEntry,
-    locate,
+    auto_person,
     looks_like_file,
     person_entry,
     require,
@@ -34,7 +33,7 @@ def open_detector(
     """Return a detector by name.
 
     Args:
-        choice: "auto" (our own, otherwise an official nano detector fetched earlier), a person model
+        choice: "auto" (a published nano detector fetched earlier, otherwise our own), a person model
             of the catalogue, a file (.pt, .safetensors), or "none" (the full frame is one person).
         det_conf: score threshold.
         det_size: the longer side of the network's input in pixels.
@@ -76,8 +75,8 @@ def open_detector(
 
 def _find(choice: str) -> tuple[PersonEntry | None, Path]:
     """Return the catalogue entry (None for a user's file) and the file."""
-    if choice == "auto":
-        return _automatic()
+    if choice == AUTO:
+        choice = auto_person()
     if looks_like_file(choice):
         path = Path(choice)
         if not path.is_file():
@@ -103,15 +102,3 @@ def weights_file(choice: str) -> Path:
     if entry is not None:
         check_sha256(path, entry)
     return path
-
-
-def _automatic() -> tuple[PersonEntry, Path]:
-    for name in (DEFAULT_PERSON, *AUTO_PERSONS):
-        entry = person_entry(name)
-        path = locate(entry)
-        if path is not None:
-            return entry, path
-    raise WeightsError(
-        f"there is no person detector on this machine: fetch one (shufflecam models get {AUTO_PERSONS[0]}), "
-        "or give --boxes FILE, or --detector none where one person fills the picture"
-    )

@@ -12,7 +12,7 @@ from shufflecam.finder.finder import PoseFinder, Provenance
 from shufflecam.finder.hysteresis import Hysteresis, known_score
 from shufflecam.finder.schedule import DetectionSchedule
 from shufflecam.finder.view import AUTO
-from shufflecam.models.catalogue import DEFAULT_POSE
+from shufflecam.models.catalogue import DEFAULT_POSE, auto_pose
 
 if TYPE_CHECKING:
     from shufflecam.core.stats import Stats
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def load(
-    model: str = DEFAULT_POSE,
+    model: str = AUTO,
     *,
     weights: str | Path | None = None,
     detector: str | PersonDetector = AUTO,
@@ -33,7 +33,7 @@ def load(
     background: bool | None = None,
     max_people: int = MAX_PEOPLE,
     flip_test: bool = False,
-    decode: Decoding = "plain",
+    decode: Decoding = "dark",
     backend: str = AUTO,
     device: str = AUTO,
     track: bool = False,
@@ -44,7 +44,8 @@ def load(
     """Return a finder by model names, with the defaults of `FinderSettings`, but without ids and smoothing.
 
     Args:
-        model: a pose model of the catalogue; with `weights` it only selects the architecture.
+        model: a pose model of the catalogue, or "auto": a published COCO model fetched earlier, otherwise the
+            embedded one. With `weights` it only selects the architecture ("auto": of the embedded model).
         weights: a checkpoint file (.pth, .safetensors) to use instead of the catalogue's.
         detector: "auto", a person model of the catalogue, a file, "none" (the full frame is one
             person), or an object with `detect(frame) -> Detections`.
@@ -60,7 +61,7 @@ def load(
             frame.
         max_people: keep the N highest-scoring people of a frame.
         flip_test: run each crop mirrored as well and average the heatmaps.
-        decode: "plain" (as in the published results) or "dark" (peaks to a fraction of a heatmap pixel).
+        decode: "dark" (peaks to a fraction of a heatmap pixel) or "plain" (as in the published results).
         backend: "auto" (the fastest that works on this machine), "torch", "openvino" or "onnx".
         device: "auto", "cpu", "cuda", "cuda:N" or "mps".
         track: assign ids to people across frames.
@@ -82,6 +83,8 @@ def load(
     if view is not None:
         view = replace(view, rotate=view.degrees)
     every = None if det_every == AUTO else det_every
+    if model == AUTO:
+        model = DEFAULT_POSE if weights is not None else auto_pose()
     estimator, sha256, notes = open_estimator(
         model, weights, flip_test=flip_test, decode=decode, backend=backend, device=device, stats=stats
     )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from shufflecam.core.errors import UsageError
 from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.finder.view import AUTO, View
-from shufflecam.models.catalogue import DEFAULT_POSE
+from shufflecam.models.catalogue import BEST, DEFAULT_PERSON, DEFAULT_POSE, auto_person, auto_pose
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -39,16 +39,13 @@ PRESETS: dict[Preset, dict[str, Any]] = {
 """Name -> the fields it sets. "balanced" is all defaults."""
 
 
-LARGE_MODEL = "coco-384x288"
-"""The model of "accurate" if its weights are installed and neither a model nor weights are given."""
-
-
 @dataclass(frozen=True)
 class FinderSettings:
     """Which networks find people and their keypoints, and how; picklable, and does not import torch."""
 
-    model: str = DEFAULT_POSE
-    """A pose model of the catalogue; with `weights` it only selects the architecture."""
+    model: str = AUTO
+    """A pose model of the catalogue, or "auto": a published COCO model that was fetched, else the embedded
+    one. With `weights` it names only the architecture, "auto" that of the embedded model."""
     weights: Path | None = None
     """A checkpoint to use instead of the catalogue's."""
     detector: str | PersonDetector = AUTO
@@ -64,7 +61,9 @@ class FinderSettings:
     max_people: int = MAX_PEOPLE
     """Keep the N highest-scoring people of a frame."""
     flip_test: bool = False
-    decode: Literal["plain", "dark"] = "plain"
+    decode: Literal["plain", "dark"] = "dark"
+    """How a keypoint is read from its heatmap: "dark" to a fraction of a pixel, which trembles by a fifth to
+    a half less; "plain" as the published figures are made, and as `eval` does by default."""
     backend: str = AUTO
     device: str = AUTO
     track: bool = True
@@ -88,12 +87,23 @@ class FinderSettings:
         if name not in PRESETS:
             raise UsageError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
         settings = cls(**{**PRESETS[name], **changes})
-        if name == "accurate" and "model" not in changes and settings.weights is None:
-            from shufflecam.models.catalogue import locate, pose_entry
-
-            if locate(pose_entry(LARGE_MODEL)) is not None:
-                return replace(settings, model=LARGE_MODEL)
+        if name == "accurate" and settings.model == AUTO and settings.weights is None:
+            large = auto_pose(large=True)
+            return replace(settings, model=AUTO if large == DEFAULT_POSE else large)
         return settings
+
+    def resolved(self) -> FinderSettings:
+        """The same with the names that "auto" stands for on this machine.
+
+        Raises:
+            WeightsError: there is no detector on it.
+        """
+        model, detector = self.model, self.detector
+        if model == AUTO:
+            model = DEFAULT_POSE if self.weights is not None else auto_pose()
+        if isinstance(detector, str) and detector == AUTO and self.boxes is None:
+            detector = auto_person()
+        return replace(self, model=model, detector=detector)
 
     def for_pictures(self) -> FinderSettings:
         """Return the settings for unrelated pictures: with "auto" the detector runs on each of them."""
@@ -103,7 +113,8 @@ class FinderSettings:
         """Raise UsageError for an unknown model or detector, or a detector combined with boxes."""
         from shufflecam.models.catalogue import looks_like_file, person_entry, pose_entry
 
-        pose_entry(self.model)
+        if self.model != AUTO:
+            pose_entry(self.model)
         if self.boxes is not None and self.detector != AUTO:
             raise UsageError("--boxes and --detector exclude each other; leave one of them out")
         if not isinstance(self.detector, str) or self.detector in (AUTO, "none"):
@@ -151,10 +162,26 @@ class FinderSettings:
         """
         from shufflecam.finder.open import load
 
+        chosen_by_itself = _chosen(self)
+        if chosen_by_itself:
+            talk.say(chosen_by_itself)
         self.fetch(talk)
-        own = self.read_boxes()
+        own = self.read_boxes().resolved()
         chosen = {field.name: getattr(own, field.name) for field in fields(own) if field.name != "boxes"}
         finder = load(**chosen, rate=None if rate is None else float(rate), live=live, stats=stats)
         for note in finder.identity.notes:
             talk.note(note)
         return finder
+
+
+def _chosen(settings: FinderSettings) -> str:
+    """What "auto" stands for and how to get something better, in one sentence; empty if nothing is auto."""
+    resolved, chosen, better = settings.resolved(), [], []
+    if settings.model == AUTO and settings.weights is None:
+        chosen.append(f"poses by {resolved.model}")
+        better += [BEST[0]] if resolved.model == DEFAULT_POSE else []
+    if settings.detector == AUTO and settings.boxes is None:
+        chosen.append(f"people found by {resolved.detector}")
+        better += [BEST[1]] if resolved.detector == DEFAULT_PERSON else []
+    how = "; more accurate: shufflecam models get " + ("best" if len(better) > 1 else "".join(better))
+    return ", ".join(chosen) + (how if better else "")

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from shufflecam.cli.options.encoding import encoding_options, pop_encoding
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import model_options, tracking_options
-from shufflecam.finder.settings import LARGE_MODEL, PRESETS, FinderSettings
+from shufflecam.finder.settings import PRESETS, FinderSettings
 from shufflecam.media import encoding
 from shufflecam.media.encoding import Encoding
 
@@ -65,7 +65,7 @@ def test_accurate_takes_the_large_model_where_it_is(
     taken: Callable[..., FinderSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shufflecam.models.catalogue.locate", lambda entry: Path("here"))
-    assert taken("--preset", "accurate").model == LARGE_MODEL
+    assert taken("--preset", "accurate").model == "coco-384x288-2022"
     assert taken("--preset", "accurate", "--model", "coco-256x192").model == "coco-256x192"
 
 

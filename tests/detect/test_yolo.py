@@ -234,7 +234,7 @@ def test_choose_what_there_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_automatic(files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path))
     monkeypatch.setattr("shufflecam.models.catalogue.embedded_path", lambda name: None)
-    with pytest.raises(WeightsError, match=r"models get yolov8n.*--boxes FILE.*--detector none") as caught:
+    with pytest.raises(WeightsError, match=r"models get yolo26n.*--boxes FILE.*--detector none") as caught:
         open_detector("auto")
     assert caught.value.exit_code == 4
     # Files of the right layout with drawn weights: their hashes are not the published ones.
@@ -244,7 +244,7 @@ def test_automatic(files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.M
     (tmp_path / "yolo11n.pt").write_bytes(files["yolo11n"].read_bytes())
     detector, described = open_detector("auto", device="cpu")
     assert isinstance(detector, YoloDetector)
-    assert described["name"] == "yolo11n"
+    assert described["name"] == "yolo26n"
 
 
 ASSETS = {

@@ -20,6 +20,7 @@ from shufflecam.detect.given import GivenBoxes
 from shufflecam.finder.open import load
 from shufflecam.finder.settings import AUTO, PRESETS, FinderSettings
 from shufflecam.finder.view import View
+from shufflecam.models.catalogue import DEFAULT_PERSON, DEFAULT_POSE, entry
 from tests.cli.conftest import pose_weights
 
 __all__ = ["pose_weights"]
@@ -108,3 +109,36 @@ def test_settings_pickle_and_import_no_numpy() -> None:
         "sys.exit(bool({'numpy', 'cv2', 'torch'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", program], timeout=60).returncode == 0
+
+
+class Says(Quiet):
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str, *, as_is: bool = False) -> None:
+        self.said.append(text)
+
+
+def test_what_auto_stands_for_is_said_once_and_how_to_get_better(pose_weights: Path) -> None:
+    says = Says()
+    FinderSettings(backend="torch", device="cpu").load(says)
+    assert says.said == [
+        "poses by shufflecam-256x192, people found by shufflecam-person; "
+        "more accurate: shufflecam models get best"
+    ]
+    says.said.clear()
+    named = FinderSettings(model=DEFAULT_POSE, detector="none", backend="torch", device="cpu")
+    assert named.load(says).identity.model["name"] == DEFAULT_POSE
+    assert says.said == []
+
+
+def test_auto_is_settled_by_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path))
+    assert FinderSettings().resolved() == FinderSettings(model=DEFAULT_POSE, detector=DEFAULT_PERSON)
+    assert FinderSettings(detector="none", model="mpii-256x256").resolved().detector == "none"
+    (tmp_path / entry("coco-384x288").file).write_bytes(b"")
+    (tmp_path / entry("yolo11n").file).write_bytes(b"")
+    resolved = FinderSettings().resolved()
+    assert (resolved.model, resolved.detector) == ("coco-384x288", "yolo11n")
+    # Own weights are of the embedded model's architecture unless another is named.
+    assert FinderSettings(weights=Path("own.pth")).resolved().model == DEFAULT_POSE

@@ -93,7 +93,8 @@ def command(
     talk = Terminal(quiet)
     options = {**options, "track": True, "smooth": True}
     encoding = pop_encoding(options)
-    live_options, finder_options = pop_settings(as_live(options)), pop_settings(options)
+    live_options = pop_settings(as_live(options)).resolved()
+    finder_options = pop_settings(options).resolved()
     if source == "-":
         raise UsageError("bench reads the clip several times; save the stream as a file first")
     if finder_options.boxes is not None:

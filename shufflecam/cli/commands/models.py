@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 
 import click
@@ -37,14 +38,17 @@ def list_models() -> None:
 
     from shufflecam.models.catalogue import (
         BEST_FIRST,
-        DEFAULT_PERSON,
-        DEFAULT_POSE,
         PoseEntry,
         all_entries,
+        auto_person,
+        auto_pose,
         best_here,
         state_of,
     )
 
+    taken = {auto_pose()}
+    with contextlib.suppress(WeightsError):  # of an installation without a detector
+        taken.add(auto_person())
     table = Table(box=None, pad_edge=False)
     whole = ("name", "finds", "input", "size", "state")
     for heading in (*whole, "published result", "licence"):
@@ -57,7 +61,7 @@ def list_models() -> None:
             size = f"{entry.input_size[0]}x{entry.input_size[1]}"
         state = state_of(entry)
         coloured = f"[{STATE_COLOURS[state]}]{state}[/]"
-        if entry.name in (DEFAULT_POSE, DEFAULT_PERSON):
+        if entry.name in taken:
             coloured += ", default"
         megabytes = f"{entry.megabytes:.1f} MB"
         table.add_row(entry.name, finds, size, megabytes, coloured, entry.published, entry.licence)
@@ -72,7 +76,14 @@ def list_models() -> None:
         console.print(f"{what}: {here}{better}", highlight=False, soft_wrap=True)
 
 
-@command.command("get", epilog="Example: shufflecam models get coco-256x192 yolov8n")
+@command.command(
+    "get",
+    epilog="""\b
+Examples:
+  shufflecam models get best
+  shufflecam models get coco-256x192 yolov8n
+""",
+)
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 @click.option(
     "--allow-unverified",
@@ -81,12 +92,17 @@ def list_models() -> None:
 )
 @common_options
 def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool) -> None:
-    """Fetch models into the cache; goes on where an earlier try broke off, and checks the hash."""
-    from shufflecam.models.catalogue import entry
+    """Fetch models into the cache; goes on where an earlier try broke off, and checks the hash.
+
+    `best` is a published pose model and a detector that are better than what comes with the package; from
+    then on every command takes them by itself.
+    """
+    from shufflecam.models.catalogue import BEST, entry
     from shufflecam.models.fetch import fetch
 
     talk = Terminal(quiet=quiet)
-    for model in [entry(name) for name in names]:
+    wanted = [one for name in names for one in (BEST if name == "best" else (name,))]
+    for model in [entry(name) for name in wanted]:
         with talk.download(model.name) as on_progress:
             fetched = fetch(model, allow_unverified=allow_unverified, on_progress=on_progress)
         what = "fetched" if fetched.fresh else "already here"

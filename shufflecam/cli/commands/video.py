@@ -123,7 +123,7 @@ def command(
         **options,
     )
     if is_many(sources, out, job.record.path):
-        run_many(sources, job, finder_options, many, talk)
+        run_many(sources, job, finder_options.resolved(), many, talk)
         return
     if many.is_asked_for:
         raise UsageError("--skip-existing, --jobs and --cluster are for many videos; give --out a folder.")

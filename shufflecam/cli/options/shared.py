@@ -12,7 +12,7 @@ from shufflecam.cli.intent import record_format
 from shufflecam.cli.options import completing
 from shufflecam.cli.options.common import common_options
 from shufflecam.cli.options.types import EveryType
-from shufflecam.finder.settings import LARGE_MODEL, LIVE_EVERY, PRESETS, Every, FinderSettings
+from shufflecam.finder.settings import LIVE_EVERY, PRESETS, Every, FinderSettings
 from shufflecam.records.formats import FORMATS, OWN, recorded_formats
 from shufflecam.records.open import STDOUT, RecordTarget
 
@@ -40,16 +40,17 @@ def _model_options(command: F, every: Every) -> F:
             default="balanced",
             show_default=True,
             help="fast: --det-every auto, and video's --encode-preset superfast. accurate: --det-every 1 "
-            "--flip-test, and "
-            f"--model {LARGE_MODEL} where it was fetched. Options that are given win.",
+            "--flip-test, and of the published models that were fetched the larger one. Options that are "
+            "given win.",
         ),
         click.option(
             "--model",
             shell_complete=completing.models,
-            metavar="NAME",
+            metavar="auto|NAME",
             default=FinderSettings.model,
             show_default=True,
-            help="Pose model of the catalogue (shufflecam models list).",
+            help="Pose model of the catalogue (shufflecam models list); auto: a published COCO model that "
+            "was fetched, else the embedded one.",
         ),
         click.option(
             "--weights",
@@ -63,8 +64,8 @@ def _model_options(command: F, every: Every) -> F:
             metavar="auto|NAME|FILE|none",
             default=FinderSettings.detector,
             show_default=True,
-            help="Who finds people. auto: the embedded one; yolo11n, yolov8s, ...: fetched once; none: the "
-            "whole frame is one person.",
+            help="Who finds people. auto: a published nano detector that was fetched, else the embedded one; "
+            "yolo11n, yolov8s, ...: fetched once; none: the whole frame is one person.",
         ),
         click.option(
             "--boxes",
@@ -116,7 +117,7 @@ def _model_options(command: F, every: Every) -> F:
             type=click.Choice(["plain", "dark"]),
             default=FinderSettings.decode,
             show_default=True,
-            help="Heatmap to keypoint: plain as in the published figures; dark to a fraction of a pixel.",
+            help="Heatmap to keypoint: dark to a fraction of a pixel; plain as in the published figures.",
         ),
         click.option(
             "--backend",
