@@ -30,12 +30,7 @@ LONGEST = 240
 
 
 def skeleton_path(
-    source: str,
-    talk: Terminal,
-    *,
-    codec: str = DEFAULT_CODEC,
-    overwrite: bool = False,
-    folder: Path | None = None,
+    source: str, talk: Terminal, *, codec: str = DEFAULT_CODEC, overwrite: bool = False
 ) -> Path:
     """Return the default output path of a video, `in-skeleton.mp4` in the current folder.
 
@@ -44,12 +39,11 @@ def skeleton_path(
         talk: receives a note where the name is taken and a numbered one is used.
         codec: of the output; .mp4, .mov and .mkv keep their extension if that container supports it.
         overwrite: whether to replace an existing file; otherwise the next free number is appended.
-        folder: the output folder; None: the current one.
     """
     name = Path(source).name
     ending = Path(name).suffix.lower() if Path(name).suffix.lower() in CODECS[codec].containers else ".mp4"
     stem = _fitting(Path(name).stem, LONGEST - len(SUFFIX + ending))
-    first = (folder or Path()) / f"{stem}{SUFFIX}{ending}"
+    first = Path(f"{stem}{SUFFIX}{ending}")
     path, number = first, 1
     while os.path.lexists(path) and not overwrite:
         number += 1

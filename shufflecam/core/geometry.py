@@ -42,12 +42,6 @@ def box_to_center_scale(
     return centers, scales.astype(np.float32)
 
 
-def center_scale_to_box(centers: FloatArray, scales: FloatArray, padding: float = BOX_PADDING) -> FloatArray:
-    """Return (N, 4) boxes: the inverse of `box_to_center_scale` for boxes of the input's aspect ratio."""
-    half = scales * np.float32(0.5 / padding)
-    return np.concatenate([centers - half, centers + half], axis=1).astype(np.float32)
-
-
 def crop_affine(
     center: FloatArray, scale: FloatArray, input_size: tuple[int, int], pixel_aspect: float = 1.0
 ) -> FloatArray:
@@ -66,17 +60,6 @@ def crop_affine(
         ],
         np.float32,
     )
-
-
-def invert_affine(matrix: FloatArray) -> FloatArray:
-    """Return the inverse of a (2, 3) affine matrix, as (2, 3)."""
-    full = np.vstack([matrix.astype(np.float64), [0.0, 0.0, 1.0]])
-    return np.linalg.inv(full)[:2].astype(np.float32)
-
-
-def apply_affine(points: FloatArray, matrix: FloatArray) -> FloatArray:
-    """Map (..., 2) points by a (2, 3) affine matrix."""
-    return (points @ matrix[:, :2].T + matrix[:, 2]).astype(np.float32)
 
 
 def crop_to_image(

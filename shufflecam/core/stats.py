@@ -26,7 +26,6 @@ class Durations:
     def __init__(self) -> None:
         self.count = 0
         self.total_s = 0.0
-        self.last_s = 0.0
         self.min_s = math.inf
         self.max_s = 0.0
         # From 0.1 microseconds to a day there are 2,800 buckets; a stage uses a hundred of them.
@@ -37,7 +36,6 @@ class Durations:
         seconds = max(0.0, seconds)
         self.count += 1
         self.total_s += seconds
-        self.last_s = seconds
         self.min_s = min(self.min_s, seconds)
         self.max_s = max(self.max_s, seconds)
         bucket = math.floor(math.log(max(seconds, _SMALLEST_S)) * _BUCKETS_PER_FACTOR)
@@ -62,8 +60,6 @@ class StageTimes:
 
     count: int
     total_s: float
-    mean_s: float
-    last_s: float
     p50_s: float
     p95_s: float
     max_s: float
@@ -73,8 +69,6 @@ class StageTimes:
 class Snapshot:
     """All statistics at one moment."""
 
-    elapsed_s: float
-    """Seconds since the statistics were created."""
     stages: dict[str, StageTimes] = field(default_factory=dict)
     rates: dict[str, float] = field(default_factory=dict)
     """Events per second over the last two seconds."""
@@ -87,7 +81,6 @@ class Stats:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._began = clock()
         self._stages: dict[str, Durations] = {}
         self._events: dict[str, deque[float]] = {}
         self._counts: dict[str, int] = {}
@@ -145,7 +138,6 @@ class Stats:
         now = self._clock()
         with self._lock:
             return Snapshot(
-                elapsed_s=now - self._began,
                 stages={name: _times(durations) for name, durations in self._stages.items()},
                 rates={name: self._rate(name, now) for name in self._events},
                 counts=dict(self._counts),
@@ -176,8 +168,6 @@ def _times(durations: Durations) -> StageTimes:
     return StageTimes(
         count=durations.count,
         total_s=durations.total_s,
-        mean_s=durations.total_s / durations.count,
-        last_s=durations.last_s,
         p50_s=durations.percentile(50),
         p95_s=durations.percentile(95),
         max_s=durations.max_s,

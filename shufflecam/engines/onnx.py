@@ -60,8 +60,6 @@ class OnnxEngine:
         """One sentence if the converted network could not be stored."""
         threads = thread_count(threads)
         session = None if cache is None else _from_cache(cache, key, threads)
-        self.from_cache = session is not None
-        """Whether the converted network came from the cache; the factory was then not called."""
         if session is None:
             from shufflecam.engines.convert import to_onnx
 

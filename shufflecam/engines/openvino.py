@@ -78,8 +78,6 @@ class OpenVINOEngine:
             "cpu": f"{_core().get_property('CPU', 'FULL_DEVICE_NAME')} {cpu_identity()}",
         }
         compiled = None if cache is None else _from_cache(cache, key, config)
-        self.from_cache = compiled is not None
-        """Whether the compiled network came from the cache; the factory was then not called."""
         if compiled is None:
             from shufflecam.engines.convert import to_openvino
 

@@ -14,19 +14,13 @@ import cv2
 
 from shufflecam.core.errors import OutputError
 from shufflecam.core.types import ImageArray
-from shufflecam.live.display import display_problem, held_display
+from shufflecam.live.display import held_display
 
-ESCAPE = 27
 _LARGEST_FIRST_SIZE = (1280, 960)  # a 4K picture must not open larger than the screen
 
 
-def has_display() -> bool:
-    """Whether a window can be opened here. Makes no window call of OpenCV."""
-    return display_problem() is None
-
-
 class LiveWindow:
-    """Displays pictures and returns keys. Create and call it on the main thread, after `has_display()`."""
+    """Displays pictures and returns keys. Create and call it on the main thread, after `display_problem`."""
 
     def __init__(self, title: str) -> None:
         """Prepare the window; the first picture opens it."""

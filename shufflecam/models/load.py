@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from shufflecam.core.errors import WeightsError
 from shufflecam.core.reasons import in_their_words, reason
 from shufflecam.models.catalogue import POSES, PoseEntry
-from shufflecam.models.fetch import file_sha256
 from shufflecam.models.pickles import read_pickle
 from shufflecam.models.shufflenet import HEAD_CHANNELS, PoseNet
 from shufflecam.models.unwrap import strip_prefixes, unwrap
@@ -40,17 +39,6 @@ class Tensors:
     """By name; float16 and bfloat16 widened to float32. On the CPU."""
     metadata: dict[str, str]
     """The metadata of `.safetensors` files; else empty."""
-
-
-@dataclass(frozen=True)
-class Description:
-    """What a pose weight file contains, as far as it can be determined."""
-
-    sha256: str
-    keypoints: int
-    metadata: dict[str, str]
-    candidates: tuple[str, ...]
-    """Catalogue names with this number of keypoints; the tensors do not determine the input size."""
 
 
 def read_checkpoint(path: Path) -> Any:
@@ -205,21 +193,6 @@ def _head_channels(tensors: Mapping[str, Tensor]) -> tuple[int, int, int]:
         fits = weight is not None and weight.ndim == 4 and 0 < weight.shape[1] <= HEAD_CHANNELS
         widths.append(int(weight.shape[1]) if weight is not None and fits else HEAD_CHANNELS)
     return widths[0], widths[1], widths[2]
-
-
-def describe(path: Path) -> Description:
-    """Describe a pose weight file.
-
-    Raises:
-        WeightsError: as `read_tensors`, or it is not a pose network of this family.
-    """
-    path = Path(path)
-    read = pose_tensors(path)
-    final = read.tensors.get(FINAL_LAYER)
-    if final is None or final.ndim != 4:
-        raise WeightsError(f"{path} is not a ShuffleNetV1 pose network: it has no {FINAL_LAYER}")
-    keypoints = int(final.shape[0])
-    return Description(file_sha256(path), keypoints, read.metadata, _with_keypoints(keypoints))
 
 
 def _with_keypoints(number: int) -> tuple[str, ...]:

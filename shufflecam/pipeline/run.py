@@ -68,7 +68,6 @@ def run_pipeline(
     on_tick: Callable[[], None] | None = None,
     wants_end: Callable[[Outcome], bool] | None = None,
     is_past_end: Callable[[FrameResult], bool] | None = None,
-    complete: Callable[[], bool] = lambda: True,
     dropped: Callable[[], int] = lambda: 0,
     missing: Callable[[], Missing] = lambda: NOTHING_MISSING,
     tick_s: float = 0.1,
@@ -83,7 +82,6 @@ def run_pipeline(
         on_tick: called when no result arrived for `tick_s`.
         wants_end: whether the run ends normally after this result or tick (q, --max-frames).
         is_past_end: whether a result is past the requested end (--duration): the run ends normally before it.
-        complete: whether the source delivered everything (a folder with an invalid picture did not).
         dropped: number of frames that the source dropped, for the footers.
         missing: what the source should have delivered and did not (its property `missing`), for the footers;
             called once, after the last result.
@@ -117,7 +115,7 @@ def run_pipeline(
                 break
             if wants_end is not None and wants_end(outcome):
                 break
-        whole = not outcome.interrupted and complete()
+        whole = not outcome.interrupted
     except SourceBrokeOff as error:
         outcome.broke_off = error
     finally:

@@ -33,7 +33,7 @@ def stats(clock: Clock) -> Stats:
 
 def test_nothing_yet(stats: Stats) -> None:
     snapshot = stats.snapshot()
-    assert (snapshot.elapsed_s, snapshot.stages, snapshot.rates, snapshot.counts) == (0.0, {}, {}, {})
+    assert (snapshot.stages, snapshot.rates, snapshot.counts) == ({}, {}, {})
     assert stats.rate("inference") == 0.0
     assert stats.counted("dropped") == 0
 
@@ -45,8 +45,6 @@ def test_a_stage_is_measured_by_the_clock_given(stats: Stats, clock: Clock) -> N
     times = stats.snapshot().stages["detect"]
     assert times.count == 3
     assert times.total_s == pytest.approx(0.060)
-    assert times.mean_s == pytest.approx(0.020)
-    assert times.last_s == pytest.approx(0.020)
     assert times.max_s == pytest.approx(0.030)
     assert times.p50_s == pytest.approx(0.020, rel=0.01)
     assert times.p95_s == pytest.approx(0.030, rel=0.01)
@@ -63,13 +61,11 @@ def test_a_stage_that_fails_is_measured_and_fails(stats: Stats, clock: Clock) ->
     assert stats.snapshot().stages["network"].total_s == pytest.approx(1.0)
 
 
-def test_counts_and_elapsed_time(stats: Stats, clock: Clock) -> None:
+def test_counts(stats: Stats) -> None:
     stats.count("dropped")
     stats.count("dropped", 4)
-    clock.now += 2.5
     assert stats.counted("dropped") == 5
     assert stats.snapshot().counts == {"dropped": 5}
-    assert stats.snapshot().elapsed_s == 2.5
 
 
 @pytest.mark.parametrize("rate", [1.0, 5.0, 29.97, 120.0, 5000.0])

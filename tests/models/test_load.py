@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from shufflecam.core.errors import UsageError, WeightsError
 from shufflecam.models.catalogue import pose_entry
 from shufflecam.models.fetch import file_sha256
-from shufflecam.models.load import describe, load_pose, read_tensors
+from shufflecam.models.load import load_pose, read_tensors
 from shufflecam.models.shufflenet import PoseNet
 from shufflecam.pose.open import load_pose_engine
 from tests.models.checkpoints import new_layout, old_layout, save, synthetic_state
@@ -207,16 +207,6 @@ def test_no_such_file_and_a_folder(tmp_path: Path) -> None:
         load_pose(tmp_path / "none.pth", COCO)
     with pytest.raises(WeightsError, match="not a file"):
         load_pose(tmp_path, COCO)
-
-
-def test_describe(tmp_path: Path) -> None:
-    path = save(old_layout(16), tmp_path / "net.pth")
-    description = describe(path)
-    assert description.keypoints == 16
-    assert description.candidates == ("mpii-256x256",)
-    assert description.sha256 == file_sha256(path)
-    with pytest.raises(WeightsError, match="not a ShuffleNetV1 pose network"):
-        describe(save(torch.nn.Linear(2, 2).state_dict(), tmp_path / "other.pth"))
 
 
 def test_an_engine_from_a_file(tmp_path: Path) -> None:

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
@@ -25,9 +24,6 @@ from shufflecam.core.types import FrameResult, ImageArray
 from shufflecam.live.compose import Appearance, compose
 from shufflecam.live.hud import Figures, condition_and_keys, numbers
 from shufflecam.live.state import HELP, LiveState
-
-if TYPE_CHECKING:
-    pass
 
 REDRAW_S = 0.1
 LONGEST_S = 2.0

@@ -145,11 +145,6 @@ def nominal_rate(container: Any, stream: Any) -> Fraction | None:
     return rates[0] if rates else None
 
 
-def begins_anywhere(container: Any) -> bool:
-    """Return whether this container's time origin is arbitrary (transport streams and the like)."""
-    return bool(container.format.flags & _CUT_TOGETHER)
-
-
 def must_be_counted(container: Any, until_s: float) -> bool:
     """Return whether a time may be unreachable by seeking, so that reading must start at the beginning.
 
