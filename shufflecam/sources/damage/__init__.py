@@ -1,1 +1,1 @@
-"""What a file should have given and did not."""
+"""Account of the pictures that a damaged or truncated file is missing."""

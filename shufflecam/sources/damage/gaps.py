@@ -1,7 +1,7 @@
-"""Pictures of which not one byte is left: gaps between packets, where something shows that data is missing.
+"""Detect pictures lost without a trace: gaps between packets, near evidence of missing data.
 
-A gap alone is no loss (phones and screen recorders make pauses). Near a packet that the library marks as
-corrupt (a transport stream's continuity counter), or near a picture that came out damaged, it is.
+A gap alone is not a loss (phones and screen recorders pause). It is one near a packet that the library marks
+as corrupt (by a transport stream's continuity counter), or near a picture decoded with damage.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from dataclasses import dataclass
 import av
 
 _NEAR_S = 1.0
-"""Of damage and a gap that it explains."""
+"""Maximum distance between damage and a gap that it explains."""
 
 _JUMP_S = 10.0
-"""A longer gap is a clock that was set, not pictures that were lost."""
+"""A longer gap is a clock change rather than a loss of pictures."""
 
 _STEPS = 31
-"""Distances between packets whose median is the usual one."""
+"""Number of packet intervals whose median is the typical one."""
 
 _SETTLED = 64
-"""Packets after which a mark that nothing has explained counts by itself."""
+"""Number of packets after which an unexplained mark counts by itself."""
 
 _KEPT = 16
-"""Gaps, and times of damage, that are remembered before something tells what they were."""
+"""Number of gaps, and of times of damage, kept until they are explained."""
 
 _RARE = 8
-"""Packets to a mark that means something."""
+"""Minimum packets per mark for marks to be significant."""
 
 _LISTED = 1000
-"""Losses that are known by their time; of a file with more, all count."""
+"""Number of losses recorded with their times; further ones are added to the last."""
 
 
 @dataclass
@@ -45,10 +45,10 @@ class _Mark:
 
 
 class Gaps:
-    """Looks at the packets of one stream in the file's order."""
+    """Examines the packets of one stream, in file order."""
 
     def __init__(self, time_base: float, nominal_step: int) -> None:
-        """`time_base` is the seconds of one unit of DTS, `nominal_step` what is usual until more is known."""
+        """Set the duration of a DTS unit in seconds, and the typical step to assume until it is measured."""
         self._time_base, self._nominal_step = time_base, nominal_step
         self._steps: deque[int] = deque(maxlen=_STEPS)
         self._last_dts: int | None = None
@@ -60,7 +60,7 @@ class Gaps:
         self._marked: list[tuple[float, int]] = []
 
     def met(self, packet: av.Packet, *, broken: bool = False) -> None:
-        """The next packet; `broken` says that data is missing since the beginning of the one before."""
+        """Record the next packet; `broken`: data is missing since the start of the previous one."""
         if broken:
             self._mark()
         self._number += 1
@@ -71,7 +71,7 @@ class Gaps:
         if last is not None:
             self._step(last, dts - last)
         for mark in self._marks:
-            # Segments that were put together begin with a key frame, and with counters of their own.
+            # Concatenated segments begin with a key frame and with continuity counters of their own.
             if packet.is_keyframe and mark.number == self._number - 1:
                 mark.explained = True
         if packet.is_corrupt:
@@ -80,39 +80,39 @@ class Gaps:
             self._settle(self._marks.pop(0))
 
     def damage(self, at_s: float) -> None:
-        """Something came out damaged, or not at all, at this time in seconds."""
+        """Record a picture at this time (s) that was decoded with damage, or not at all."""
         self._damage_s.append(at_s)
         self._explain()
 
     def ended(self, *, broken: bool = False) -> None:
-        """No packet comes any more; `broken` is of the last one."""
+        """Record the end of the packets; `broken`: data is missing after the start of the last one."""
         if broken:
             self._mark()
         while self._marks:
             self._settle(self._marks.pop(0))
 
     def lost_between(self, from_s: float, until_s: float) -> int:
-        """Pictures that fit into the gaps that begin within these times."""
+        """Return the number of pictures that fit into the gaps starting in [`from_s`, `until_s`)."""
         return sum(count for _, count in _within(self._lost, from_s, until_s))
 
     def marked_between(self, from_s: float, until_s: float) -> int:
-        """Packets marked as corrupt, within these times, that nothing else explains.
+        """Return the number of otherwise unexplained packets marked as corrupt in [`from_s`, `until_s`).
 
-        Where every few packets are, nobody counts there, and it means nothing.
+        If every few packets are marked, the stream does not maintain its counters, and marks are ignored.
         """
         if self._all_marks > _KEPT and self._all_marks * _RARE > self._number:
             return 0
         return sum(count for _, count in _within(self._marked, from_s, until_s))
 
     def first_between(self, from_s: float, until_s: float) -> float:
-        """The first time of either; infinite where there is none."""
+        """Return the earliest time of a loss or mark; infinity if there is none."""
         both = (*_within(self._lost, from_s, until_s), *_within(self._marked, from_s, until_s))
         return min((at_s for at_s, _ in both), default=math.inf)
 
     def _step(self, last: int, step: int) -> None:
         usual = sorted(self._steps)[len(self._steps) // 2] if self._steps else self._nominal_step
         if step < 0 or step * self._time_base > _JUMP_S:
-            # Two recordings in one file: their counters do not fit together either.
+            # Two recordings in one file: their continuity counters do not match either.
             for mark in self._marks:
                 mark.explained = mark.explained or mark.number >= self._number - 2
             self._unexplained.clear()
@@ -124,14 +124,14 @@ class Gaps:
             self._steps.append(step)
 
     def _mark(self) -> None:
-        """Something of the last packet is missing, or right behind it; said twice, it is the same."""
+        """Mark missing data in or right after the last packet; repeated reports count once."""
         if self._last_dts is not None and not (self._marks and self._number <= self._marks[-1].number + 2):
             self._marks.append(_Mark(self._last_dts * self._time_base, self._number))
             self._all_marks += 1
             self._explain()
 
     def _explain(self) -> None:
-        """Gaps and damage that are near to each other."""
+        """Match gaps with damage near them."""
         for gap in list(self._unexplained):
             near = [mark for mark in self._marks if abs(mark.at_s - gap[0]) <= _NEAR_S]
             for mark in near:

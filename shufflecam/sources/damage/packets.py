@@ -1,8 +1,8 @@
-"""What a video should have given and did not: a picture for every packet that holds one, and gaps.
+"""Count the pictures missing from a video: one is expected per packet that contains one, plus gaps.
 
-The decoder may rightly keep back what comes before the first key frame, what leads it (open GOPs), what
-the container marks to be discarded, and packets that show nothing (see `shown`). Everything else that goes
-in has to come out, whatever the library says of it: that is how a fault of the reader itself is noticed.
+The decoder may legitimately withhold what precedes the first key frame, its leading pictures (open GOPs),
+packets that the container marks for discarding, and packets that show nothing (see `shown`). Every other
+packet must produce a picture, whatever the library reports: this also reveals faults of the reader itself.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from shufflecam.sources.damage.gaps import Gaps
 from shufflecam.sources.damage.shown import shows_picture
 
 _MOST_WAITING = 160
-"""Packets that a decoder may hold: 16 threads and 16 to put in order, twice for fields, and to spare."""
+"""Maximum packets held by a decoder: 16 threads and 16 for reordering, doubled for fields, plus a margin."""
 
 
 @dataclass
 class _Waiting:
-    """Packets of one key whose pictures have not come."""
+    """Packets of one key whose pictures have not been decoded yet."""
 
     at_s: float
     expected: int = 0
@@ -32,14 +32,15 @@ class _Waiting:
 
 
 class PictureCount:
-    """Keeps the account of one stream: `sent` for every packet, `given` for every picture, then `ended`."""
+    """Accounts for one stream: call `sent` for every packet, `given` for every picture, then `ended`."""
 
     def __init__(self, stream: Any, *, counts_gaps: bool) -> None:
-        """Begin before the first packet.
+        """Create an empty account.
 
         Args:
             stream: the video stream.
-            counts_gaps: near damage, a gap between packets is pictures lost (where no index knows better).
+            counts_gaps: whether a gap between packets near damage counts as lost pictures (for containers
+                without an exact index).
         """
         self._time_base = float(stream.time_base)
         self._shows: Callable[[Any], bool] = shows_picture(stream)
@@ -48,11 +49,11 @@ class PictureCount:
         rate = stream.guessed_rate or stream.average_rate
         self._nominal_step = round(1 / (float(rate) * self._time_base)) if rate else 0
         self.from_s, self.until_s = -math.inf, math.inf
-        """What is missing outside of these times is not wanted."""
+        """Losses outside this interval are ignored."""
         self.start_again()
 
     def start_again(self) -> None:
-        """The file was sought: nothing counts, and the decoder begins with a key frame again."""
+        """Reset the account after a seek: the decoder starts at a key frame again."""
         self._damaged = self._undecodable = self._spare = self._errors = 0
         self._waiting: dict[int | None, _Waiting] = {}
         self._held = self._halves = 0
@@ -63,12 +64,12 @@ class PictureCount:
         self._first_s, self._latest_s = math.inf, -math.inf
 
     def sent(self, packet: av.Packet, key: int | None = None, *, broken: bool = False) -> None:
-        """A packet with data that is about to be decoded, in the file's order.
+        """Record a non-empty packet about to be decoded, in file order.
 
         Args:
-            packet: as the container has it.
-            broken: data is missing between the beginning of the packet before and of this one.
-            key: what its picture will have as PTS, where that is not the packet's own.
+            packet: the container's packet.
+            key: the PTS that its picture will have, if not the packet's own.
+            broken: whether data is missing between the start of the previous packet and of this one.
         """
         if self._gaps is not None:
             self._gaps.met(packet, broken=broken)
@@ -85,21 +86,21 @@ class PictureCount:
             self._give_up(next(iter(self._waiting)))
 
     def cut_in_half(self, packet: av.Packet) -> None:
-        """The end of the file is in the middle of this packet: no picture is made of it."""
+        """Record a packet truncated by the end of the file, which is not decoded."""
         self._halves += 1
         self._miss(self._seconds(packet.pts), 1)
 
     def failed(self) -> None:
-        """The decoder complained: of which packet, it does not say where it has threads."""
+        """Record a decoding error; with threads, the decoder does not identify the packet."""
         self._errors += self._begun
 
     def given(self, frame: av.VideoFrame) -> None:
-        """A picture, as the decoder gave it."""
+        """Record a picture returned by the decoder."""
         key = frame.pts if frame.pts in self._waiting else None
         waiting = self._waiting.get(key)
         at_s = math.nan if waiting is None else waiting.at_s
         if waiting is None:
-            self._spare += self._begun  # of a packet with two, or with a time that only the decoder knows
+            self._spare += self._begun  # a second picture of a packet, or a PTS known only to the decoder
         else:
             self._held -= 1
             if waiting.expected:
@@ -109,8 +110,8 @@ class PictureCount:
             if not waiting.expected and not waiting.excused:
                 del self._waiting[key]
         self._begun = True
-        # Broadcasts and camcorders may code a picture's two fields apart, each in a packet of its own; which
-        # packets those are, only the slices tell.
+        # Broadcasts and camcorders may code a picture's two fields separately, each in its own packet; only
+        # the slice headers identify those packets.
         self._fields = self._fields or (self._may_be_fields and bool(frame.interlaced_frame))
         self._latest_s = max(self._latest_s, -math.inf if math.isnan(at_s) else at_s)
         if frame.is_corrupt and self._is_wanted(at_s):
@@ -118,7 +119,7 @@ class PictureCount:
             self._found(at_s)
 
     def given_late(self, at_s: float) -> None:
-        """A picture that another decoder gave, known by its packet's time."""
+        """Record a picture from another decoder, identified by its packet's timestamp."""
         for key, waiting in self._waiting.items():
             if waiting.expected and abs(waiting.at_s - at_s) < self._time_base / 2:
                 waiting.expected, self._held = waiting.expected - 1, self._held - 1
@@ -128,32 +129,32 @@ class PictureCount:
         self._spare += 1
 
     def ended(self, *, broken: bool = False, settle: bool = True) -> None:
-        """No more comes: the decoder is empty, or what it holds begins at `until_s`.
+        """Close the account: the decoder is empty, or holds only pictures from `until_s` on.
 
         Args:
-            broken: data is missing behind the beginning of the last packet.
-            settle: whether the packets' own times tell what begins before `until_s`.
+            broken: whether data is missing after the start of the last packet.
+            settle: whether the packets' own timestamps determine what begins before `until_s`.
         """
         whole = math.isinf(self.until_s)
         for key, waiting in list(self._waiting.items()):
             if settle and (whole or not math.isnan(waiting.at_s)):
                 self._give_up(key)
         if self._errors and not (self._undecodable or self._damaged):
-            self._damaged = self._errors  # a slice, a field: the pictures came all the same
+            self._damaged = self._errors  # a slice or field: the pictures were decoded nonetheless
         if self._gaps is not None:
             self._gaps.ended(broken=broken)
 
     def waits(self) -> bool:
-        """Whether pictures are due behind the last one given."""
+        """Return whether pictures after the last one are outstanding."""
         behind = (one for one in self._waiting.values() if not one.at_s <= self._latest_s)
         return any(one.expected for one in behind)
 
     @property
     def missing(self) -> Missing:
-        """The counts up to now."""
+        """Return the counts so far."""
         gaps = self._gaps
         undecodable = max(0, self._undecodable - self._spare)
-        if self._fields:  # the count proves nothing: what the decoder complained of stays
+        if self._fields:  # the count proves nothing: only reported decoding errors remain
             undecodable = min(undecodable, self._errors + self._halves)
         marked = 0 if gaps is None else gaps.marked_between(self.from_s, self.until_s)
         return Missing(
@@ -164,14 +165,14 @@ class PictureCount:
 
     @property
     def first_s(self) -> float | None:
-        """The first time in seconds at which something is missing, where that is known."""
+        """Return the earliest time in seconds at which something is missing, if known."""
         first_s = self._first_s
         if self._gaps is not None:
             first_s = min(first_s, self._gaps.first_between(self.from_s, self.until_s))
         return first_s if math.isfinite(first_s) else None
 
     def _is_excused(self, packet: av.Packet) -> bool:
-        """Whether the decoder is not to blame: it has no key frame yet, or this belongs before the first."""
+        """Return whether no picture is due: there is no key frame yet, or this leads the first one."""
         if not self._begun:
             if not packet.is_keyframe:
                 return True
@@ -207,7 +208,7 @@ class PictureCount:
 
 
 def said_of(missing: Missing, first_s: float | None = None) -> str:
-    """What is missing of a video, in words without an end; "" where nothing is."""
+    """Return what is missing from a video, as a clause without a full stop; "" if nothing is."""
     parts = [
         (missing.undecodable, "could not be decoded"),
         (missing.lost, "is lost" if missing.lost == 1 else "are lost"),

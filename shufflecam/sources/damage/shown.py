@@ -1,7 +1,6 @@
-"""Whether a packet holds a picture that its decoder is to give: most do, but not all.
+"""Determine whether a packet contains a picture for output: most do, but not all.
 
-Left out is only what is proved to hold none: of damaged data nothing can be proved, and so a picture is
-expected of it.
+Only packets proven to contain none are excluded: damaged data proves nothing, so a picture is expected of it.
 """
 
 from __future__ import annotations
@@ -12,24 +11,24 @@ from typing import Any
 Data = memoryview
 
 _LONGEST_EMPTY_VOP = 19
-"""Bytes of an MPEG-4 picture that only says "as before"; FFmpeg's mpeg4_unpack_bframes has the same limit."""
+"""Maximum size of an MPEG-4 picture coded as "unchanged"; the limit in FFmpeg's mpeg4_unpack_bframes too."""
 
 _TINY = 16
-"""Bytes in which codecs that are not known here say that nothing has changed."""
+"""Maximum size of a packet that signals "unchanged", for other codecs."""
 
-# NAL unit types that carry no part of a picture: H.264 table 7-1, H.265 table 7-1.
+# NAL unit types without picture data: H.264 table 7-1, H.265 table 7-1.
 _H264_OTHER = frozenset({6, 7, 8, 9, 10, 11, 12, 13, 15})
 _HEVC_OTHER = frozenset(range(32, 48))
 
 
 def shows_picture(stream: Any) -> Callable[[Any], bool]:
-    """A function of a packet (not empty) of this stream: whether a picture is to come of it."""
+    """Return a predicate on non-empty packets of this stream: whether a picture is expected from them."""
     context = stream.codec_context
     extradata = bytes(context.extradata or b"")
     name = context.codec.canonical_name
     if name in ("h264", "hevc"):
         length = 0
-        if extradata[:1] == b"\x01":  # avcC, hvcC: units begin with their lengths, else with start codes
+        if extradata[:1] == b"\x01":  # avcC, hvcC: units are length-prefixed, otherwise start codes
             at = 4 if name == "h264" else 21
             length = (extradata[at] & 3) + 1 if len(extradata) > at else 4
         other = _H264_OTHER if name == "h264" else _HEVC_OTHER
@@ -57,7 +56,7 @@ def _has_slice(data: Data, length: int, other: frozenset[int], *, hevc: bool) ->
 
 
 def _heads_by_length(data: Data, length: int) -> Iterator[int | None]:
-    """The first byte of every unit; None where they do not fit their packet."""
+    """Yield the first byte of every unit; None if the lengths do not fit the packet."""
     at = 0
     while at < len(data):
         size = int.from_bytes(data[at : at + length], "big")
@@ -82,7 +81,7 @@ def _vp8(data: Data) -> bool:
 
 
 def _vp9(data: Data) -> bool:
-    """A superframe (annex B) shows a picture where one of its frames does."""
+    """Return whether any frame of a superframe (annex B) is shown."""
     sizes = [len(data)]
     if data[-1] & 0xE0 == 0xC0:
         width, count = (data[-1] >> 3 & 3) + 1, (data[-1] & 7) + 1
@@ -99,7 +98,7 @@ def _vp9(data: Data) -> bool:
 
 
 def _vp9_shown(head: int) -> bool:
-    """6.2: frame_marker, two bits of profile (three of profile 3), show_existing_frame, type, show_frame."""
+    """Parse 6.2: frame_marker, profile (2 bits, 3 for profile 3), show_existing_frame, type, show_frame."""
     after_profile = 5 if head >> 4 & 3 == 3 else 4
     existing, shown = head >> (7 - after_profile) & 1, head >> (5 - after_profile) & 1
     return head >> 6 != 2 or bool(existing or shown)
@@ -117,7 +116,7 @@ def _mpeg12(data: Data) -> bool:
 
 
 def _av1(data: Data) -> bool:
-    """A frame header that shows something (AV1 5.9.2); without sizes, or without a header, it is unknown."""
+    """Return whether a frame header shows a picture (AV1 5.9.2); True if sizes or headers are missing."""
     at, headers = 0, 0
     while at < len(data):
         kind, extended, sized = data[at] >> 3 & 15, data[at] >> 2 & 1, data[at] >> 1 & 1
