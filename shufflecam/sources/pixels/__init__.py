@@ -1,1 +1,1 @@
-"""From decoded pixels to an upright 8-bit picture."""
+"""Convert decoded frames to upright 8-bit pictures: rotation, pixel aspect, deinterlacing, HDR to SDR."""

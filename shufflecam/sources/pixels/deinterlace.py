@@ -1,4 +1,4 @@
-"""Interlaced pictures made whole for the networks, which know no combs: one picture out for one in."""
+"""Deinterlace pictures for the networks, which are not trained on combing: one picture out per picture in."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ Mode = Literal["auto", "on", "off"]
 MODES: tuple[Mode, ...] = ("auto", "on", "off")
 
 _LEAST_SIDE = 16
-"""Smaller pictures are left as they are: bwdif takes no plane under 3x4, and chroma is half or less."""
+"""Smaller pictures are left unchanged: bwdif needs planes of 3x4 or more, and chroma is at most half size."""
 
 _MOST_THREADS = 4
 
 
 class Deinterlacer:
-    """Takes the combs out of pictures that are flagged as interlaced ("auto"), of all ("on") or none ("off").
+    """Deinterlaces pictures flagged as interlaced ("auto"), all pictures ("on") or none ("off").
 
-    ffmpeg's bwdif makes the lines of the later field from those around and from the pictures before and
-    after. It starts with the first picture that needs it, so that progressive video costs a look at a flag;
-    from then on pictures come one later, and it lets progressive ones in between through untouched. Which
-    field is on top is the decoder's word.
+    ffmpeg's bwdif interpolates the lines of the later field from adjacent lines and from the previous and
+    next pictures. It starts with the first picture that needs it, so that progressive video only costs a
+    check of a flag; from then on output is delayed by one picture, and progressive pictures pass through
+    unchanged. The field order is taken from the decoder.
     """
 
     def __init__(self, mode: Mode = "auto") -> None:
@@ -35,12 +35,12 @@ class Deinterlacer:
             raise UsageError(f"There is no way to deinterlace called {mode!r}; give auto, on or off.")
         self.mode = mode
         self.active = False
-        """Whether pictures are made anew: from the first one on that needs it."""
+        """Whether the filter is in use, from the first picture that needs it."""
 
     def pictures(
         self, pictures: Iterable[tuple[av.VideoFrame, float]]
     ) -> Iterator[tuple[av.VideoFrame, float]]:
-        """(picture, seconds) as they come, each with its own time."""
+        """Yield (picture, seconds), deinterlaced as needed, each with its own timestamp."""
         if self.mode == "off":
             yield from pictures
             return
@@ -65,11 +65,11 @@ class Deinterlacer:
 
 
 class _Bwdif:
-    """The filter for pictures of one size and format."""
+    """A bwdif filter graph for pictures of one size and format."""
 
     def __init__(self, first: av.VideoFrame, always: bool) -> None:
         self._shape = _shape(first)
-        # What came in and did not come out yet: the filter's own times are not the source's.
+        # Timestamps of the pictures inside the filter, which uses times of its own.
         self._waiting: deque[tuple[float, int | None, Fraction]] = deque()
         self._count = 0
         graph = av.filter.Graph()
@@ -87,7 +87,7 @@ class _Bwdif:
         self._graph = graph
 
     def takes(self, picture: av.VideoFrame) -> bool:
-        """Whether it is of the same kind as the first one."""
+        """Return whether a picture has the same size and format as the first one."""
         return _shape(picture) == self._shape
 
     def push(self, picture: av.VideoFrame, seconds: float) -> Iterator[tuple[av.VideoFrame, float]]:
@@ -98,7 +98,7 @@ class _Bwdif:
         yield from self._ready()
 
     def finish(self) -> Iterator[tuple[av.VideoFrame, float]]:
-        """What it still holds."""
+        """Yield the remaining pictures."""
         self._source.push(None)
         yield from self._ready()
 

@@ -1,4 +1,4 @@
-"""Pictures of high dynamic range (PQ, HLG) as networks and ordinary screens want them: standard, BT.709."""
+"""Tone-map high dynamic range (PQ, HLG) to standard BT.709, as networks and ordinary screens expect."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from shufflecam.sources.pixels.tone import WHITE_NITS, cube, to_nits
 _BT2020_NCL, _UNTAGGED, _FULL_RANGE, _VIDEO_RANGE = 9, 2, 2, 1
 
 _SAMPLE = (96, 54)
-"""(width, height) of the picture that the light is measured in."""
+"""(width, height) of the downscaled picture in which light is measured."""
 _DARK_NITS = 0.05
-"""Bars beside the picture, and nothing else, are darker."""
+"""Only letterbox bars are darker."""
 
 _MIDDLE_NITS = (4.0, 45.0)
-"""Where the middle of a picture's light may stay as it is; indoors it lies at 8 to 30 cd/m2."""
+"""Range of the median light that needs no correction; indoors it is 8 to 30 cd/m2."""
 _MOST_DARK_STOPS = 2.0
-"""Night stays darker than day: no more is added for the middle's sake."""
+"""Maximum gain in stops for a dark median, so that night stays darker than day."""
 _MOST_STOPS = (-5.0, 3.5)
 
 _STEPS = 6
-"""Of exposure in a stop: one is five of 255 levels."""
+"""Exposure steps per stop: one step is five of 255 levels."""
 _AGAIN = 0.75
-"""So many steps away a new table is made: less would flicker."""
+"""Change in steps from which a new table is built: a smaller threshold would cause flicker."""
 _FOLLOW = 0.1
-"""Share of a new picture in the exposure."""
+"""Weight of a new picture in the smoothed exposure."""
 _CUT_STOPS = 1.5
-"""A picture that differs so much is another scene, and taken at once."""
+"""A larger change in stops is a new scene, which is followed at once."""
 
 _MOST_THREADS = 4
 
 
 class Exposure:
-    """How bright a scene is taken to be, followed from picture to picture.
+    """Estimates a scene's exposure, smoothed from picture to picture.
 
-    A grade for 1000 or 4000 cd/m2 tells only what the display may show: scenes use a part of it, and at
-    100 or 20 cd/m2 people in the shade would be next to black. Where white is darker than BT.2408 has it, it
-    is brought there; where the middle is brighter or darker than a picture's is, the middle is.
+    Mastering for 1000 or 4000 cd/m2 only states what the display may show: scenes use a part of it, and at
+    100 or 20 cd/m2 people in the shade would be nearly black. White darker than BT.2408's reference is raised
+    to it; a median outside the usual range is brought into it.
     """
 
     def __init__(self) -> None:
@@ -55,9 +55,9 @@ class Exposure:
         self._set = (0, 0)
 
     def update(self, nits: FloatArray) -> tuple[float, float]:
-        """(gain, peak in cd/m2 after it) for a picture with this light: any shape, the brightest channel."""
+        """Return (gain, peak in cd/m2 after it) for a picture's light: any shape, the brightest channel."""
         lit = nits[nits > _DARK_NITS]
-        if lit.size * 20 >= nits.size:  # else a fade or a black picture, which says nothing
+        if lit.size * 20 >= nits.size:  # otherwise a fade or a black picture, without information
             self._follow(*_wanted(float(np.percentile(lit, 99)), float(np.median(lit))))
         return 2 ** (self._set[0] / _STEPS), WHITE_NITS * 2 ** (self._set[1] / _STEPS)
 
@@ -73,7 +73,7 @@ class Exposure:
 
 
 def _wanted(white: float, middle: float) -> tuple[float, float]:
-    """(stops of gain, stops of the peak above `WHITE_NITS`) for a picture of this light, in cd/m2."""
+    """Return (gain, peak above `WHITE_NITS`) in stops for a picture's white and median light in cd/m2."""
     low, high = _MIDDLE_NITS
     for_white = math.log2(WHITE_NITS / white)
     gain = max(for_white, 0.0, min(math.log2(low / middle), _MOST_DARK_STOPS))
@@ -84,11 +84,11 @@ def _wanted(white: float, middle: float) -> tuple[float, float]:
 
 
 class ToneMapper:
-    """Turns PQ and HLG pictures into standard ones. Not for two threads at once.
+    """Converts PQ and HLG pictures to standard dynamic range. Not thread-safe.
 
-    ffmpeg's own ways: its colour management in libswscale takes two seconds to set up and a static peak,
-    its tonemap filter works on floats without the transfer functions. A table of colours through lut3d
-    costs 3.7 ms for a picture of 1280x720, the conversions around it 5 ms.
+    ffmpeg's alternatives: libswscale's colour management takes two seconds to set up and a static peak, the
+    tonemap filter works on floats without the transfer functions. A colour table applied by lut3d costs
+    3.7 ms for a 1280x720 picture, and the conversions around it 5 ms.
     """
 
     def __init__(self) -> None:
@@ -101,9 +101,9 @@ class ToneMapper:
     def __call__(
         self, picture: av.VideoFrame, size: tuple[int, int], tags: tuple[int, int, int]
     ) -> av.VideoFrame:
-        """`picture` as bgr24 of `size` (width, height, before any turn).
+        """Return `picture` as bgr24 of `size` (width, height, before rotation).
 
-        `tags` are its (matrix, primaries, transfer), the last of them PQ or HLG.
+        `tags` are its (matrix, primaries, transfer), where transfer is PQ or HLG.
         """
         matrix, primaries, transfer = tags
         if matrix == _UNTAGGED and not picture.format.is_rgb:
@@ -126,7 +126,7 @@ class ToneMapper:
             picture.pts, picture.time_base = told
 
     def _light(self, picture: av.VideoFrame, transfer: int, primaries: int) -> FloatArray:
-        """(H, W) cd/m2 of the brightest channel, at a few thousand points."""
+        """Return (H, W) cd/m2 of the brightest channel, sampled at a few thousand points."""
         width, height = min(_SAMPLE[0], picture.width), min(_SAMPLE[1], picture.height)
         small = self._sampler.reformat(
             picture, width=width, height=height, format="gbrp16le", interpolation="POINT", threads=1
@@ -147,7 +147,7 @@ def _graph(
     size: tuple[int, int],
     colours: str,
 ) -> tuple[Any, Any, Any]:
-    """(graph, where pictures go in, where bgr24 of `size` comes out)."""
+    """Return (graph, its source, its sink); the sink outputs bgr24 of `size`."""
     graph = av.filter.Graph()
     graph.threads = min(os.cpu_count() or 1, _MOST_THREADS)
     source = graph.add(
@@ -161,7 +161,7 @@ def _graph(
         chain = [
             source,
             graph.add("scale", f"w={size[0]}:h={size[1]}:flags=bilinear"),
-            graph.add("format", "gbrp16le"),  # only this, and floats, is vectorised in lut3d
+            graph.add("format", "gbrp16le"),  # lut3d is vectorised only for this and for floats
             graph.add("lut3d", file=str(file)),
             graph.add("scale", "flags=bilinear"),
             graph.add("format", "bgr24"),

@@ -1,4 +1,4 @@
-"""Decoded pictures to upright BGR arrays: the container's rotation and the colours, in one place."""
+"""Convert decoded frames to upright BGR arrays: container rotation and colour conversion."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _HDR = {PQ: "PQ", HLG: "HLG"}
 
 
 class ToBgr:
-    """Turns decoded frames into (H, W, 3) uint8 BGR, upright, optionally scaled. Not for two threads at once.
+    """Converts decoded frames to (H, W, 3) uint8 BGR, upright, optionally scaled. Not thread-safe.
 
-    The colour matrix is the one the frame is tagged with; an untagged frame is read with BT.601, as
-    ffmpeg and OpenCV do, so that what is written back with the same (missing) tag shows the same colours.
-    High dynamic range (PQ, HLG) is tone-mapped to BT.709, see `sources.pixels.hdr`.
+    The colour matrix is taken from the frame's tag; an untagged frame is treated as BT.601, as in ffmpeg and
+    OpenCV, so that output with the same (missing) tag has the same colours. High dynamic range (PQ, HLG) is
+    tone-mapped to BT.709, see `sources.pixels.hdr`.
     """
 
     def __init__(
@@ -35,16 +35,16 @@ class ToBgr:
         size: tuple[int, int] | None = None,
         told: tuple[int, int, int] = (_UNTAGGED, _UNTAGGED, _UNTAGGED),
     ) -> None:
-        """What does not change from picture to picture.
+        """Determine what is constant over all pictures.
 
         Args:
-            first: tells the rotation.
-            size: the wanted (width, height) of the upright picture.
-            told: the container's `color_tags`, for what the pictures' own headers leave open.
+            first: the first frame, which defines the rotation.
+            size: the target (width, height) of the upright picture; None: unscaled.
+            told: the container's `color_tags`, used where a frame's own are unspecified.
         """
         self._swap, self._flip_x, self._flip_y = orientation(first)
         self._target = size
-        # One reformatter for all frames: building the conversion anew costs more than the conversion.
+        # One reformatter for all frames: setting up the conversion costs more than the conversion itself.
         self._reformatter = VideoReformatter()
         self._told = (
             told
@@ -54,23 +54,23 @@ class ToBgr:
         self._tone_mapper: ToneMapper | None = None
         transfer = self._tags(first)[2]
         self.hdr: str | None = _HDR.get(transfer)
-        """PQ or HLG where pictures are tone-mapped: set by the first one, whenever it comes; else None."""
+        """PQ or HLG once a picture has been tone-mapped, which may start midway; otherwise None."""
         self.color = _BT709 if self.hdr else self._tags(first)
-        """`color_tags` of what comes out."""
+        """`color_tags` of the output."""
 
     @property
     def turned(self) -> bool:
-        """Whether width and height change places."""
+        """Return whether width and height are swapped."""
         return self._swap
 
     def size_of(self, picture: av.VideoFrame) -> tuple[int, int]:
-        """(width, height) that `picture` will have."""
+        """Return the (width, height) of `picture` after conversion."""
         if self._target is not None:
             return self._target
         return (picture.height, picture.width) if self._swap else (picture.width, picture.height)
 
     def __call__(self, picture: av.VideoFrame) -> ImageArray:
-        """(H, W, 3) uint8 BGR, contiguous, owned by the caller."""
+        """Return the picture as (H, W, 3) uint8 BGR, contiguous and owned by the caller."""
         width, height = self.size_of(picture)
         if self._swap:
             width, height = height, width
@@ -87,14 +87,14 @@ class ToBgr:
         own = color_tags(picture)
         if self._told is None:
             return own
-        # HEVC's decoder calls a stream without tags untagged, whatever its container says.
+        # HEVC's decoder reports a stream without tags as untagged, regardless of the container's tags.
         matrix, primaries, transfer = (
             its if mine == _UNTAGGED else mine for mine, its in zip(own, self._told, strict=True)
         )
         return matrix, primaries, transfer
 
     def _colored(self, picture: av.VideoFrame, size: tuple[int, int]) -> av.VideoFrame:
-        """As bgr24 of `size`, where the picture's own tags do not suffice."""
+        """Convert to bgr24 of `size`, for pictures with incomplete tags or high dynamic range."""
         tags = self._tags(picture)
         if tags[2] not in _HDR:
             picture.colorspace = tags[0]
@@ -110,7 +110,7 @@ class ToBgr:
     def _turn(self, image: ImageArray) -> ImageArray:
         if not (self._swap or self._flip_x or self._flip_y):
             return image
-        import cv2  # its transposes work in blocks; numpy's are many times slower
+        import cv2  # its transpose is blocked; numpy's is many times slower
 
         if self._swap:
             image = cv2.transpose(image)
@@ -120,11 +120,10 @@ class ToBgr:
 
 
 def orientation(picture: av.VideoFrame) -> tuple[bool, bool, bool]:
-    """What makes a decoded frame upright: (swap the axes first, then mirror x, then mirror y).
+    """Return the steps that make a decoded frame upright: (swap the axes, then mirror x, then mirror y).
 
-    The display matrix takes a stored pixel (x, y) to (a x + c y, b x + d y), 16.16 fixed point in the
-    order a b u c d v x y w (ISO/IEC 14496-12, track header). Angles between the quarter turns are
-    rounded to the nearest one.
+    The display matrix maps a stored pixel (x, y) to (a x + c y, b x + d y), in 16.16 fixed point in the order
+    a b u c d v x y w (ISO/IEC 14496-12, track header). Angles are rounded to multiples of 90 degrees.
     """
     matrix = _display_matrix(picture)
     if matrix is None:
@@ -144,7 +143,7 @@ def _display_matrix(picture: av.VideoFrame) -> tuple[int, int, int, int] | None:
 
 
 def color_tags(context: Any) -> tuple[int, int, int]:
-    """(matrix, primaries, transfer) as ffmpeg numbers them (ISO/IEC 23001-8); 2 means untagged.
+    """Return (matrix, primaries, transfer) in ffmpeg's numbering (ISO/IEC 23001-8); 2 means untagged.
 
     `context` is a decoder's context or a decoded frame.
     """
