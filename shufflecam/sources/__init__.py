@@ -1,4 +1,4 @@
-"""Where frames come from: cameras, streams, video files, pictures. Light: parts load on first use."""
+"""Frame sources: cameras, streams, video files, pictures. Lightweight: modules are imported on first use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an address of a stream is, and what is said of one that cannot be opened as it was written."""
+"""Recognise stream addresses, and explain why an address cannot be opened as written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shufflecam.core.errors import SourceError
 SCHEMES = ("https", "http", "rtsp", "rtsps", "rtmp", "rtmps", "udp", "tcp", "srt", "rtp")
 
 _USUAL = ("rtsp", "https", "http", "rtsps", "rtmp", "rtmps")
-"""What a misspelt one probably is."""
+"""Candidates for correcting a misspelt scheme."""
 
 ESCAPES = (
     "in a user or password write / as %2F, # as %23, ? as %3F, @ as %40 and a space as %20, "
@@ -20,15 +20,15 @@ ESCAPES = (
 
 
 def is_url(text: str) -> bool:
-    """Whether this is an address of a stream rather than a path."""
+    """Return whether a text is a stream address rather than a path."""
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text)
     return found is not None and found[1].lower() in SCHEMES
 
 
 def cannot_be_meant(address: str) -> bool:
-    """Whether its host would be a piece of a user and a password: USER:PA of USER:PA/SS@HOST.
+    """Return whether an address's host is part of its credentials: USER:PA of USER:PA/SS@HOST.
 
-    Nobody is to be asked for such a host: names that are looked up travel in the open.
+    Such a host must not be looked up: DNS queries are sent unencrypted.
     """
     host = re.match(r"[a-z][a-z0-9+.-]*://([^/?#]*)", address, re.IGNORECASE)
     if host is None or "@" in host[1] or not needs_escapes(address):
@@ -37,11 +37,11 @@ def cannot_be_meant(address: str) -> bool:
 
 
 def not_a_file(text: str) -> SourceError:
-    """What to raise where a file was expected and `text` is none."""
+    """Return the error for a `text` that was expected to be a file and is not."""
     if not is_address(text):
         return SourceError(f"There is no file {text}; check the path.")
     seen = shown(text)
-    # A path that was made of it has lost a slash.
+    # Conversion to a path collapses the double slash.
     scheme = re.match(r"([A-Za-z][\w+.-]+):[/\\]+", seen)
     address = f"{scheme[1]}://{seen[scheme.end() :]}" if scheme else f"rtsp://{seen.lstrip('/')}"
     left_out = "" if seen == text else " (with the user, the password and all else that is left out here)"
@@ -52,7 +52,7 @@ def not_a_file(text: str) -> SourceError:
 
 
 def not_an_address(text: str) -> SourceError:
-    """What to raise for an address that begins with nothing that is known; `text` is no path either."""
+    """Return the error for an address with an unknown scheme that is not a path either."""
     scheme, slashes, _ = text.partition("://")
     near = difflib.get_close_matches(scheme.lower(), _USUAL, 1, 0.5) if slashes else []
     if near:
@@ -65,5 +65,5 @@ def not_an_address(text: str) -> SourceError:
 
 
 def escapes_hint(address: str) -> str:
-    """A sentence more, where characters in the user or password may be what is wrong; else nothing."""
+    """Return a further sentence if unescaped characters in the user or password may be the cause, else ""."""
     return f" {ESCAPES[0].upper()}{ESCAPES[1:]}." if needs_escapes(address) else ""

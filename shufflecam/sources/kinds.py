@@ -1,4 +1,4 @@
-"""Which files are pictures, which of them can be read, and what kind a file is by its first bytes."""
+"""Picture formats: file extensions, support, and detection by magic bytes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ PICTURE_EXTENSIONS = frozenset(
         *(".hdr", ".exr", ".pfm"),
     }
 )
-"""What counts as a picture when a folder is searched; a file that is named is read whatever it is called."""
+"""Extensions of pictures in a folder search; a file given explicitly is read whatever its extension."""
 
 HEIF_EXTENSIONS = frozenset({".heic", ".heif", ".hif"})
 
@@ -23,10 +23,10 @@ RAW_EXTENSIONS = frozenset(
         *(".srw", ".x3f"),
     }
 )
-"""What cameras call their sensor's own values: pictures to people, and not to be read here."""
+"""Extensions of camera RAW files, which users consider pictures but which are not supported."""
 
 UNSUPPORTED_EXTENSIONS = RAW_EXTENSIONS | {".jxl", ".jxr", ".wdp"}
-"""Pictures that cannot be read here; left out of a folder, counted and said."""
+"""Extensions of unsupported pictures: skipped in folders, counted and reported."""
 
 
 _HEIF_BRANDS = frozenset(
@@ -36,17 +36,17 @@ _HEIF_BRANDS = frozenset(
 
 @functools.cache
 def heif_is_readable() -> bool:
-    """Whether HEIC and HEIF can be read; Pillow knows them from then on."""
+    """Return whether HEIC and HEIF can be read, and register their opener with Pillow."""
     try:
         from pillow_heif import register_heif_opener
-    except (ImportError, OSError):  # OSError: a library of the system's is missing
+    except (ImportError, OSError):  # OSError: a system library is missing
         return False
     register_heif_opener(thumbnails=False)
     return True
 
 
 def why_unsupported(extension: str) -> str | None:
-    """What to do with a file of a kind that cannot be read here; None where nothing is known against it."""
+    """Return what to do with a file of an unsupported format; None if it is not known to be unsupported."""
     extension = extension.lower()
     if extension in RAW_EXTENSIONS:
         return "camera RAW is not read here; export it as JPEG or TIFF first"
@@ -58,12 +58,12 @@ def why_unsupported(extension: str) -> str | None:
 
 
 def advice(extensions: Iterable[str]) -> str:
-    """What to do with files of kinds that are not read here, in a few words for all of them."""
+    """Return what to do with files of unsupported formats, briefly for all of them."""
     return "; ".join(dict.fromkeys(why for each in extensions if (why := why_unsupported(each)) is not None))
 
 
 def has_known_head(path: str) -> bool:
-    """Whether a file begins as a JPEG, PNG, GIF, WebP or BMP, whatever it is called."""
+    """Return whether a file is a JPEG, PNG, GIF, WebP or BMP by its magic bytes, whatever its name."""
     try:
         with open(path, "rb") as file:
             return is_known(file.read(16))
@@ -72,30 +72,30 @@ def has_known_head(path: str) -> bool:
 
 
 def is_known(head: bytes) -> bool:
-    """JPEG, PNG, GIF, WebP or BMP, by the file's first bytes."""
+    """Return whether a file's first bytes are those of a JPEG, PNG, GIF, WebP or BMP."""
     return head.startswith((b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")) or is_png(head)
 
 
 def is_heif(head: bytes) -> bool:
-    """HEIC, HEIF or AVIF, by the file's first bytes (ISO/IEC 23008-12, brands)."""
+    """Return whether a file's first bytes are those of HEIC, HEIF or AVIF (ISO/IEC 23008-12, brands)."""
     return head[4:8] == b"ftyp" and head[8:12] in _HEIF_BRANDS
 
 
 def is_png(head: bytes) -> bool:
-    """By the file's first bytes."""
+    """Return whether a file's first bytes are those of a PNG."""
     return head.startswith(b"\x89PNG\r\n\x1a\n")
 
 
 def is_tiff(head: bytes) -> bool:
-    """By the file's first bytes; also BigTIFF, and camera RAW made of it."""
+    """Return whether a file's first bytes are those of a TIFF, including BigTIFF and TIFF-based RAW."""
     return head[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 
 
 def is_exr(head: bytes) -> bool:
-    """By the file's first bytes."""
+    """Return whether a file's first bytes are those of OpenEXR."""
     return head.startswith(b"v/1\x01")
 
 
 def is_known_to_opencv(head: bytes) -> bool:
-    """Radiance HDR, PFM, PAM and Sun raster, which Pillow does not know or knows in part."""
+    """Return whether it is Radiance HDR, PFM, PAM or Sun raster, which Pillow supports in part at most."""
     return head.startswith((b"#?", b"PF", b"Pf", b"P7", b"\x59\xa6\x6a\x95"))

@@ -1,4 +1,4 @@
-"""What a video is that the user should know, in sentences."""
+"""Notes for the user on how a video's pictures are processed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from shufflecam.sources.pixels.upright import ToBgr
 
 
 def picture_notes(name: str, deinterlacer: Deinterlacer, to_bgr: ToBgr) -> tuple[str, ...]:
-    """What was done to its pictures so far; `name` is what messages call the video."""
+    """Return notes on deinterlacing and tone mapping so far; `name` is the video's name in messages."""
     notes = []
     if deinterlacer.active:
         why = "is deinterlaced as asked" if deinterlacer.mode == "on" else "is interlaced"

@@ -1,4 +1,4 @@
-"""From what a user wrote to the source that is meant."""
+"""Open the source that a user's input refers to."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def open_live(
     named: str | None = None,
     deinterlace: Mode = "auto",
 ) -> LatestFrames:
-    """A camera (index or device file) or a network stream (URL); `size` and `fps` are asked of a camera.
+    """Open a camera (index or device file) or network stream (URL); `size` and `fps` are camera requests.
 
-    One that goes away on the way is waited for `reconnect_s`, a camera that was found by name (`named`)
-    wherever it turns up. `deinterlace` is for streams: a camera's pictures do not say what they are.
+    A lost source is reconnected for up to `reconnect_s`; a camera selected by name (`named`) on any port.
+    `deinterlace` applies to streams: a camera's pictures are not flagged as interlaced.
 
     Raises:
-        SourceError: it does not open; one sentence says why.
+        SourceError: it cannot be opened, with the reason in one sentence.
     """
     text = str(source)
     if is_url(text):
@@ -44,10 +44,10 @@ def open_live(
 
 
 def open_source(source: str | os.PathLike[str] | int) -> FrameSource:
-    """Whatever `source` is: a camera's index or device, a URL, a picture, folder or pattern, else a video.
+    """Open any source: a camera index or device, a URL, a picture, folder or glob pattern, or else a video.
 
     Raises:
-        SourceError: it cannot be opened, or holds nothing readable.
+        SourceError: it cannot be opened, or contains nothing readable.
     """
     text = str(source) if isinstance(source, int) else os.fspath(source)
     if text.isdecimal() or is_url(text) or re.match(r"/dev/(video|v4l/)", text):
@@ -64,7 +64,7 @@ def open_source(source: str | os.PathLike[str] | int) -> FrameSource:
 
 
 def _plays(path: str, extension: str) -> bool:
-    """Whether a picture's file is one that moves: a GIF, a WebP or AVIF of several moments."""
+    """Return whether an image file is to be played as a video: a GIF, or an animated WebP or AVIF."""
     if extension == ".gif":
         return True
     try:

@@ -1,4 +1,4 @@
-"""Which pictures or videos are meant: files, folders, patterns, lists of paths, as (path, name) in order."""
+"""Resolve files, folders, glob patterns and lists of paths to pictures or videos, as ordered (path, name)."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ VIDEO_EXTENSIONS = (
     ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv",
     ".3gp", ".ogv",
 )  # fmt: skip
-"""What counts as a video in a folder; a file that is named itself may end as it likes."""
+"""Extensions of videos in a folder search; a file given explicitly may have any extension."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What is looked for."""
+    """The kind of file to search for."""
 
     noun: str
     extensions: Collection[str]
     unsupported: Collection[str] = ()
-    """Of that kind too, but not to be read here; told where a folder is searched."""
+    """Extensions of that kind that are not supported; reported when a folder is searched."""
 
 
 PICTURE = Kind("picture", PICTURE_EXTENSIONS, UNSUPPORTED_EXTENSIONS)
@@ -43,18 +43,18 @@ class PicturePath:
     """A picture or video to read."""
 
     path: str
-    """To open it."""
+    """Path to open it."""
     name: str
-    """What records call it: relative to the folder given, forward slashes; the base name of a file given."""
+    """Name in records: relative to the given folder, with forward slashes; a given file's base name."""
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Something in a folder that was searched which is wanted and cannot be used."""
+    """An item found in a searched folder that cannot be used."""
 
     path: str
     reason: str | None = None
-    """Why it cannot even be looked at (a folder below); None: a picture of a kind that is not read here."""
+    """Why it is inaccessible (for a subfolder); None: a picture of an unsupported format."""
 
 
 OnLeftOut = Callable[[LeftOut], None]
@@ -65,9 +65,9 @@ def find_pictures(
     recursive: bool = False,
     on_left_out: OnLeftOut | None = None,
 ) -> list[PicturePath]:
-    """Every picture that `arguments` mean: `find_files`, and "-" for paths on standard input.
+    """Return the pictures that `arguments` refer to: as `find_files`, with "-" for paths on standard input.
 
-    Those are one a line or NUL-separated, in any of the encodings that `core.text` knows.
+    Those are separated by newlines or NULs, in any encoding supported by `core.text`.
     """
     return find_files(arguments, recursive, PICTURE, on_left_out=on_left_out)
 
@@ -79,20 +79,20 @@ def find_files(
     besides: str | os.PathLike[str] | None = None,
     on_left_out: OnLeftOut | None = None,
 ) -> list[PicturePath]:
-    """Every file that `arguments` mean, in the order given, folders in natural order; each file once.
+    """Return the files that `arguments` refer to, in argument order without duplicates.
 
-    Files, folders (with `recursive` what is below them, too) and patterns that the shell left alone. Names
-    that would occur twice become relative to the folder that holds all of them.
+    Accepts files, folders (naturally sorted; with `recursive`, including subfolders) and glob patterns not
+    expanded by the shell. Duplicate names are made relative to the files' common folder.
 
     Args:
-        arguments: paths and patterns.
-        recursive: whether folders in folders are searched.
-        kind: what is looked for in folders.
-        besides: a folder whose files do not count where they are found in another one: the outputs'.
-        on_left_out: told of what is in a folder and cannot be used.
+        arguments: paths and glob patterns.
+        recursive: whether to search subfolders.
+        kind: the kind of file to search for in folders.
+        besides: a folder to skip inside a searched one: the output folder.
+        on_left_out: called for each item in a folder that cannot be used.
 
     Raises:
-        SourceError: an argument that is not there, a pattern or folder without such a file.
+        SourceError: an argument does not exist, or a pattern or folder contains no such file.
     """
     found: list[PicturePath] = []
     searched = _Search(recursive, kind, besides)
@@ -113,13 +113,13 @@ def find_files(
 
 
 def natural_key(text: str) -> list[tuple[int, int, str]]:
-    """Sorts img2 before img10, whatever the case."""
+    """Return a natural sort key, case-insensitive, which sorts img2 before img10."""
     parts = re.split(r"(\d+)", text.casefold())
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
 class _Search:
-    """What the arguments of one call mean, and what was met on the way."""
+    """Resolves the arguments of one call, and collects unusable and other files found on the way."""
 
     def __init__(self, recursive: bool, kind: Kind, besides: str | os.PathLike[str] | None) -> None:
         self._recursive = recursive
@@ -130,7 +130,7 @@ class _Search:
         self._others: Counter[str] = Counter()
 
     def named(self, text: str) -> list[PicturePath]:
-        """The files that one argument means. Raises SourceError where there are none."""
+        """Return the files that one argument refers to. Raises SourceError if there are none."""
         if os.path.isdir(text):
             return self._in_folder(text)
         if os.path.lexists(text):
@@ -148,7 +148,7 @@ class _Search:
         raise SourceError(f"There is no file or folder {text}; check the path.")
 
     def why_nothing(self) -> str:
-        """The sentence for folders without one file that can be used: what is in them instead."""
+        """Return the error message for folders without a usable file, with what they contain instead."""
         if not self._folders:
             return f"There is no {self._kind.noun} to read: no path was given."
         noun, where = self._kind.noun, ", ".join(self._folders[:3])
@@ -175,14 +175,14 @@ class _Search:
         return [PicturePath(os.path.join(text, *name.split("/")), name) for name in names]
 
     def _walk(self, folder: str, besides: str | None) -> Iterator[str]:
-        """Names of the files in `folder`, relative, with forward slashes; hidden ones are left out."""
+        """Yield the relative names of the files in `folder`, with forward slashes, except hidden ones."""
         seen: set[str] = {besides} if besides is not None else set()
         waiting = [""]
         while waiting:
             below = waiting.pop()
             here = os.path.join(folder, *below.split("/")) if below else folder
             real = os.path.realpath(here)
-            if real in seen:  # a link that leads back up
+            if real in seen:  # a link back to a parent folder
                 continue
             seen.add(real)
             try:
@@ -208,7 +208,7 @@ class _Search:
         if extension in self._kind.extensions:
             return True
         if extension in self._kind.unsupported:
-            if has_known_head(path):  # a JPEG under a wrong name
+            if has_known_head(path):  # a JPEG with a wrong extension
                 return True
             self.left_out.append(LeftOut(path))
         else:
@@ -227,7 +227,7 @@ def _counted(kinds: Counter[str]) -> str:
 
 
 def unsupported_in(left_out: Sequence[LeftOut]) -> str | None:
-    """One sentence on the pictures that are of kinds which are not read here; None where there are none."""
+    """Return one sentence on the pictures of unsupported formats; None if there are none."""
     kinds = Counter(_extension(item.path) for item in left_out if not item.reason)
     if not kinds:
         return None
@@ -247,7 +247,7 @@ def _from_stdin() -> list[PicturePath]:
 
 
 def _told_apart(pictures: list[PicturePath]) -> list[PicturePath]:
-    """The same pictures under names of which none occurs twice."""
+    """Return the same pictures with unique names."""
     for _ in range(2):
         counts: dict[str, int] = {}
         for item in pictures:
@@ -261,7 +261,7 @@ def _told_apart(pictures: list[PicturePath]) -> list[PicturePath]:
             replace(item, name=_relative(item.path, shared)) if counts[item.name] > 1 else item
             for item in pictures
         ]
-    # A name given by another argument is in the way still: whole paths cannot collide.
+    # A name from another argument still collides: absolute paths cannot.
     return [replace(item, name=_relative(item.path, os.sep)) for item in pictures]
 
 
