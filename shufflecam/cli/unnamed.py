@@ -127,7 +127,7 @@ def _refuse_several(inputs: Sequence[str]) -> None:
 
 
 def _refuse_output(source: str, output: str) -> None:
-    """Raise UsageError where a second, missing name probably meant as an output, is invalid as one."""
+    """Raise UsageError where a missing second name was probably meant as an output but is invalid as one."""
     begin = f"There is no file {output}"
     if kind_of(output) == "video" and not os.path.isdir(source):
         right = retyped(

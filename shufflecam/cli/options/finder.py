@@ -18,7 +18,7 @@ def pop_settings(options: dict[str, Any]) -> FinderSettings:
     preset = options.pop("preset", "balanced")
     there = {field.name: field.default for field in fields(FinderSettings) if field.name in options}
     values = {name: options.pop(name) for name in there}
-    # A value given by the user overrides the preset, even where it equals the default; a default does not.
+    # A user's value overrides the preset, even if it equals the default; a command's own default does not.
     changes = {
         name: value
         for name, value in values.items()

@@ -57,6 +57,7 @@ class Report:
 
 
 def report_on(camera: Camera, measure: bool) -> Report:
+    """Return a camera's modes and, with `measure`, the size and rate that it actually delivers."""
     modes: tuple[Mode, ...] = ()
     if sys.platform.startswith("linux"):
         from shufflecam.sources.live.v4l2 import list_modes

@@ -31,12 +31,18 @@ _PICTURE_BRANDS = {
 
 
 def told_duration(container: Any, stream: Any) -> Fraction | None:
+    """Return the duration in seconds stated by the stream, otherwise by the container; None if neither."""
     if stream.duration:
         return Fraction(stream.duration * stream.time_base)
     return Fraction(container.duration, av.time_base) if container.duration else None
 
 
 def open_container(file: BinaryIO | Tap, name: str) -> Any:
+    """Open a file as a PyAV container; `name` is its name in messages. The caller closes it.
+
+    Raises:
+        SourceError: the file is empty, unreadable, not a video, or refers to other files.
+    """
     if file.seekable() and file.seek(0, 2) == 0:
         raise SourceError(f"{name} is empty; copy or record it again.")
     if file.seekable():
