@@ -25,7 +25,8 @@ def measure_networks(options: FinderSettings) -> list[dict[str, Any]]:
 
     import numpy as np
 
-    from shufflecam.engines.open import BACKENDS, installed, open_engine
+    from shufflecam.engines.names import BACKENDS
+    from shufflecam.engines.open import installed, open_engine
     from shufflecam.models.catalogue import cache_dir, pose_entry, require
     from shufflecam.models.fetch import file_sha256
     from shufflecam.models.load import load_pose

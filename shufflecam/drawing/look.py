@@ -30,6 +30,7 @@ class _Manner:
     """The elements of a style; lengths in units of `line_thickness`."""
 
     line: float
+    """Width of the links, above 0: `Look.thickness` is divided by it."""
     joint: float
     """Radius of a joint; 0 draws none."""
     rim: bool = False
@@ -75,7 +76,5 @@ class Look:
 
 def look_through(look: Look | None, seen: dict[str, Any]) -> Look | None:
     """Return the look for a video viewed as the header fields `seen` say, so that faces are found."""
-    from shufflecam.drawing.look import Look
-
     rotate = seen.get("view", {}).get("rotate", 0)
     return replace(look or Look(), upright=rotate) if rotate else look

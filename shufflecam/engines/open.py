@@ -15,14 +15,11 @@ import numpy as np
 from shufflecam.core.errors import ShufflecamError, UsageError
 from shufflecam.core.protocols import Engine
 from shufflecam.engines.cache import EngineCache
+from shufflecam.engines.names import BACKENDS, PACKAGES
 from shufflecam.engines.openvino import Precision
 
 if TYPE_CHECKING:
     from torch import nn
-
-BACKENDS = ("torch", "openvino", "onnx")
-
-PACKAGES = {"torch": "torch", "openvino": "openvino", "onnx": "onnxruntime"}
 
 CPU_ORDER = ("openvino", "onnx", "torch")
 """Fastest first, as measured; torch is always there."""
@@ -166,6 +163,7 @@ def _make(
         from shufflecam.engines.onnx import OnnxEngine
 
         return OnnxEngine(factory, cache_key=cache_key, input_size=input_size, cache=cache, threads=threads)
+    assert name == "torch", f"engines.open makes no engine of {name!r}"
     from shufflecam.engines.torch import TorchEngine
 
     half = precision == "auto" and place.startswith("cuda")

@@ -82,7 +82,7 @@ def convert(job: ConvertJob, talk: Reporter) -> Converted:
     check_usage(job)
     kind = job.target.kind
     saved = read_record(job.poses)
-    note_stored_pixels(kind.is_table, saved.pixel_aspect, talk)
+    note_stored_pixels(kind.silent_on_aspect, saved.pixel_aspect, talk)
     with ExitStack() as stack:
         source = None if job.video is None else stack.enter_context(_recorded(job.video, saved))
         ids = _image_ids(saved, job.numbers) if "image_ids" in kind.takes else None

@@ -81,7 +81,8 @@ def _extras() -> Iterator[Check]:
 
 def _engines() -> Iterator[Check]:
     """Find which engine runs the networks, by opening one as every run does."""
-    from shufflecam.engines.open import BACKENDS, installed
+    from shufflecam.engines.names import BACKENDS
+    from shufflecam.engines.open import installed
     from shufflecam.models.catalogue import DEFAULT_POSE
     from shufflecam.pose.open import load_pose_engine
 

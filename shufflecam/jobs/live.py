@@ -134,7 +134,7 @@ def run_webcam(
             for note in source.info.notes:
                 talk.note(note)
             stack.enter_context(claimed(job.recording, job.record.path))
-            note_stored_pixels(job.record.kind.is_table, source.info.pixel_aspect, talk)
+            note_stored_pixels(job.record.kind.silent_on_aspect, source.info.pixel_aspect, talk)
             if job.recording is not None:
                 check_writable(job.recording, job.overwrite)
             has_keys = job.preview or job.serve is not None or not (job.headless or problem)

@@ -132,7 +132,7 @@ def process_video(
             note_if_short(source.info.size, job.out is not None, talk)
             for note in source.info.notes:
                 talk.note(note)
-            note_stored_pixels(job.record.kind.is_table, source.info.pixel_aspect, talk)
+            note_stored_pixels(job.record.kind.silent_on_aspect, source.info.pixel_aspect, talk)
             hints = source.encoding_hints()
             stack.enter_context(claimed(job.out, job.record.path))
             if job.out is not None:

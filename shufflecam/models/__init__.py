@@ -1,0 +1,1 @@
+"""Weights: which there are, downloading, reading, and the layers of the networks."""

@@ -1,0 +1,1 @@
+"""Plots and the interactive page of a record."""

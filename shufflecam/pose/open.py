@@ -35,7 +35,8 @@ def load_pose_engine(
         UsageError: an unknown model, backend or device.
         WeightsError: the weights are missing, of another architecture, damaged or unsafe.
     """
-    from shufflecam.engines.open import BACKENDS, open_engine
+    from shufflecam.engines.names import BACKENDS
+    from shufflecam.engines.open import open_engine
 
     entry = pose_entry(model)
     if backend not in ("auto", *BACKENDS):  # a usage error: raised before files are searched

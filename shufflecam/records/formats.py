@@ -54,8 +54,8 @@ class RecordFormat:
     """Whether it has a place for joint angles."""
     keypoints: Keypoints = "raw"
     """Which of a person's keypoints its writer takes; smoothed: where there are any."""
-    is_table: bool = False
-    """Whether it is rows and columns, without a place for the pixels' shape."""
+    silent_on_aspect: bool = False
+    """Whether its x and y come without the pixels' shape (a table), so that a note has to state it."""
     takes: tuple[Extra, ...] = ()
     """What else its writer can be opened with."""
 
@@ -115,7 +115,7 @@ FORMATS: dict[str, RecordFormat] = {
             streamed=True,
             angles=True,
             keypoints="smoothed",
-            is_table=True,
+            silent_on_aspect=True,
         ),
         RecordFormat(
             "parquet",
@@ -126,7 +126,7 @@ FORMATS: dict[str, RecordFormat] = {
             implied=True,
             angles=True,
             keypoints="smoothed",
-            is_table=True,
+            silent_on_aspect=True,
         ),
         RecordFormat(
             "trc",

@@ -49,7 +49,7 @@ def header(
         detector: what found the people, as the detector describes itself.
         skeleton: which keypoints, in which order.
         version: shufflecam's.
-        extra: further fields, e.g. `mirrored=True` where the window showed the mirror image.
+        extra: further fields, e.g. `window_mirrored=True` where the window showed the mirror image.
     """
     width, height = source.size or (None, None)
     return {

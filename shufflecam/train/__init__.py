@@ -1,0 +1,1 @@
+"""Training recipes: the pose network and the person detector."""

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 import pytest
 from click.testing import CliRunner
 
+from shufflecam.cli.commands.video import command as video
+from shufflecam.cli.help import GROUPS, key
 from shufflecam.cli.options.encoding import encoding_options, pop_encoding
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import model_options, tracking_options
+from shufflecam.drawing.look import PALETTES, STYLES, Palette, StyleName
+from shufflecam.engines.names import BACKENDS
 from shufflecam.finder.settings import PRESETS, FinderSettings
 from shufflecam.media import encoding
 from shufflecam.media.encoding import Encoding
@@ -115,3 +119,20 @@ def test_how_often_must_be_a_number_or_auto(value: str) -> None:
     done = CliRunner().invoke(command, ["--det-every", value])
     assert done.exit_code == 2
     assert "nor auto" in done.output
+
+
+def test_choices_are_the_names_that_there_are() -> None:
+    """A style, a palette, an engine: named once, and typed as they are named."""
+    choices = {
+        option.name: option.type.choices
+        for option in video.params
+        if isinstance(option, click.Option) and isinstance(option.type, click.Choice)
+    }
+    assert tuple(choices["style"]) == tuple(STYLES) == get_args(StyleName)
+    assert tuple(choices["palette"]) == tuple(PALETTES) == get_args(Palette)
+    assert tuple(choices["backend"]) == ("auto", *BACKENDS)
+
+
+def test_every_option_of_video_stands_in_a_group() -> None:
+    known = {option for options in GROUPS.values() for option in options}
+    assert {key(option) for option in video.params if isinstance(option, click.Option)} <= known

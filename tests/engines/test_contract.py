@@ -15,8 +15,9 @@ from shufflecam.core.protocols import Engine
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Detections, FloatArray
 from shufflecam.engines.cache import EngineCache
+from shufflecam.engines.names import BACKENDS
 from shufflecam.engines.onnx import OnnxEngine
-from shufflecam.engines.open import BACKENDS, installed
+from shufflecam.engines.open import installed
 from shufflecam.engines.openvino import OpenVINOEngine
 from shufflecam.engines.torch import TorchEngine
 from shufflecam.pose.estimator import HeatmapEstimator
@@ -33,6 +34,7 @@ def make(
         return OpenVINOEngine(factory, cache_key="contract", input_size=size, cache=cache)
     if name == "onnx":
         return OnnxEngine(factory, cache_key="contract", input_size=size, cache=cache)
+    assert name == "torch", f"say here how the contract's tests make an engine {name!r}"
     return TorchEngine(factory())
 
 

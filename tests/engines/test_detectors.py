@@ -9,7 +9,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from shufflecam.engines.open import BACKENDS, installed, open_engine
+from shufflecam.engines.names import BACKENDS
+from shufflecam.engines.open import installed, open_engine
 from shufflecam.models.yolo import build_network, load_network
 
 FAMILIES = ("yolov8n", "yolo11n", "yolo26n")

@@ -17,7 +17,7 @@ from shufflecam.records.open import STDOUT, RecordTarget
 
 FOLDERS = names_where(lambda entry: entry.is_folder)
 SMOOTHED = names_where(lambda entry: entry.keypoints == "smoothed")
-TABLES = names_where(lambda entry: entry.is_table)
+TABLES = names_where(lambda entry: entry.silent_on_aspect and entry.angles)
 # The native format comes last: the input is in it already.
 STREAMED = [f"{name} (in lines)" if name == OWN else name for name in names_where(lambda e: e.streamed)][::-1]
 

@@ -12,6 +12,8 @@ from shufflecam.cli.intent import record_format
 from shufflecam.cli.options import completing
 from shufflecam.cli.options.common import common_options
 from shufflecam.cli.options.types import EveryType
+from shufflecam.drawing.look import PALETTES, STYLES
+from shufflecam.engines.names import BACKENDS
 from shufflecam.finder.settings import LIVE_EVERY, PRESETS, Every, FinderSettings
 from shufflecam.records.formats import FORMATS, OWN, recorded_formats
 from shufflecam.records.open import STDOUT, RecordTarget
@@ -121,7 +123,7 @@ def _model_options(command: F, every: Every) -> F:
         ),
         click.option(
             "--backend",
-            type=click.Choice(["auto", "torch", "openvino", "onnx"]),
+            type=click.Choice(["auto", *BACKENDS]),
             default=FinderSettings.backend,
             show_default=True,
             help="What computes the networks; auto: the fastest that works here.",
@@ -176,14 +178,14 @@ def look_options() -> list[Callable[[F], F]]:
         ),
         click.option(
             "--palette",
-            type=click.Choice(["classic", "colorblind"]),
+            type=click.Choice(list(PALETTES)),
             default="classic",
             show_default=True,
             help="Colours of left, right and middle, where the style has them.",
         ),
         click.option(
             "--style",
-            type=click.Choice(["shufflecam", "mmpose", "openpose", "minimal"]),
+            type=click.Choice(list(STYLES)),
             default="shufflecam",
             show_default=True,
             help="How skeletons look; minimal: thin white lines.",
