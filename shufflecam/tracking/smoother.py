@@ -28,7 +28,8 @@ Limbs = tuple[np.ndarray, np.ndarray]
 _SHARES = np.linspace(0.9, 0.0, 10, dtype=np.float32)[:, None]
 
 # Chosen by simulation at 30 and 60 fps (tests/tracking/test_smoother.py checks the targets): noise of 2 px on
-# a person of 640 px is reduced to 0.7 px; a joint that moves one person size a second lags 0.7 frames at 30 fps.
+# a person of 640 px is reduced to 0.7 px; a joint that moves one person size a second lags 0.7 frames at
+# 30 fps.
 
 MIN_CUTOFF_HZ = 0.7
 """Cut-off at rest. A lower one removes more jitter and takes longer to settle."""
