@@ -129,7 +129,7 @@ def plain(text: str, folder: Path) -> str:
         if "latency" in text
         else text
     )
-    return re.sub(r"(detector ran )\d+ times \(every [\d.]+ frames\)|\d+ dropped", r"\1N", text)
+    return re.sub(r"(detector ran )(?:once|\d+ times) \(every [\d.]+ frames\)|\d+ dropped", r"\1N", text)
 
 
 def content(path: Path, folder: Path) -> str:
