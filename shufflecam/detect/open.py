@@ -10,14 +10,8 @@ from shufflecam.core.protocols import PersonDetector
 from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.detect.whole import WholeFrame
 from shufflecam.detect.yolo import YoloDetector
-from shufflecam.models.catalogue import (
-    AUTO,
-    PersonEntry,
-    auto_person,
-    looks_like_file,
-    person_entry,
-    require,
-)
+from shufflecam.models.automatic import AUTO, auto_person
+from shufflecam.models.catalogue import PersonEntry, looks_like_file, person_entry, require
 from shufflecam.models.fetch import check_sha256, file_sha256
 
 

@@ -12,7 +12,8 @@ from shufflecam.finder.finder import PoseFinder, Provenance
 from shufflecam.finder.hysteresis import Hysteresis, known_score
 from shufflecam.finder.schedule import DetectionSchedule
 from shufflecam.finder.view import AUTO
-from shufflecam.models.catalogue import DEFAULT_POSE, auto_pose
+from shufflecam.models.automatic import auto_pose
+from shufflecam.models.catalogue import DEFAULT_POSE
 
 if TYPE_CHECKING:
     from shufflecam.core.stats import Stats

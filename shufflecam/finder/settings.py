@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from shufflecam.core.errors import UsageError
 from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.finder.view import AUTO, View
-from shufflecam.models.catalogue import BEST, DEFAULT_PERSON, DEFAULT_POSE, auto_person, auto_pose
+from shufflecam.models.automatic import BEST, auto_person, auto_pose
+from shufflecam.models.catalogue import DEFAULT_PERSON, DEFAULT_POSE
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -162,13 +163,12 @@ class FinderSettings:
         """
         from shufflecam.finder.open import load
 
-        chosen_by_itself = _chosen(self)
-        if chosen_by_itself:
-            talk.say(chosen_by_itself)
         self.fetch(talk)
         own = self.read_boxes().resolved()
         chosen = {field.name: getattr(own, field.name) for field in fields(own) if field.name != "boxes"}
         finder = load(**chosen, rate=None if rate is None else float(rate), live=live, stats=stats)
+        if by_itself := _chosen(self):
+            talk.say(by_itself)
         for note in finder.identity.notes:
             talk.note(note)
         return finder

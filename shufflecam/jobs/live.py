@@ -2,77 +2,22 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from shufflecam.core.errors import SourceBrokeOff, UsageError
 from shufflecam.core.reporting import Reporter
 from shufflecam.core.words import counted
 from shufflecam.finder.settings import FinderSettings
+from shufflecam.jobs.live_job import LiveJob, OpenViewers, open_live_source
+from shufflecam.jobs.live_run import LiveRun
 from shufflecam.pipeline.stop import StopRequest, or_never
-from shufflecam.records.open import RecordTarget
 from shufflecam.records.sink import WriterOptions
 
 if TYPE_CHECKING:
-    from shufflecam.core.protocols import Sink
-    from shufflecam.core.types import FrameResult
-    from shufflecam.drawing.look import Look
-    from shufflecam.finder.finder import PoseFinder
-    from shufflecam.live.compose import Appearance
-    from shufflecam.live.saving import Recorder
-    from shufflecam.live.session import LiveSession
-    from shufflecam.live.viewers import Viewer
     from shufflecam.live.web.server import LiveServer
     from shufflecam.pipeline.run import Outcome
-    from shufflecam.records.sink import RecordSink
-    from shufflecam.sources.live.latest import LatestFrames
-    from shufflecam.sources.pixels.deinterlace import Mode
-
-
-TICK_S = 0.03
-"""Interval at which the window is polled while no frame arrives."""
-
-
-GRACE_S = 1.0
-"""How much longer than --duration a run without frames may last."""
-
-
-@dataclass(frozen=True)
-class LiveJob:
-    """Inputs, views and outputs of a run of `webcam`."""
-
-    source: str
-    camera: str | None
-    replay: Path | None
-    loop: bool
-    size: tuple[int, int] | None
-    fps: float | None
-    reconnect_s: float
-    serve: int | None
-    host: str | None
-    headless: bool
-    preview: bool
-    preview_as: str
-    mirror: bool
-    recording: Path | None
-    save_to: Path
-    duration_s: float | None
-    max_frames: int | None
-    deinterlace: Mode
-    record: RecordTarget
-    """With `serve`, its angles are also shown on the page, and need no file."""
-    look: Look
-    overwrite: bool
-    save_to_is_given: bool = True
-    """Whether `save_to` was given, or is just where the keys would save."""
-
-
-OpenViewers = Callable[["Appearance"], tuple[list["Viewer"], Callable[..., None]]]
-"""Opens the viewers of a run without a window, and a function for messages, given the people's appearance."""
 
 
 def run_webcam(
@@ -142,7 +87,7 @@ def run_webcam(
             record = job.record.open(WriterOptions(job.overwrite)) if job.record.wanted else None
             note_little_room([job.recording, job.record.path], talk)
             server = None if job.serve is None else open_server(job.serve, job.host)
-            run = _LiveRun(
+            run = LiveRun(
                 job,
                 source,
                 record,
@@ -176,155 +121,3 @@ def run_webcam(
     elif damage:
         talk.note(f"of the pictures that {source.info.path} sent, {damage.replace(' of its pictures', '')}")
     return outcome
-
-
-def open_live_source(job: LiveJob, talk: Reporter) -> LatestFrames:
-    """Open the camera, stream or replay. Raises SourceError."""
-    from shufflecam.sources import ReplaySource, open_live
-    from shufflecam.sources.live.network import is_url
-
-    if job.replay is not None:
-        return ReplaySource(job.replay, loop=job.loop, size=job.size, deinterlace=job.deinterlace)
-    source = job.source
-    if job.camera is not None:
-        from shufflecam.sources.live.cameras import find_camera, list_cameras
-
-        source = find_camera(job.camera, list_cameras()).path
-    if job.deinterlace == "on" and not is_url(source):
-        talk.note("--deinterlace is for streams and replays: pictures of a camera are taken as they come")
-    return open_live(
-        source,
-        job.size,
-        job.fps,
-        on_notice=talk.note,
-        reconnect_s=job.reconnect_s,
-        named=job.camera,
-        deinterlace=job.deinterlace,
-    )
-
-
-class _LiveRun:
-    """A run and its parts."""
-
-    def __init__(
-        self,
-        job: LiveJob,
-        source: LatestFrames,
-        record: RecordSink | None,
-        server: LiveServer | None,
-        *,
-        in_window: bool,
-        talk: Reporter,
-        open_viewers: OpenViewers | None,
-    ) -> None:
-        from shufflecam.core.stats import Stats
-
-        self._job, self._source, self._record, self._talk = job, source, record, talk
-        self._server = server
-        self._in_window = in_window
-        self._open_viewers = open_viewers
-        self.stats = Stats()
-        self.recorder: Recorder | None = None
-        self._frames = 0
-        self._began_s = 0.0
-
-    def go(self, finder: PoseFinder, stop: StopRequest) -> Outcome:
-        from shufflecam.pipeline.pipeline import Pipeline
-        from shufflecam.pipeline.run import run_pipeline
-
-        sinks, view = self._sinks(finder)
-        self._began_s = time.monotonic()
-        return run_pipeline(
-            Pipeline(self._source, finder.find, self.stats),
-            sinks,
-            stop,
-            on_result=self._on_result,
-            on_tick=view.tick,
-            wants_end=lambda outcome: view.wants_end or self._is_enough(outcome),
-            is_past_end=self._is_past_end,
-            # Frames handed out that did not reach the record count as dropped: records + dropped = given.
-            dropped=lambda: self._source.given - self._frames,
-            missing=lambda: self._source.missing,
-            tick_s=TICK_S,
-        )
-
-    def latency(self) -> str:
-        """Return the median and 95th percentile of the latency, for the summary."""
-        times = self.stats.snapshot().stages.get("latency")
-        if times is None:
-            return "no picture came"
-        return f"latency {times.p50_s * 1000:.0f} ms (95 % under {times.p95_s * 1000:.0f} ms)"
-
-    def recordings(self) -> list[Path]:
-        """Return the videos that exist now, for the summary."""
-        return [] if self.recorder is None else [path for path in self.recorder.files if path.exists()]
-
-    def _sinks(self, finder: PoseFinder) -> tuple[list[Sink], LiveSession]:
-        """Return the sinks and, as the last of them, the session: display, saving and keys."""
-        from shufflecam.jobs.outputs import record_header
-        from shufflecam.live.compose import Appearance
-        from shufflecam.live.hud import LiveFigures
-        from shufflecam.live.saving import Recorder
-        from shufflecam.live.session import LiveOutputs, LiveSession
-        from shufflecam.live.state import LiveState
-        from shufflecam.live.web.broadcast import Broadcast
-        from shufflecam.live.web.viewer import BroadcastSink, BrowserViewer
-
-        job, info = self._job, self._source.info
-        sinks: list[Sink] = []
-        self.recorder = Recorder(
-            job.save_to,
-            size=info.size,
-            rate=info.fps,
-            pixel_aspect=info.pixel_aspect,
-            first=job.recording,
-            overwrite=job.overwrite,
-        )
-        mirrored = {"window_mirrored": True} if job.mirror else {}
-        header = record_header(info, finder, angles=job.record.angles, **mirrored)
-        if self._record is not None:
-            self._record.begin(header)
-            sinks.append(self._record)
-        appearance = Appearance(finder.skeleton, job.look)
-        faces, say = self._faces(appearance)
-        if self._server is not None:
-            broadcast = Broadcast(header)
-            self._server.start(broadcast)
-            say(f"live page: {self._server.url}", as_is=True)
-            sinks.append(BroadcastSink(broadcast, header))
-            faces.insert(0, BrowserViewer(broadcast))
-        show = LiveSession(
-            LiveFigures(self.stats, self._source, str(finder.identity.model.get("engine", ""))),
-            appearance,
-            faces,
-            LiveOutputs(self.recorder, job.save_to, header, say),
-            LiveState(
-                kpt_thr=job.look.kpt_thr,
-                view="black" if job.look.skeleton_only else "skeleton",
-                mirror=job.mirror,
-                recording=job.recording is not None,
-            ),
-        )
-        return [*sinks, show], show
-
-    def _faces(self, appearance: Appearance) -> tuple[list[Viewer], Callable[..., None]]:
-        """Return the viewers, the one that draws into the picture last, and a function for messages."""
-        from shufflecam.live.viewers import WindowViewer
-
-        if self._in_window:
-            return [WindowViewer()], self._talk.say
-        return ([], self._talk.say) if self._open_viewers is None else self._open_viewers(appearance)
-
-    def _on_result(self, result: FrameResult) -> None:
-        self._frames += 1
-
-    def _is_enough(self, outcome: Outcome) -> bool:
-        job = self._job
-        if job.max_frames is not None and outcome.frames >= job.max_frames:
-            return True
-        # --duration follows the frames' own times; a silent camera must not keep the run open for ever.
-        limit_s = None if job.duration_s is None else job.duration_s + GRACE_S
-        return limit_s is not None and time.monotonic() - self._began_s >= limit_s
-
-    def _is_past_end(self, result: FrameResult) -> bool:
-        return self._job.duration_s is not None and result.frame.timestamp_s >= self._job.duration_s

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from shufflecam.core.errors import UsageError, WeightsError
-from shufflecam.models import catalogue
+from shufflecam.models import automatic, catalogue
 from shufflecam.models.catalogue import (
     DEFAULT_POSE,
     PERSONS,
@@ -115,20 +115,20 @@ def test_auto_takes_what_was_fetched_before_what_is_embedded(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path))
-    assert (catalogue.auto_pose(), catalogue.auto_pose(large=True)) == (catalogue.DEFAULT_POSE,) * 2
-    assert catalogue.auto_person() == catalogue.DEFAULT_PERSON
+    assert (automatic.auto_pose(), automatic.auto_pose(large=True)) == (catalogue.DEFAULT_POSE,) * 2
+    assert automatic.auto_person() == catalogue.DEFAULT_PERSON
     for name in ("coco-384x288", "mpii-256x256", "yolov8s", "yolov8n"):
         path = tmp_path / catalogue.entry(name).file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(b"")
-    assert catalogue.auto_pose() == catalogue.auto_pose(large=True) == "coco-384x288"
-    assert catalogue.auto_person() == "yolov8n"
+    assert automatic.auto_pose() == automatic.auto_pose(large=True) == "coco-384x288"
+    assert automatic.auto_person() == "yolov8n"
     (tmp_path / catalogue.entry("coco-256x192").file).write_bytes(b"")
-    assert (catalogue.auto_pose(), catalogue.auto_pose(large=True)) == ("coco-256x192", "coco-384x288")
+    assert (automatic.auto_pose(), automatic.auto_pose(large=True)) == ("coco-256x192", "coco-384x288")
 
 
 def test_what_auto_takes_and_best_fetches_is_in_the_catalogue() -> None:
-    for name in (*catalogue.AUTO_POSES, catalogue.BEST[0]):
+    for name in (*automatic.AUTO_POSES, automatic.BEST[0]):
         assert catalogue.pose_entry(name).skeleton.name == "coco17"
-    for name in (*catalogue.AUTO_PERSONS, catalogue.BEST[1]):
+    for name in (*automatic.AUTO_PERSONS, automatic.BEST[1]):
         assert catalogue.person_entry(name).url

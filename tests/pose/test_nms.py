@@ -93,3 +93,10 @@ def test_whoever_stays_is_nobody_s_double() -> None:
     stay = [pose for i, pose in enumerate(poses) if i not in gone]
     assert all(similarity(a, b, SIGMAS) < SAME_PERSON for a, b in itertools.combinations(stay, 2))
     assert all(any(similarity(poses[i], pose, SIGMAS) >= SAME_PERSON for pose in stay) for i in gone)
+
+
+def test_boxes_that_hardly_overlap_are_two_people_whatever_the_network_saw() -> None:
+    """Of somebody cut by the picture's edge it may find the neighbour's joints."""
+    neighbour = seen(300, seed=1)
+    edge = replace(seen(300, seed=2), box_xyxy=np.array([150, 100, 270, 400], np.float32))
+    assert duplicates([neighbour, edge], SIGMAS) == []

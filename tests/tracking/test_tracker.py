@@ -15,7 +15,8 @@ from shufflecam.core.protocols import Tracker
 from shufflecam.core.skeleton import COCO_17, MPII_16
 from shufflecam.core.types import Pose
 from shufflecam.tracking.appearance import BINS
-from shufflecam.tracking.tracker import REMEMBER_S, PoseTracker, assign
+from shufflecam.tracking.assignment import assign
+from shufflecam.tracking.tracker import REMEMBER_S, PoseTracker
 from tests.helpers.people import figure, pose_of
 
 FPS = 30.0

@@ -36,15 +36,8 @@ def list_models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from shufflecam.models.catalogue import (
-        BEST_FIRST,
-        PoseEntry,
-        all_entries,
-        auto_person,
-        auto_pose,
-        best_here,
-        state_of,
-    )
+    from shufflecam.models.automatic import auto_person, auto_pose
+    from shufflecam.models.catalogue import BEST_FIRST, PoseEntry, all_entries, best_here, state_of
 
     taken = {auto_pose()}
     with contextlib.suppress(WeightsError):  # of an installation without a detector
@@ -97,7 +90,8 @@ def get(names: tuple[str, ...], allow_unverified: bool, quiet: bool) -> None:
     `best` is a published pose model and a detector that are better than what comes with the package; from
     then on every command takes them by itself.
     """
-    from shufflecam.models.catalogue import BEST, entry
+    from shufflecam.models.automatic import BEST
+    from shufflecam.models.catalogue import entry
     from shufflecam.models.fetch import fetch
 
     talk = Terminal(quiet=quiet)

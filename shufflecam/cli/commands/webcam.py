@@ -24,7 +24,8 @@ from shufflecam.cli.options.shared import (
 from shufflecam.cli.options.types import SizeType
 from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
-from shufflecam.jobs.live import LiveJob, OpenViewers, run_webcam
+from shufflecam.jobs.live import run_webcam
+from shufflecam.jobs.live_job import LiveJob, OpenViewers
 from shufflecam.pipeline.stop import stop_on_signals
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader
 
 from shufflecam.core.errors import UsageError
 from shufflecam.core.skeleton import Skeleton
@@ -27,6 +27,7 @@ from shufflecam.train.checkpoint import save_state
 from shufflecam.train.history import History
 from shufflecam.train.loop import CHECKPOINT, earlier_state, run_steps
 from shufflecam.train.pose import losses
+from shufflecam.train.pose.batches import Draws
 from shufflecam.train.pose.data import Crops, Order, People
 from shufflecam.train.pose.nets import CoordinateHead, FeatureTeacher, Projections, build
 from shufflecam.train.pose.recipe import Recipe
@@ -261,7 +262,7 @@ class Run:
     def _loader(self) -> DataLoader[tuple[Tensor, Tensor, Tensor]]:
         return DataLoader(
             self._data,
-            batch_sampler=_Draws(self._order, self.recipe, self.step, self.steps),
+            batch_sampler=Draws(self._order, self.recipe, self.step, self.steps),
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
         )
@@ -278,29 +279,6 @@ class Run:
             "lr": self.recipe.lr_at(self.step, self.steps),
         }
         return line if losses is None else {**line, "loss": sum(losses)}
-
-
-class _Draws(Sampler[list[tuple[int, int, int, int, int]]]):
-    """Yields the batches from a step on; a draw is (person, epoch, position, input width, input height)."""
-
-    def __init__(self, order: Order, recipe: Recipe, first: int, steps: int) -> None:
-        self._order, self._recipe, self._first, self._steps = order, recipe, first, steps
-
-    def __len__(self) -> int:
-        return self._steps - self._first
-
-    def __iter__(self) -> Iterator[list[tuple[int, int, int, int, int]]]:
-        length = self._order.epoch_length
-        epoch, people = -1, [0]
-        for step in range(self._first, self._steps):
-            width, height = self._recipe.size_at(step / self._steps)
-            batch = []
-            for draw in range(step * self._recipe.batch, (step + 1) * self._recipe.batch):
-                if draw // length != epoch:
-                    epoch = draw // length
-                    people = self._order.epoch(epoch)
-                batch.append((people[draw % length], epoch, draw % length, width, height))
-            yield batch
 
 
 def _pixels() -> tuple[Tensor, Tensor]:
