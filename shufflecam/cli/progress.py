@@ -7,8 +7,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from shufflecam.cli.console import Terminal
 from shufflecam.core.errors import UsageError
 from shufflecam.core.words import counted
@@ -33,36 +31,6 @@ if TYPE_CHECKING:
 NOT_BEGUN = "not begun"
 
 COLORS = {DONE: "green", SKIPPED: "dim"}
-
-
-def many_options(command: Any) -> Any:
-    """Add the options that make up `BatchOptions`."""
-    for option in (
-        click.option(
-            "--ray-address",
-            metavar="ADDRESS",
-            help="Of the cluster (auto, HOST:PORT); else RAY_ADDRESS, else this machine alone.",
-        ),
-        click.option(
-            "--cluster",
-            type=click.Choice(["ray"]),
-            help="With --out DIR: spread the videos over a Ray cluster; what is there already is left out.",
-        ),
-        click.option(
-            "--jobs",
-            metavar="N",
-            type=click.IntRange(1, 256),
-            default=1,
-            show_default=True,
-            help="With --out DIR: work on N videos at a time.",
-        ),
-        click.option(
-            "--skip-existing", is_flag=True, help="With --out DIR: leave out what is there already."
-        ),
-        click.option("--recursive", is_flag=True, help="Folders with everything below them."),
-    ):
-        command = option(command)
-    return command
 
 
 def run_many(

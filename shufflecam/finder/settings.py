@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from shufflecam.core.errors import UsageError
 from shufflecam.detect.defaults import DET_CONF, DET_SIZE, MAX_PEOPLE
 from shufflecam.finder.view import AUTO, View
-from shufflecam.models.automatic import BEST, auto_person, auto_pose
-from shufflecam.models.catalogue import DEFAULT_PERSON, DEFAULT_POSE
 
 if TYPE_CHECKING:
     from fractions import Fraction
@@ -89,6 +87,9 @@ class FinderSettings:
             raise UsageError(f"There is no preset {name!r}; choose {', '.join(PRESETS)}.")
         settings = cls(**{**PRESETS[name], **changes})
         if name == "accurate" and settings.model == AUTO and settings.weights is None:
+            from shufflecam.models.automatic import auto_pose
+            from shufflecam.models.catalogue import DEFAULT_POSE
+
             large = auto_pose(large=True)
             return replace(settings, model=AUTO if large == DEFAULT_POSE else large)
         return settings
@@ -99,6 +100,9 @@ class FinderSettings:
         Raises:
             WeightsError: there is no detector on it.
         """
+        from shufflecam.models.automatic import auto_person, auto_pose
+        from shufflecam.models.catalogue import DEFAULT_POSE
+
         model, detector = self.model, self.detector
         if model == AUTO:
             model = DEFAULT_POSE if self.weights is not None else auto_pose()
@@ -176,6 +180,9 @@ class FinderSettings:
 
 def _chosen(settings: FinderSettings) -> str:
     """What "auto" stands for and how to get something better, in one sentence; empty if nothing is auto."""
+    from shufflecam.models.automatic import BEST
+    from shufflecam.models.catalogue import DEFAULT_PERSON, DEFAULT_POSE
+
     resolved, chosen, better = settings.resolved(), [], []
     if settings.model == AUTO and settings.weights is None:
         chosen.append(f"poses by {resolved.model}")

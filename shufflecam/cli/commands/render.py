@@ -16,8 +16,6 @@ from shufflecam.cli.options.encoding import encoding_options, pop_encoding
 from shufflecam.cli.options.shared import deinterlace_option, max_pixels_option, pop_look, with_look
 from shufflecam.cli.unnamed import skeleton_path
 from shufflecam.core.errors import UsageError
-from shufflecam.jobs.redraw import RedrawJob, draw_again
-from shufflecam.pipeline.stop import stop_on_signals
 
 
 @click.command(
@@ -74,6 +72,9 @@ def command(
     again. A record of another video is refused. Where the record breaks off, so does the output (exit
     code 5).
     """
+    from shufflecam.jobs.redraw import RedrawJob, draw_again
+    from shufflecam.pipeline.stop import stop_on_signals
+
     talk = Terminal(quiet)
     encoding = pop_encoding(options)
     look = replace(pop_look(options), ids=ids, boxes=boxes)

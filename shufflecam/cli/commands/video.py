@@ -13,6 +13,7 @@ import click
 
 from shufflecam.cli.console import Terminal
 from shufflecam.cli.intent import arguments
+from shufflecam.cli.options.batch import many_options
 from shufflecam.cli.options.encoding import encoding_options, pop_encoding
 from shufflecam.cli.options.finder import pop_settings
 from shufflecam.cli.options.shared import (
@@ -27,13 +28,9 @@ from shufflecam.cli.options.shared import (
 from shufflecam.cli.options.smooth import SmoothCommand, offline_option
 from shufflecam.cli.options.types import TimeType
 from shufflecam.cli.options.view import pop_view, view_options
-from shufflecam.cli.progress import many_options, run_many
 from shufflecam.cli.unnamed import refuse_json_value, skeleton_path, sort_out
 from shufflecam.core.addresses import is_address
 from shufflecam.core.errors import UsageError
-from shufflecam.jobs.batch.run import BatchOptions
-from shufflecam.jobs.video import VideoJob, process_video
-from shufflecam.pipeline.stop import stop_on_signals
 
 
 @click.command(
@@ -108,6 +105,11 @@ def command(
     What has its name there is whole: until then it is called NAME.part.mp4, and plays. A video that fails
     does not stop the others, and the exit code is then 5.
     """
+    from shufflecam.cli.progress import run_many
+    from shufflecam.jobs.batch.run import BatchOptions
+    from shufflecam.jobs.video import VideoJob, process_video
+    from shufflecam.pipeline.stop import stop_on_signals
+
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     sources, out, options["json_target"] = sort_out(sources, out, options["json_target"])

@@ -24,13 +24,11 @@ from shufflecam.cli.options.shared import (
 from shufflecam.cli.options.types import SizeType
 from shufflecam.cli.unnamed import refuse_json_value
 from shufflecam.core.errors import UsageError
-from shufflecam.jobs.live import run_webcam
-from shufflecam.jobs.live_job import LiveJob, OpenViewers
-from shufflecam.pipeline.stop import stop_on_signals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from shufflecam.jobs.live_job import LiveJob, OpenViewers
     from shufflecam.live.compose import Appearance
     from shufflecam.live.viewers import Viewer
 
@@ -149,6 +147,10 @@ def command(quiet: bool, **options: Any) -> None:
       k  skeleton / keypoints / on black                      h  help
       + -  threshold                1-9  one person           0  everybody
     """  # noqa: D301 - click wants the real backspace character
+    from shufflecam.jobs.live import run_webcam
+    from shufflecam.jobs.live_job import LiveJob
+    from shufflecam.pipeline.stop import stop_on_signals
+
     talk = Terminal(quiet)
     refuse_json_value(options["json_target"], arguments())
     _take_file(options, talk)
