@@ -68,7 +68,7 @@ def test_pictures_are_each_looked_at_unless_a_number_says_otherwise(
 def test_accurate_takes_the_large_model_where_it_is(
     taken: Callable[..., FinderSettings], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shufflecam.models.catalogue.locate", lambda entry: Path("here"))
+    monkeypatch.setattr("shufflecam.models.automatic.locate", lambda entry: Path("here"))
     assert taken("--preset", "accurate").model == "coco-384x288-2022"
     assert taken("--preset", "accurate", "--model", "coco-256x192").model == "coco-256x192"
 
@@ -135,4 +135,5 @@ def test_choices_are_the_names_that_there_are() -> None:
 
 def test_every_option_of_video_stands_in_a_group() -> None:
     known = {option for options in GROUPS.values() for option in options}
-    assert {key(option) for option in video.params if isinstance(option, click.Option)} <= known
+    shown = [one for one in video.params if isinstance(one, click.Option) and not one.hidden]
+    assert {key(option) for option in shown} <= known

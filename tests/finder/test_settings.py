@@ -46,7 +46,7 @@ def test_options_have_the_defaults_of_the_settings() -> None:
 
 
 def test_presets_set_fields_and_give_way_to_changes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shufflecam.models.catalogue.locate", lambda entry: None)
+    monkeypatch.setattr("shufflecam.models.automatic.locate", lambda entry: None)
     assert FinderSettings.preset("balanced") == FinderSettings()
     assert FinderSettings.preset("fast").det_every == AUTO
     assert FinderSettings.preset("accurate") == FinderSettings(flip_test=True)
