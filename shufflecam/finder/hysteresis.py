@@ -76,7 +76,7 @@ class Hysteresis:
 
     def bring_back(self) -> None:
         """Restore the boxes from before the last cut; they count for as long as they would have."""
-        self._recent, self._aside = self._aside, deque()
+        self._recent, self._aside = self._aside or self._recent, deque()
 
 
 def known_score(new_score: float) -> float:

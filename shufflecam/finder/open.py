@@ -79,7 +79,7 @@ def load(
     from shufflecam.finder.background import BackgroundDetector, enough_cores
     from shufflecam.pose.open import open_estimator
     from shufflecam.tracking.smoother import OneEuroSmoother
-    from shufflecam.tracking.tracker import PoseTracker
+    from shufflecam.tracking.tracker import CONFIRM_S, PoseTracker
 
     if view is not None:
         view = replace(view, rotate=view.degrees)
@@ -92,6 +92,7 @@ def load(
     # Boxes from a file and the full frame cost nothing and must be used unchanged.
     searches = isinstance(detector, str) and detector != "none"
     admission = Hysteresis(det_conf) if track and searches else None
+    confirm_s = CONFIRM_S if searches else 0.0
     if isinstance(detector, str):
         person_detector, described = open_detector(
             detector,
@@ -128,7 +129,7 @@ def load(
         person_detector,
         estimator,
         identity,
-        tracker=PoseTracker(estimator.skeleton) if track else None,
+        tracker=PoseTracker(estimator.skeleton, confirm_s=confirm_s) if track else None,
         smoother=OneEuroSmoother(skeleton=estimator.skeleton) if smooth and track else None,
         cadence=cadence,
         background=beside,

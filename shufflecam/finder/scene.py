@@ -46,6 +46,9 @@ BACK_CORRELATION = 0.6
 """It is back if the picture correlates this well with the last one before the cut: higher than between
 different scenes, and low enough to allow for half a second of movement."""
 
+PLAIN_GREY = 3.0
+"""A picture whose cells deviate by less from their mean shows no scene: white, black, nearly faded out."""
+
 MOVED_GREY = 18.0
 """A cell whose mean changed by more shows something different from the last detection."""
 
@@ -85,9 +88,10 @@ class SceneWatch:
         self._last: FloatArray | None = None
         self._marked: FloatArray | None = None
         self._occupied: np.ndarray | None = None
+        self._shown: FloatArray | None = None  # the last frame that was not plain
+        self._shown_s = 0.0
         self._left: FloatArray | None = None
         self._left_s = 0.0
-        self._last_s = 0.0
         self._usual = 0.0
         self._cell = 1
 
@@ -100,19 +104,22 @@ class SceneWatch:
         """
         now, self._cell = thumbnail(image)
         before, self._last = self._last, now
-        before_s, self._last_s = self._last_s, time_s
+        change = self._compare(before, now)
+        if change.cut and self._left is None:
+            self._left, self._left_s = self._shown, self._shown_s
         if self._left is not None and not 0.0 <= time_s - self._left_s <= BACK_S:
             self._left = None
-        change = self._compare(before, now)
-        if not change.cut:
-            return change
-        left = self._left
-        if left is not None and left.shape == now.shape and _correlation(left, now) > BACK_CORRELATION:
+        if now.std() >= PLAIN_GREY:
+            self._shown, self._shown_s = now, time_s
+        # Not only at a cut: a flash may fade out, and after many of them a change is no longer unusual.
+        if self._has_returned(now):
             self._left = None
             return Change(cut=True, back=True)
-        if left is None:
-            self._left, self._left_s = before, before_s
         return change
+
+    def _has_returned(self, now: FloatArray) -> bool:
+        left = self._left
+        return left is not None and left.shape == now.shape and _correlation(left, now) > BACK_CORRELATION
 
     def _compare(self, before: FloatArray | None, now: FloatArray) -> Change:
         if before is None:

@@ -41,7 +41,9 @@ _COAST_TIME_S = 1.0  # time constant of the velocity's decay: people do not walk
 _UNLIKE = 0.75  # less similar appearances are two people's: of one person's pairs 99.5 % had .89 or more
 _ALIKE = 0.95  # from here on clothes are no evidence against a match
 _CLOTHES_WEIGHT = 2.0  # each hundredth below `_ALIKE` lowers a similarity by two hundredths
-_SAME_PLACE_OKS = 0.6  # joints in the same place as a frame ago are the same person in any light
+_SAME_PLACE_OKS = (
+    0.6  # joints where they were a frame ago, or before a flash, are the same person in any light
+)
 _CLOTHES_GAIN = 0.1  # weight of a new frame in the running mean of a person's appearance
 _CROWDED = 0.4  # a new box that overlaps a known person's by this share of the smaller one...
 CONFIRM_S = 0.1
@@ -95,23 +97,34 @@ class _Track:
 class PoseTracker:
     """Assigns track ids to poses (core.protocols.Tracker). One tracker per video, frames in order."""
 
-    def __init__(self, skeleton: Skeleton, remember_s: float = REMEMBER_S) -> None:
+    def __init__(
+        self, skeleton: Skeleton, remember_s: float = REMEMBER_S, confirm_s: float = CONFIRM_S
+    ) -> None:
+        """Set the times.
+
+        Args:
+            skeleton: defines the K keypoints.
+            remember_s: how long a person may be out of sight and keep the id.
+            confirm_s: how long a newcomer on top of a known person must stay; 0: all poses are people.
+        """
         self._skeleton = skeleton
+        self._confirm_s = confirm_s
         self._remember_s = remember_s
         self._tracks: list[_Track] = []
         self._next_id = 1
         self._clock = 0.0
         self._step_s = 0.0
         self._last_timestamp: float | None = None
-        self._aside: list[_Track] = []
+        self._aside: list[_Track] | None = None  # None: no cut a moment ago
         self._aside_since = 0.0
+        self._back_since = -math.inf
 
     def update(
         self, poses: list[Pose], timestamp_s: float, looks: Sequence[FloatArray] | None = None
     ) -> list[Pose]:
         """Return the poses in the same order, each with its `track_id`.
 
-        A newcomer on top of a known person is omitted until confirmed (`CONFIRM_S`). The ids do not depend
+        A newcomer on top of a known person is omitted until confirmed (`confirm_s`). The ids do not depend
         on the order of `poses`. A timestamp that stands still or decreases counts as no elapsed time.
 
         Args:
@@ -121,8 +134,8 @@ class PoseTracker:
         """
         self._advance(timestamp_s)
         self._tracks = [track for track in self._tracks if self._clock - track.seen <= self._remember_s]
-        if self._aside and self._clock - self._aside_since > ASIDE_S:
-            self._aside = []
+        if self._aside is not None and self._clock - self._aside_since > ASIDE_S:
+            self._aside = None
         # Best first, then left to right: new ids are assigned in an order independent of the detector's.
         order = sorted(range(len(poses)), key=lambda i: _rank(poses[i]))
         ids = self._assign([poses[i] for i in order], None if looks is None else [looks[i] for i in order])
@@ -132,18 +145,19 @@ class PoseTracker:
 
     def reset(self) -> None:
         """Forget all tracks. Ids already assigned are not reused."""
-        self._tracks, self._aside = [], []
+        self._tracks, self._aside = [], None
 
     def set_aside(self) -> None:
         """Set all tracks aside at a cut; for `ASIDE_S` they may be brought back."""
-        if not self._aside:
+        if self._aside is None:
             self._aside, self._aside_since = self._tracks, self._clock
         self._tracks = []
 
     def bring_back(self) -> None:
         """Restore the tracks from before the last cut; those started since are dropped."""
-        self._tracks = self._aside or self._tracks
-        self._aside = []
+        if self._aside is not None:
+            self._tracks, self._aside = self._aside, None
+            self._back_since = self._clock
 
     def _advance(self, timestamp_s: float) -> None:
         if not math.isfinite(timestamp_s):
@@ -169,14 +183,15 @@ class PoseTracker:
         ids = []
         for column, track in enumerate(tracks):
             if track is None:
-                still, crowded = np.zeros(2, np.float32), _is_crowded(boxes[column], known)
+                still = np.zeros(2, np.float32)
                 track = _Track(0, boxes[column], keypoints[column], still, self._clock)
                 track.looks = None if looks is None else looks[column]
-                track.unconfirmed_since = self._clock if crowded else None
+                doubtful = self._confirm_s > 0 and _is_crowded(boxes[column], known)
+                track.unconfirmed_since = self._clock if doubtful else None
                 self._tracks.append(track)
             elif track.unconfirmed_since is not None:
                 waited_s = self._clock - track.unconfirmed_since
-                if waited_s >= CONFIRM_S - 1e-6 or not _is_crowded(boxes[column], known):
+                if waited_s >= self._confirm_s - 1e-6 or not _is_crowded(boxes[column], known):
                     track.unconfirmed_since = None
             if track.track_id == 0 and track.unconfirmed_since is None:
                 track.track_id, self._next_id = self._next_id, self._next_id + 1
@@ -207,7 +222,9 @@ class PoseTracker:
         total = total * (1.0 - _LOST_PENALTY * np.minimum(gaps / self._remember_s, 1.0))
         if looks is not None:
             same = resemblance(np.stack([_looks_of(t) for t in self._tracks])[:, None], np.stack(looks)[None])
-            in_place = shared & (similar >= _SAME_PLACE_OKS) & (gaps <= 2 * self._step_s)
+            # Across a flash too: its light is still on those who are found again.
+            recent = (gaps <= 2 * self._step_s) | (self._clock - gaps <= self._back_since)
+            in_place = shared & (similar >= _SAME_PLACE_OKS) & recent
             possible &= ~(same < _UNLIKE) | in_place  # NaN, where no clothes are visible, rules nothing out
             total = total * (
                 1.0 - _CLOTHES_WEIGHT * np.clip(_ALIKE - np.nan_to_num(same, nan=1.0), 0.0, 0.25)

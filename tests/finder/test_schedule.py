@@ -106,3 +106,42 @@ def test_noise_and_a_moving_camera_are_nobodys_movement() -> None:
     assert not watch.moved_elsewhere(nobody)
     watch.look(np.roll(wall(5), 200, axis=1))
     assert not watch.moved_elsewhere(nobody)
+
+
+def returns(pictures: list[np.ndarray], fps: float = 30.0) -> tuple[list[int], list[int]]:
+    """The numbers of the pictures that are cuts to something else, and cuts back."""
+    watch = SceneWatch()
+    changes = [watch.look(image, number / fps) for number, image in enumerate(pictures)]
+    cuts = [number for number, change in enumerate(changes) if change.cut and not change.back]
+    return cuts, [number for number, change in enumerate(changes) if change.back]
+
+
+def lit(image: np.ndarray, share: float, grey: int = 255) -> np.ndarray:
+    """The picture with so much of a grey level over it."""
+    return np.rint(image * (1.0 - share) + grey * share).astype(np.uint8)
+
+
+def test_a_flash_that_fades_out_ends_where_the_scene_shows_through_it() -> None:
+    shares = [0, 0, 0, 1, 1, 0.9, 0.7, 0.5, 0.3, 0.1, 0, 0]
+    assert returns([lit(wall(1), share) for share in shares]) == ([3], [5])
+
+
+def test_every_flash_of_a_strobe_ends_although_none_is_unusual_any_more() -> None:
+    cuts, back = returns([lit(wall(1), float(number % 4 == 3)) for number in range(60)])
+    assert cuts
+    assert back == [number + 1 for number in cuts]
+
+
+def test_a_flash_on_most_of_the_picture_ends() -> None:
+    flash = wall(1)
+    flash[:, : 4 * SIZE[0] // 5] = 255
+    assert returns([wall(1)] * 5 + [flash] * 4 + [wall(1)] * 5) == ([5], [9])
+
+
+def test_a_scene_that_fades_to_black_and_in_again_was_not_left() -> None:
+    out = [min(1.0, number / 8) for number in range(10)]
+    cuts, back = returns([wall(1)] * 5 + [lit(wall(1), share, 0) for share in out + out[::-1]])
+    assert cuts == []
+    assert len(back) <= 1
+    cuts, back = returns([lit(wall(1), share, 0) for share in out] + [wall(2)] * 5)
+    assert (cuts, back) == ([10], [])

@@ -342,3 +342,30 @@ def test_after_a_cut_that_stays_everybody_is_new() -> None:
     assert [pose.track_id for pose in tracker.update(person, 1.0)] == [2]
     tracker.bring_back()  # too late
     assert [pose.track_id for pose in tracker.update(person, 1.1)] == [2]
+
+
+def test_who_is_found_again_in_the_last_light_of_a_flash_keeps_the_id() -> None:
+    tracker, person = PoseTracker(COCO_17), [pose_of(figure(300, 420, 300))]
+    tracker.update(person, 0.0, [RED])
+    tracker.set_aside()
+    tracker.update([], 0.1, [])
+    tracker.bring_back()
+    for frame in range(4):
+        tracker.update([], 0.2 + frame / 30, [])
+    assert [pose.track_id for pose in tracker.update(person, 0.4, [BLUE])] == [1]
+
+
+def test_nobody_of_an_insert_is_left_when_the_empty_scene_is_back() -> None:
+    tracker, person = PoseTracker(COCO_17), [pose_of(figure(300, 420, 300))]
+    tracker.update([], 0.0)
+    tracker.set_aside()
+    assert [pose.track_id for pose in tracker.update(person, 0.1)] == [1]
+    tracker.bring_back()
+    assert [pose.track_id for pose in tracker.update(person, 0.2)] == [2]
+
+
+def test_where_all_poses_are_people_nobody_has_to_stay_first() -> None:
+    tracker = PoseTracker(COCO_17, confirm_s=0.0)
+    first, second = pose_of(figure(300, 420, 300)), pose_of(figure(340, 420, 280))
+    assert [pose.track_id for pose in tracker.update([first], 0.0)] == [1]
+    assert [pose.track_id for pose in tracker.update([first, second], 1 / 30)] == [1, 2]
