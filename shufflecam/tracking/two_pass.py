@@ -10,6 +10,7 @@ and frame on disk, 16 bytes per frame in memory.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ from shufflecam.core.pixels import poses_to_square, poses_to_stored
 from shufflecam.core.reasons import in_their_words
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
-from shufflecam.tracking.smoother import OneEuroSmoother
+from shufflecam.tracking.smoother import LEAP_SIZES, TRUSTED, OneEuroSmoother
 
 NOBODY = -1
 """Marks a missing id in the file."""
@@ -112,13 +113,7 @@ class OfflineSmoother:
         stored = self._backwards.read(count * self._after.itemsize)
         backwards = np.frombuffer(stored, np.float32).reshape(count, *self._after.shape)
         poses = [
-            pose
-            if pose.keypoints_smoothed is None
-            else replace(
-                pose,
-                keypoints_smoothed=(pose.keypoints_smoothed + other[:, :2]) / 2,
-                scores_smoothed=(pose.drawn_scores + other[:, 2]) / 2,
-            )
+            pose if pose.keypoints_smoothed is None else _combined(pose, other)
             for pose, other in zip(forwards, backwards, strict=True)
         ]
         return FrameResult(frame, tuple(poses_to_stored(poses, frame.pixel_aspect)))
@@ -143,6 +138,26 @@ class OfflineSmoother:
             )
             for row in rows
         ]
+
+
+def _combined(pose: Pose, backwards: FloatArray) -> Pose:
+    """Return a pose of the forward pass averaged with the (K, 3) x, y, score of the backward pass.
+
+    Around a leap that lasts, one pass holds a joint where it was and the other where it will be, and halfway
+    there is nothing: the place nearer to the measurement counts, unsure in the two frames in which both
+    passes are sure of theirs.
+    """
+    ways = np.stack([_smoothed(pose), backwards])
+    x1, y1, x2, y2 = pose.box_xyxy.tolist()
+    apart = np.linalg.norm(ways[0, :, :2] - ways[1, :, :2], axis=1) > LEAP_SIZES * math.sqrt(
+        max(1.0, (x2 - x1) * (y2 - y1))
+    )
+    nearer = np.linalg.norm(ways[:, :, :2] - pose.keypoints, axis=2).argmin(axis=0)
+    chosen = ways[nearer, np.arange(len(nearer))]
+    both_sure = (ways[:, :, 2] > TRUSTED).all(axis=0)
+    chosen[:, 2] = np.where(both_sure, np.minimum(chosen[:, 2], TRUSTED), chosen[:, 2])
+    result = np.where(apart[:, None], chosen, ways.mean(axis=0))
+    return replace(pose, keypoints_smoothed=result[:, :2], scores_smoothed=result[:, 2])
 
 
 def _smoothed(pose: Pose) -> FloatArray:

@@ -9,7 +9,7 @@ from shufflecam.core.protocols import Sink
 from shufflecam.core.skeleton import COCO_17
 from shufflecam.core.types import Frame, FrameResult, Pose
 from shufflecam.tracking.two_pass import OfflineSmoother
-from tests.tracking.test_smoother import PERSON, WRIST, lag_in_frames, person, smoothed_path
+from tests.tracking.test_smoother import PERSON, SIZE, WRIST, lag_in_frames, person, smoothed_path
 
 PICTURE = np.zeros((2, 2, 3), np.uint8)
 
@@ -101,3 +101,16 @@ def test_a_full_disk_is_said_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(smoother, "_found", Full())
     with pytest.raises(OutputError, match=r"cannot keep its keypoints in .* \(No space left on device\)"):
         smoother.write(FrameResult(Frame(PICTURE, 0, 0.0), (person(),)))
+
+
+def test_a_joint_that_leaps_and_stays_is_never_drawn_halfway() -> None:
+    leap = np.array([[0.0, 0.0]] * 15 + [[-0.4 * SIZE, 0.0]] * 15)
+    frames = [[person()] for _ in leap]
+    for (pose,), offset in zip(frames, leap, strict=True):
+        pose.keypoints[WRIST] += offset.astype(np.float32)
+    results = run(frames)
+    for number, result in enumerate(results):
+        (pose,) = result.poses
+        place = pose.drawn_keypoints[WRIST] - PERSON[WRIST]
+        assert np.linalg.norm(place - leap[number]) < 0.02 * SIZE
+        assert (pose.drawn_scores[WRIST] > 0.3) == (number not in (14, 15)), number
