@@ -83,7 +83,8 @@ def draw(
     if look.thickness is not None:
         unit = look.thickness / STYLES[look.style].line
     brush = _Brush(canvas, skeleton, look, unit, pixel_aspect)
-    shown = [pose for pose in poses if shown_joints(pose, look.kpt_thr).sum() >= look.fewest_joints]
+    fewest = min(look.fewest_joints, len(skeleton.keypoints))
+    shown = [pose for pose in poses if shown_joints(pose, look.kpt_thr).sum() >= fewest]
     for pose in shown:
         if look.boxes:
             brush.box(pose.box_xyxy)

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from shufflecam.core.geometry import clip_segment
 from shufflecam.core.pixels import poses_to_stored
-from shufflecam.core.skeleton import COCO_17, MPII_16
+from shufflecam.core.skeleton import COCO_17, MPII_16, Skeleton
 from shufflecam.drawing.draw import draw, edge_side, joint_side, line_thickness
 from shufflecam.drawing.look import PALETTES, STYLES, Look
 from shufflecam.drawing.text import draw_hud
@@ -349,3 +349,11 @@ def test_what_is_shown_goes_by_the_smoothed_scores() -> None:
     pose = one()[0]
     hidden = replace(pose, keypoints_smoothed=pose.keypoints, scores_smoothed=np.zeros(17, np.float32))
     assert not changed(picture(), draw(picture(), [hidden], COCO_17)).any()
+
+
+def test_a_skeleton_of_three_joints_is_drawn_when_all_are_there() -> None:
+    skeleton = Skeleton("arm", ("shoulder", "elbow", "wrist"), ((0, 1), (1, 2)), (0.08,) * 3, upper_body=())
+    pose = pose_of(np.array([[20, 20], [30, 30], [40, 20]], np.float32))
+    assert changed(picture(), draw(picture(), [pose], skeleton)).any()
+    two = replace(pose, scores=np.array([0.9, 0.9, 0.1], np.float32))
+    assert not changed(picture(), draw(picture(), [two], skeleton)).any()
