@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import textwrap
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -83,12 +84,12 @@ def add_overlays(canvas: ImageArray, figures: Figures, state: LiveState) -> Imag
 
 def mirror_poses(poses: list[Pose] | tuple[Pose, ...], width: int) -> list[Pose]:
     """Return the poses in the mirror image of a picture `width` pixels wide: left stays the person's left."""
-    last = width - 1
 
-    def turn(points: FloatArray) -> FloatArray:
+    def turned(points: FloatArray, last: int) -> FloatArray:
         return np.stack([last - points[:, 0], points[:, 1]], axis=1)
 
-    return [pose.moved(turn) for pose in poses]
+    centers, edges = partial(turned, last=width - 1), partial(turned, last=width)
+    return [pose.moved(centers, edges=edges) for pose in poses]
 
 
 def _draw_dot(canvas: ImageArray) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -82,6 +84,22 @@ def test_mirrored_poses_keep_left_left() -> None:
     (pose,) = mirror_poses([pose_of(keypoints)], 40)
     assert pose.keypoints[0].tolist() == [36, 5]
     assert np.isnan(pose.keypoints[1:]).all()
+
+
+def test_a_mirrored_box_lies_on_the_edges_of_the_same_pixels() -> None:
+    whole = replace(pose_of(np.full((17, 2), 5.0)), box_xyxy=np.array([0, 0, 40, 30], np.float32))
+    left = replace(whole, box_xyxy=np.array([0, 0, 10, 30], np.float32))
+    boxes = [pose.box_xyxy.tolist() for pose in mirror_poses([whole, left], 40)]
+    assert boxes == [[0, 0, 40, 30], [30, 0, 40, 30]]
+
+
+def test_smoothed_joints_and_scores_are_mirrored_together() -> None:
+    pose = pose_of(np.full((17, 2), 5.0))
+    smoothed = np.tile(np.arange(17, dtype=np.float32)[:, None], (1, 2))
+    scores = np.linspace(0, 1, 17, dtype=np.float32)
+    (turned,) = mirror_poses([replace(pose, keypoints_smoothed=smoothed, scores_smoothed=scores)], 40)
+    assert turned.drawn_keypoints[:, 0].tolist() == [39 - x for x in range(17)]
+    assert turned.drawn_scores.tolist() == scores.tolist()
 
 
 @pytest.mark.parametrize("size", [(64, 48), (96, 400), (640, 480), (1920, 1080)])
