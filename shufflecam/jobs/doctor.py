@@ -172,16 +172,25 @@ def _has_decoder(av: av, name: str) -> bool:
 
 
 def _weights() -> Iterator[Check]:
-    from shufflecam.models.catalogue import DEFAULT_POSE, all_entries, state_of
+    from shufflecam.core.errors import WeightsError
+    from shufflecam.models.catalogue import DEFAULT_POSE, all_entries, locate, state_of
+    from shufflecam.models.fetch import check_sha256
 
     for entry in all_entries():
-        state = state_of(entry)
+        state: str = state_of(entry)
+        path, damaged = locate(entry), False
+        if path is not None:
+            try:
+                check_sha256(path, entry)
+            except WeightsError:
+                state, damaged = f"{path} is damaged", True
+        remedy = "comes with a later release" if entry.embedded else f"shufflecam models get {entry.name}"
         yield Check(
             f"weights {entry.name}",
             state in ("embedded", "cached"),
             state,
-            "comes with a later release" if entry.embedded else f"shufflecam models get {entry.name}",
-            needed=entry.name == DEFAULT_POSE,
+            f"{remedy}, or delete it" if damaged and not entry.embedded else remedy,
+            needed=entry.name == DEFAULT_POSE or damaged,  # the commands take what is in the cache
         )
 
 

@@ -60,7 +60,8 @@ def check_sha256(path: Path, model: Entry) -> str:
     if not digest.startswith(model.sha256):
         raise WeightsError(
             f"{path} is not the published {model.name} (its SHA-256 begins with {digest[:8]} where "
-            f"{model.sha256[:8]} is expected): run shufflecam models get {model.name} to replace it"
+            f"{model.sha256[:8]} is expected): run shufflecam models get {model.name} to replace it, or "
+            "delete it"
         )
     return digest
 

@@ -45,6 +45,18 @@ def test_engines_and_extras_are_told_and_downloads_are_optional(run_cli: Callabl
         assert "missing" not in line
 
 
+def test_a_damaged_file_in_the_cache_is_a_fault(
+    run_cli: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SHUFFLECAM_CACHE", str(tmp_path))
+    (tmp_path / "yolo26n.pt").write_bytes(b"the beginning")
+    done = run_cli("doctor")
+    assert done.returncode == 1
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("weights yolo26n ")]
+    assert "yolo26n.pt is damaged" in line
+    assert "shufflecam models get yolo26n, or delete it" in line
+
+
 def test_every_extra_of_the_project_is_listed() -> None:
     project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text(encoding="utf-8"))
     extras = project["project"]["optional-dependencies"]
