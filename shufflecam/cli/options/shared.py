@@ -96,7 +96,7 @@ def _model_options(command: F, every: Every) -> F:
             metavar="N|auto",
             type=EveryType(),
             default=every,
-            show_default=str(every),
+            show_default=True,
             help="Look for people every N frames, follow their keypoints in between; "
             "auto: as often as the camera's rate allows, in videos three times a second, in pictures always.",
         ),
