@@ -6,7 +6,7 @@ import json
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,6 +20,9 @@ from shufflecam.cli.options.types import TimeType
 from shufflecam.core.errors import OutputError, ShufflecamError, UsageError
 from shufflecam.core.reasons import reason
 from shufflecam.pipeline.stop import stop_on_signals
+
+if TYPE_CHECKING:
+    from shufflecam.finder.settings import FinderSettings
 
 
 @click.command(
@@ -95,12 +98,7 @@ def command(
     encoding = pop_encoding(options)
     live_options = pop_settings(as_live(options)).resolved()
     finder_options = pop_settings(options).resolved()
-    if source == "-":
-        raise UsageError("bench reads the clip several times; save the stream as a file first")
-    if finder_options.boxes is not None:
-        raise UsageError("bench times the detector too; leave --boxes out")
-    if min_ratio is not None and not baseline:
-        raise UsageError("--min-ratio compares with the naive way; add --baseline")
+    _check_inputs(source, finder_options, min_ratio if not baseline else None)
     _check_outputs(json_target, chart, overwrite)
     with tempfile.TemporaryDirectory(prefix="shufflecam-bench-") as folder:
         clip = source or _demo_clip(Path(folder))
@@ -112,6 +110,21 @@ def command(
             )
     result["networks"] = measure_networks(finder_options)
     _show(result, talk)
+    _write(result, json_target, chart)
+    if min_ratio is not None and result["ratio"] < min_ratio:
+        raise ShufflecamError(f"{result['ratio']:.2f} times as fast as the naive way, wanted: {min_ratio:g}")
+
+
+def _check_inputs(source: str | None, settings: FinderSettings, unfounded_ratio: float | None) -> None:
+    if source == "-":
+        raise UsageError("bench reads the clip several times; save the stream as a file first")
+    if settings.boxes is not None:
+        raise UsageError("bench times the detector too; leave --boxes out")
+    if unfounded_ratio is not None:
+        raise UsageError("--min-ratio compares with the naive way; add --baseline")
+
+
+def _write(result: dict[str, Any], json_target: str | None, chart: Path | None) -> None:
     if json_target == "-":
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()
@@ -122,8 +135,6 @@ def command(
             _draw_chart(result, chart)
     except OSError as error:
         raise OutputError(f"the figures cannot be written ({reason(error)}); try --json -") from error
-    if min_ratio is not None and result["ratio"] < min_ratio:
-        raise ShufflecamError(f"{result['ratio']:.2f} times as fast as the naive way, wanted: {min_ratio:g}")
 
 
 def _check_outputs(json_target: str | None, chart: Path | None, overwrite: bool) -> None:

@@ -17,8 +17,13 @@ from shufflecam.core.words import counted
 from shufflecam.train.pose.start import export_weights, measure_ap, start_detector, start_tensors
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from shufflecam.models.catalogue import PoseEntry
+    from shufflecam.models.shufflenet import PoseNet
+    from shufflecam.pipeline.stop import StopRequest
     from shufflecam.train.pose.recipe import Recipe
+    from shufflecam.train.pose.run import Run
 
 ELSEWHERE = {
     "label": "shufflecam.cli.commands.train.label",
@@ -214,22 +219,26 @@ def pose(
             detector=start_detector(distill_from),
         )
         stop.begin_writing()
-        talk.say(
-            f"{counted(len(people), 'person')}, {counted(run.steps, 'step')} of {recipe.batch}; "
-            f"at step {run.step}"
-        )
-        with talk.progress("steps", run.steps, each="step", done=run.step) as meter:
-            run.run(
-                stop=lambda: bool(stop),
-                on_step=lambda progress: meter.advance(f"loss {progress.loss:.4f}"),
-                measure=measure,
-                measure_every=val_every or 0,
-            )
+        said = f"{counted(len(people), 'person')}, {counted(run.steps, 'step')} of {recipe.batch}"
+        talk.say(f"{said}; at step {run.step}")
+        _train(run, talk, stop, measure, val_every or 0)
     aps = [line["ap"] for line in run.history.lines() if "ap" in line]
     result = f"AP {aps[-1]:.4f} on {val} with its boxes and flip test" if aps else "not measured"
     talk.say(f"done after {duration(run.seconds)}: {result}; the run is in {folder}")
     if target is not None:
         talk.say(f"{target}: SHA-256 {export_weights(run, entry, recipe, sets, result, target)}")
+
+
+def _train(
+    run: Run, talk: Terminal, stop: StopRequest, measure: Callable[[PoseNet], float] | None, every: int
+) -> None:
+    with talk.progress("steps", run.steps, each="step", done=run.step) as meter:
+        run.run(
+            stop=lambda: bool(stop),
+            on_step=lambda progress: meter.advance(f"loss {progress.loss:.4f}"),
+            measure=measure,
+            measure_every=every,
+        )
 
 
 def _recipe(entry: PoseEntry, distilled: bool, settings: dict[str, Any]) -> Recipe:
