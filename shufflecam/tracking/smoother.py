@@ -117,7 +117,7 @@ class OneEuroSmoother:
             speed_cutoff_hz: cut-off of the speed's own filter.
             skeleton: defines the arms and legs that are checked for leaps; None: only single joints are.
         """
-        self._limbs = _limbs(skeleton)
+        self._limbs = limbs_of(skeleton)
         self._min_cutoff_hz = min_cutoff_hz
         self._cutoff_per_speed = cutoff_per_speed
         self._speed_cutoff_hz = speed_cutoff_hz
@@ -147,7 +147,7 @@ class OneEuroSmoother:
 
     def _step(self, state: _State, pose: Pose, step_s: float) -> None:
         scores = _known_scores(pose)
-        state.size += _gain(self._speed_cutoff_hz, step_s) * (_person_size(pose) - state.size)
+        state.size += _gain(self._speed_cutoff_hz, step_s) * (person_size(pose) - state.size)
         keypoints = _without_glitches(state, pose.keypoints, scores, step_s, self._limbs)
         known = np.isfinite(keypoints - state.position).all(axis=1) & (state.leapt < LEAP_FRAMES)
         fresh = ~known[:, None]
@@ -161,7 +161,7 @@ class OneEuroSmoother:
         gain = _gain(self._min_cutoff_hz * sure + self._cutoff_per_speed * speed, step_s)[:, None]
         position = state.position + gain * (keypoints - state.position)
         position = np.where(fresh, keypoints, position).astype(np.float32)
-        state.position = _calmed(state.position, position, self._limbs, state.size)
+        state.position = calmed(state.position, position, self._limbs, state.size)
         state.steady = _steadied(state, scores, step_s)
         state.raw, state.scores = keypoints, scores
 
@@ -170,7 +170,7 @@ def _begin(pose: Pose, now: float) -> _State:
     scores = _known_scores(pose)
     still, none = np.zeros_like(pose.keypoints), np.zeros(len(scores), np.int64)
     return _State(
-        pose.keypoints, pose.keypoints, still, scores, scores.copy(), none, none, _person_size(pose), now
+        pose.keypoints, pose.keypoints, still, scores, scores.copy(), none, none, person_size(pose), now
     )
 
 
@@ -211,7 +211,7 @@ def _without_glitches(
     return np.where(held[:, None], state.raw + person, keypoints).astype(np.float32)
 
 
-def _calmed(before: FloatArray, after: FloatArray, limbs: Limbs, size: float) -> FloatArray:
+def calmed(before: FloatArray, after: FloatArray, limbs: Limbs, size: float) -> FloatArray:
     """(K, 2) positions limited so that no limb changes by more than `LIMB_RATIO` in a small step."""
     a, b = limbs
     if not len(a):
@@ -238,7 +238,7 @@ def _ratio(a: FloatArray, b: FloatArray) -> FloatArray:
     return np.asarray(np.maximum(np.maximum(a, b), 0.5) / np.maximum(np.minimum(a, b), 0.5), np.float32)
 
 
-def _limbs(skeleton: Skeleton | None) -> Limbs:
+def limbs_of(skeleton: Skeleton | None) -> Limbs:
     """Return the two ends of the links of arms and legs."""
     links = [] if skeleton is None else skeleton.edges
     ends = [(a, b) for a, b in links if skeleton is not None and skeleton.is_limb(a, b)]
@@ -261,7 +261,7 @@ def _gain(cutoff_hz: G, step_s: float) -> G:
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * step_s))
 
 
-def _person_size(pose: Pose) -> float:
+def person_size(pose: Pose) -> float:
     """Square root of the box's area in pixels; at least 1."""
     width, height = (pose.box_xyxy[2:] - pose.box_xyxy[:2]).tolist()
     area = width * height

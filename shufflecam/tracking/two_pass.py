@@ -1,10 +1,10 @@
 """Two-pass smoothing without lag, for videos that can be read twice. numpy only.
 
 The One-Euro filter of `tracking.smoother` runs over each person's joints forwards and backwards in time, and
-the results are averaged: the lag of one is the lead of the other, and both remove jitter. Time steps are
-the frames' own in both directions.
+the resulting keypoints are averaged: the lag of one is the lead of the other, and both remove jitter. Time
+steps are the frames' own in both directions. Scores are those of the forward pass.
 
-All keypoints are kept in temporary files, so that memory does not grow with the video: 300 bytes per person
+All keypoints are kept in temporary files, so that memory does not grow with the video: 400 bytes per person
 and frame on disk, 16 bytes per frame in memory.
 """
 
@@ -23,7 +23,14 @@ from shufflecam.core.pixels import poses_to_square, poses_to_stored
 from shufflecam.core.reasons import in_their_words
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Frame, FrameResult, Pose
-from shufflecam.tracking.smoother import LEAP_SIZES, TRUSTED, OneEuroSmoother
+from shufflecam.tracking.smoother import (
+    LEAP_SIZES,
+    RESTART_S,
+    OneEuroSmoother,
+    calmed,
+    limbs_of,
+    person_size,
+)
 
 NOBODY = -1
 """Marks a missing id in the file."""
@@ -53,7 +60,7 @@ class OfflineSmoother:
                 ("scores", np.float32, keypoints),
             ]
         )
-        self._after = np.dtype((np.float32, (keypoints, 3)))
+        self._after = np.dtype((np.float32, (keypoints, 2)))
         try:
             # Both live as long as this object; `delete` closes them.
             self._found = tempfile.TemporaryFile(prefix="shufflecam-")  # noqa: SIM115
@@ -63,6 +70,8 @@ class OfflineSmoother:
         self._times: list[float] = []
         self._ends: list[int] = [0]  # row offsets: frame i has the rows from [i] to [i + 1]
         self._forwards = OneEuroSmoother(skeleton=skeleton)
+        self._limbs = limbs_of(skeleton)
+        self._before: dict[int, tuple[float, FloatArray]] = {}  # id: when and where last
         self._next = 0
 
     def __len__(self) -> int:
@@ -94,7 +103,7 @@ class OfflineSmoother:
             self._backwards.truncate(self._ends[-1] * self._after.itemsize)
             for number in reversed(range(len(self))):
                 poses = backwards.update(self._poses(number), -self._times[number])
-                smoothed = [_smoothed(pose) for pose in poses]
+                smoothed = [pose.drawn_keypoints for pose in poses]
                 self._backwards.seek(self._ends[number] * self._after.itemsize)
                 self._backwards.write(np.array(smoothed, np.float32).tobytes())
             self._backwards.flush()
@@ -113,10 +122,27 @@ class OfflineSmoother:
         stored = self._backwards.read(count * self._after.itemsize)
         backwards = np.frombuffer(stored, np.float32).reshape(count, *self._after.shape)
         poses = [
-            pose if pose.keypoints_smoothed is None else _combined(pose, other)
+            pose if pose.keypoints_smoothed is None else self._combined(pose, other, frame.timestamp_s)
             for pose, other in zip(forwards, backwards, strict=True)
         ]
         return FrameResult(frame, tuple(poses_to_stored(poses, frame.pixel_aspect)))
+
+    def _combined(self, pose: Pose, backwards: FloatArray, now: float) -> Pose:
+        """Return a pose of the forward pass, its keypoints averaged with the (K, 2) of the backward pass.
+
+        Around a leap that lasts, one pass holds a joint where it was and the other where it will be. Halfway
+        there is nothing, so the forward pass alone counts; so do its scores, whose hysteresis a mean undoes.
+        """
+        places = np.stack([pose.drawn_keypoints, backwards])
+        size = person_size(pose)
+        apart = np.linalg.norm(places[0] - places[1], axis=1) > LEAP_SIZES * size
+        keypoints = np.where(apart[:, None], places[0], places.mean(axis=0)).astype(np.float32)
+        if pose.track_id is not None:
+            seen, before = self._before.get(pose.track_id, (-math.inf, keypoints))
+            if now - seen <= RESTART_S:
+                keypoints = calmed(before, keypoints, self._limbs, size)
+            self._before[pose.track_id] = now, keypoints
+        return replace(pose, keypoints_smoothed=keypoints.copy())
 
     def delete(self) -> None:
         """Delete the temporary files."""
@@ -138,31 +164,6 @@ class OfflineSmoother:
             )
             for row in rows
         ]
-
-
-def _combined(pose: Pose, backwards: FloatArray) -> Pose:
-    """Return a pose of the forward pass averaged with the (K, 3) x, y, score of the backward pass.
-
-    Around a leap that lasts, one pass holds a joint where it was and the other where it will be, and halfway
-    there is nothing: the place nearer to the measurement counts, unsure in the two frames in which both
-    passes are sure of theirs.
-    """
-    ways = np.stack([_smoothed(pose), backwards])
-    x1, y1, x2, y2 = pose.box_xyxy.tolist()
-    apart = np.linalg.norm(ways[0, :, :2] - ways[1, :, :2], axis=1) > LEAP_SIZES * math.sqrt(
-        max(1.0, (x2 - x1) * (y2 - y1))
-    )
-    nearer = np.linalg.norm(ways[:, :, :2] - pose.keypoints, axis=2).argmin(axis=0)
-    chosen = ways[nearer, np.arange(len(nearer))]
-    both_sure = (ways[:, :, 2] > TRUSTED).all(axis=0)
-    chosen[:, 2] = np.where(both_sure, np.minimum(chosen[:, 2], TRUSTED), chosen[:, 2])
-    result = np.where(apart[:, None], chosen, ways.mean(axis=0))
-    return replace(pose, keypoints_smoothed=result[:, :2], scores_smoothed=result[:, 2])
-
-
-def _smoothed(pose: Pose) -> FloatArray:
-    """(K, 3) x, y, score."""
-    return np.concatenate([pose.drawn_keypoints, pose.drawn_scores[:, None]], axis=1)
 
 
 def _no_room(error: OSError) -> OutputError:
