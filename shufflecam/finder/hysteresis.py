@@ -31,7 +31,7 @@ CROWDED_SHARE = 1.5
 MEMORY_S = 0.5
 """How long an admitted box counts as known."""
 
-ASIDE_S = 0.7
+ASIDE_S = 1.0
 """Like `MEMORY_S`, for the boxes from before a cut: the picture may cut back within `scene.BACK_S`."""
 
 

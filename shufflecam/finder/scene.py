@@ -106,8 +106,8 @@ class SceneWatch:
         before, self._last = self._last, now
         change = self._compare(before, now)
         if change.cut and self._left is None:
-            self._left, self._left_s = self._shown, self._shown_s
-        if self._left is not None and not 0.0 <= time_s - self._left_s <= BACK_S:
+            self._left, self._left_s = self._shown, time_s
+        if self._left is not None and not 0.0 <= time_s - self._left_s <= BACK_S + 1e-6:
             self._left = None
         if now.std() >= PLAIN_GREY:
             self._shown, self._shown_s = now, time_s

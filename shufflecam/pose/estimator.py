@@ -19,8 +19,9 @@ from shufflecam.pose.decode import decode, flip_back
 
 Decoding = Literal["plain", "dark"]
 
-EDGE_SHARE = 0.01
-"""Tolerance at the picture's edge, as a share of the person's size: half a heatmap pixel is .01."""
+EDGE_SHARE = 0.05
+"""Tolerance at the picture's edge, as a share of the person's size: joints that are just within it are often
+found just outside."""
 
 
 def instance_score(box_score: float, keypoint_scores: FloatArray) -> float:
@@ -39,8 +40,8 @@ def within_picture(pose: Pose, size: tuple[float, float]) -> Pose:
 
     Returns:
         The same pose if all joints are within; otherwise a copy with NaN and score 0 for those that are not,
-        and its score computed from the others. A hundredth of the person's size beyond the edge counts as
-        within: heatmaps are coarse.
+        and its score computed from the others. `EDGE_SHARE` of the person's size beyond the edge counts
+        as within.
     """
     margin = EDGE_SHARE * math.sqrt(max(0.0, float(np.prod(pose.box_xyxy[2:] - pose.box_xyxy[:2]))))
     limit = np.array(size, np.float32) - 0.5 + margin

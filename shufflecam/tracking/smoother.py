@@ -70,6 +70,9 @@ LEAP_FRAMES = 3
 """Number of frames in a new place before a joint is trusted there: the first is bridged, in the others its
 score is lowered to unsure."""
 
+MOST_HELD = 0.5
+"""Of the joints that were trusted in the last frame, no more than this part is held where it was."""
+
 DOUBT_FRAMES = 2
 """Frames for which a joint stays unsure after it left its place for more than one: fewer would flicker."""
 
@@ -148,7 +151,7 @@ class OneEuroSmoother:
     def _step(self, state: _State, pose: Pose, step_s: float) -> None:
         scores = _known_scores(pose)
         state.size += _gain(self._speed_cutoff_hz, step_s) * (person_size(pose) - state.size)
-        keypoints = _without_glitches(state, pose.keypoints, scores, step_s, self._limbs)
+        keypoints, held = _without_glitches(state, pose.keypoints, scores, step_s, self._limbs)
         known = np.isfinite(keypoints - state.position).all(axis=1) & (state.leapt < LEAP_FRAMES)
         fresh = ~known[:, None]
         measured = np.where(fresh, 0, (keypoints - state.raw) / step_s)
@@ -162,7 +165,7 @@ class OneEuroSmoother:
         position = state.position + gain * (keypoints - state.position)
         position = np.where(fresh, keypoints, position).astype(np.float32)
         state.position = calmed(state.position, position, self._limbs, state.size)
-        state.steady = _steadied(state, scores, step_s)
+        state.steady = _steadied(state, scores, held, step_s)
         state.raw, state.scores = keypoints, scores
 
 
@@ -182,11 +185,12 @@ def _known_scores(pose: Pose) -> FloatArray:
 
 def _without_glitches(
     state: _State, keypoints: FloatArray, scores: FloatArray, step_s: float, limbs: Limbs
-) -> FloatArray:
-    """(K, 2) measurements, with those not to be trusted yet replaced by the last one.
+) -> tuple[FloatArray, np.ndarray]:
+    """(K, 2) measurements, with those not to be trusted yet replaced by the last one; (K,) which these are.
 
     These are joints that were trusted in the previous frame and now are not, for one frame; and joints that
-    leapt, until they have been in their new place for `LEAP_FRAMES` frames.
+    leapt, until they have been in their new place for `LEAP_FRAMES` frames. Where most of a person's joints
+    did one or the other, the person is elsewhere or gone, and nothing is held.
     """
     moved = keypoints - state.raw
     both = np.isfinite(moved[:, 0]) & (scores > TRUSTED) & (state.scores > TRUSTED)
@@ -200,15 +204,17 @@ def _without_glitches(
         mover = np.where(gone[a] > gone[b], a, b)[torn]
         leaps[mover] |= gone[mover] > LEAP_SIZES
     state.leapt = np.where(leaps, state.leapt + 1, 0)
-    believed = state.leapt >= LEAP_FRAMES
     faded = (
         (step_s <= ONE_FRAME_S)
         & (scores <= TRUSTED)
         & (state.scores > TRUSTED)
         & np.isfinite(state.raw[:, 0])
     )
-    held = (leaps & ~believed) | faded
-    return np.where(held[:, None], state.raw + person, keypoints).astype(np.float32)
+    if (faded | leaps).sum() > MOST_HELD * (state.scores > TRUSTED).sum():
+        state.leapt = np.where(leaps, LEAP_FRAMES, 0)
+        return keypoints, np.zeros(len(scores), bool)
+    held = (leaps & (state.leapt < LEAP_FRAMES)) | faded
+    return np.where(held[:, None], state.raw + person, keypoints).astype(np.float32), held
 
 
 def calmed(before: FloatArray, after: FloatArray, limbs: Limbs, size: float) -> FloatArray:
@@ -245,14 +251,14 @@ def limbs_of(skeleton: Skeleton | None) -> Limbs:
     return np.array([a for a, _ in ends], np.int64), np.array([b for _, b in ends], np.int64)
 
 
-def _steadied(state: _State, scores: FloatArray, step_s: float) -> FloatArray:
-    """(K,) scores with hysteresis: clipped to the range of two frames, extended by `BACKLASH` upwards."""
-    low, high = scores, scores
-    if step_s <= ONE_FRAME_S:
-        low, high = np.minimum(scores, state.scores), np.maximum(scores, state.scores)
+def _steadied(state: _State, scores: FloatArray, held: np.ndarray, step_s: float) -> FloatArray:
+    """(K,) scores with hysteresis: they rise with two frames, and fall `BACKLASH` late, later where held."""
+    low = np.minimum(scores, state.scores) if step_s <= ONE_FRAME_S else scores
+    high = np.where(held, np.maximum(scores, state.scores), scores)
     steady = np.clip(state.steady, low, high + BACKLASH)
     # Neither the old nor the new place is sure while a joint moves between them, or right after it returned.
-    state.doubt = np.where(state.leapt == LEAP_FRAMES - 1, DOUBT_FRAMES, np.maximum(state.doubt - 1, 0))
+    begins = (state.leapt == LEAP_FRAMES - 1) | ((state.leapt == LEAP_FRAMES) & (state.doubt == 0))
+    state.doubt = np.where(begins, DOUBT_FRAMES, np.maximum(state.doubt - 1, 0))
     return np.where(state.doubt > 0, np.minimum(steady, TRUSTED), steady).astype(np.float32)
 
 

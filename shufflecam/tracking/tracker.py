@@ -50,7 +50,7 @@ CONFIRM_S = 0.1
 """...must persist for this long before it becomes a person: detectors produce second boxes around people for
 a frame or two."""
 
-ASIDE_S = 0.6
+ASIDE_S = 0.65
 """How long the tracks from before a cut are kept, in case the picture cuts back: a flash, a black frame, an
 insert of half a second."""
 
