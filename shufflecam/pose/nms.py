@@ -18,9 +18,9 @@ from shufflecam.core.types import SCORE_FLOOR, Pose
 
 SAME_PERSON = 0.5
 """Similarity from which two poses are the same person. On 171 COCO pictures with our detector and network
-every pair of boxes on one person had .67 or more, every pair on two people .34 or less. In annotated boxes it
-is otherwise: of 16 in 487 the network draws the neighbour in front, at .51 to .94. So boxes that were given are
-not suppressed."""
+every pair of boxes on one person had .67 or more, every pair on two people .34 or less. In annotated boxes
+it is otherwise: of 16 in 487 the network draws the neighbour in front, at .51 to .94. So boxes that were
+given are not suppressed."""
 
 LEAST_OVERLAP = 0.4
 """The part of the smaller box that lies in the other one: where it is less, the network looked into a
