@@ -62,12 +62,7 @@ class JsonLinesSink:
             self._text = TextFile(self._target)
             self._text.append(dumps(header) + "\n")
             return
-        for part in ("model", "skeleton", "angles"):
-            if json.loads(dumps(header.get(part))) != self._earlier.header.get(part):
-                raise OutputError(
-                    f"{self._target} was made with another {part}; choose another name, or do without "
-                    "--skip-existing."
-                )
+        _refuse_another(self._target, self._earlier.header, json.loads(dumps(header)))
         self._text = TextFile(self._target, go_on_at=self._earlier.end)
 
     def write(self, result: FrameResult) -> None:
@@ -86,6 +81,26 @@ class JsonLinesSink:
         """Write the footer and close. Does nothing without `begin`, which leaves no file."""
         if self._text is not None:
             self._text.close(dumps(record.footer(self._frames, dropped, complete, missing)) + "\n")
+
+
+def _refuse_another(target: Path | TextIO, earlier: record.Record, header: record.Record) -> None:
+    """Raise OutputError if an earlier record's networks or keypoints are not those of `header`."""
+    parts = {part: (earlier.get(part), header.get(part)) for part in ("model", "skeleton", "angles")}
+    # "auto" may stand for another detector today; its settings may differ.
+    if earlier.get("detector") is not None:
+        parts["detector"] = _name(earlier["detector"]), _name(header.get("detector"))
+    for part, (then, now) in parts.items():
+        if then != now:
+            name = _name(then) if isinstance(then, dict) else then
+            which = f" ({name})" if isinstance(name, str) and name != _name(now) else ""
+            raise OutputError(
+                f"{target} was made with another {part}{which}; choose another name, or do without "
+                "--skip-existing."
+            )
+
+
+def _name(entry: Any) -> Any:
+    return entry.get("name") if isinstance(entry, dict) else entry
 
 
 class JsonDocumentSink:

@@ -195,6 +195,12 @@ def test_another_models_record_is_not_gone_on_with(
     assert done.returncode == 1
     assert "another model" in done.stderr
     assert record.read_text() == before
+    header = json.loads(lines[0])
+    header["detector"]["name"] = "yolo26n"
+    record.write_text(json.dumps(header) + "\n" + lines[1] + "\n")
+    done = run_cli(*command, "--skip-existing")
+    assert done.returncode == 1
+    assert "another detector (yolo26n)" in done.stderr
     for target, code, says in (("poses.json", 2, "--json FILE.jsonl"), ("notes.jsonl", 3, "no record")):
         (tmp_path / "notes.jsonl").write_text("not ours")
         done = run_cli(*command[:3], tmp_path / target, *command[4:], "--skip-existing")
