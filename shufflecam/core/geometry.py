@@ -81,7 +81,8 @@ def clip_boxes(boxes_xyxy: FloatArray, size: tuple[float, float]) -> FloatArray:
 def box_area(boxes_xyxy: FloatArray) -> FloatArray:
     """Return (N,) areas in square pixels; an inverted box has area 0."""
     size = np.clip(boxes_xyxy[:, 2:] - boxes_xyxy[:, :2], 0, None)
-    area: FloatArray = (size[:, 0] * size[:, 1]).astype(np.float32)
+    with np.errstate(over="ignore"):  # a record may hold any numbers
+        area: FloatArray = (size[:, 0] * size[:, 1]).astype(np.float32)
     return area
 
 

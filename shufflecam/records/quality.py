@@ -128,7 +128,7 @@ def _compare(found: RecordQuality, past: list[FloatArray | None], pose: Pose, li
     found.joints += len(now)
     found.blinks += int(((_sure(first) == _sure(now)) & (_sure(first) != _sure(last))).sum())
     steady = both & _sure(first)
-    if steady.any():
+    if steady.any() and np.isfinite(pose.box_xyxy).all():
         bend = np.linalg.norm(now[steady, :2] - 2 * last[steady, :2] + first[steady, :2], axis=1)
         found.trembles.append(float(np.median(bend)) / _size(pose))
 

@@ -103,6 +103,19 @@ def test_frames_far_apart_and_pictures_are_not_compared(tmp_path: Path) -> None:
     assert figures(recorded(tmp_path, lambda index: []))["doubled"] == 0.0
 
 
+def test_boxes_that_say_no_size_neither_count_nor_warn(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    def boxed(box: list[float]) -> dict[str, float | int | None]:
+        array = np.array(box, np.float32)
+        two = lambda index: [replace(walker(index, one), box_xyxy=array) for one in (1, 2)]  # noqa: E731
+        return figures(recorded(tmp_path, two))
+
+    assert boxed([np.nan] * 4)["tremble"] is None
+    assert boxed([-1e20, -1e20, 1e20, 1e20])["tremble"] == 0.0
+    assert [str(warning.message) for warning in recwarn] == []
+
+
 def test_ids_that_last_less_than_a_second_are_brief(tmp_path: Path) -> None:
     found = figures(recorded(tmp_path, lambda index: [walker(index, 1 if index < 50 else 2)]))
     assert (found["ids"], found["brief_ids"]) == (2, 1)
