@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 # Before torch is imported: threads that spin while they wait double the time of small networks.
@@ -16,6 +17,10 @@ from tests.helpers.clips import make_clip
 # Slow machines are no failures; pytest-timeout catches what hangs.
 settings.register_profile("shufflecam", deadline=None)
 settings.load_profile("shufflecam")
+
+# A suite that was started in the background ignores Ctrl-C, and so would every program that it starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
