@@ -7,6 +7,8 @@ half-pixel term), checked against its figures in the tests.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from shufflecam.core.types import FloatArray
@@ -97,12 +99,31 @@ def box_iou(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
     return share
 
 
+def box_overlap(a_xyxy: FloatArray, b_xyxy: FloatArray) -> FloatArray:
+    """(N, M) part of the smaller box that lies in the other one, of (N, 4) and (M, 4); 0 if it is empty."""
+    corner1 = np.maximum(a_xyxy[:, None, :2], b_xyxy[None, :, :2])
+    corner2 = np.minimum(a_xyxy[:, None, 2:], b_xyxy[None, :, 2:])
+    overlap = np.clip(corner2 - corner1, 0, None)
+    inter = overlap[..., 0] * overlap[..., 1]
+    smaller = np.minimum(box_area(a_xyxy)[:, None], box_area(b_xyxy)[None, :])
+    share = np.divide(inter, smaller, out=np.zeros_like(inter), where=smaller > 0)
+    return np.asarray(share, np.float32)
+
+
+def person_size(box_xyxy: FloatArray) -> float:
+    """Square root of the area of a (4,) box in pixels, at least 1: the unit of relative lengths."""
+    width, height = (box_xyxy[2:] - box_xyxy[:2]).tolist()
+    area = width * height
+    return math.sqrt(area) if area > 1.0 and math.isfinite(area) else 1.0
+
+
 def oks(
     keypoints: FloatArray,
     others: FloatArray,
     area: float,
     sigmas: tuple[float, ...],
     visible: np.ndarray | None = None,
+    weights: FloatArray | None = None,
 ) -> FloatArray:
     """Object keypoint similarity of one person to M others, as COCO defines it.
 
@@ -112,6 +133,7 @@ def oks(
         area: the person's area in square pixels.
         sigmas: K fall-off constants.
         visible: (M, K) or (K,) booleans, which joints count; None: those finite in both.
+        weights: (K,) how much each joint counts; None: all the same, as in COCO.
 
     Returns:
         (M,) float32 in 0..1; 0 where no joint counts.
@@ -123,8 +145,9 @@ def oks(
         counts &= np.broadcast_to(np.asarray(visible, bool), counts.shape)
     variance = (2 * np.asarray(sigmas, np.float64)) ** 2
     exponent = np.where(counts, squared, 0) / (2 * variance * (area + np.spacing(1.0)))
-    similarity = np.where(counts, np.exp(-exponent), 0.0).sum(axis=1)
-    number = counts.sum(axis=1)
+    share = counts * (1.0 if weights is None else np.asarray(weights, np.float64))
+    similarity = np.where(counts, np.exp(-exponent) * share, 0.0).sum(axis=1)
+    number = share.sum(axis=1)
     mean = np.divide(similarity, number, out=np.zeros(len(others)), where=number > 0)
     return np.asarray(mean, np.float32)
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from shufflecam.core.geometry import person_size
 from shufflecam.core.pixels import square_size
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import ImageArray, Pose
@@ -81,7 +82,7 @@ class Labels:
 
     def _followed(self, number: int, pose: Pose, place: Place) -> Place:
         before = self._places.get(number)
-        size = _size(pose)
+        size = person_size(pose.box_xyxy)
         if before is None or not np.hypot(place[0] - before[0], place[1] - before[1]) < JUMP * size:
             return place
         x, y = (then + self._gain * (now - then) for then, now in zip(before, place, strict=True))
@@ -97,7 +98,7 @@ def anchor(pose: Pose, skeleton: Skeleton, kpt_thr: float) -> Place | None:
     head = [name.removeprefix("left_").removeprefix("right_") in HEAD for name in skeleton.keypoints]
     of_head = sure & np.array(head)
     seen = points[of_head if of_head.any() else sure]
-    size = _size(pose)
+    size = person_size(pose.box_xyxy)
     x = seen[:, 0].mean() if of_head.any() else seen[seen[:, 1].argmin(), 0]
     y = seen[:, 1].min() - _ABOVE * size
     return (float(x), float(y)) if np.isfinite([x, y]).all() else None
@@ -155,9 +156,3 @@ def _overlap(a: Rectangle, b: Rectangle) -> bool:
 def _within(value: float, most: float) -> int:
     """Return `value` as an integer in 0..most (0 where `most` is negative)."""
     return int(max(0.0, min(value, most)))
-
-
-def _size(pose: Pose) -> float:
-    """Square root of the box's area in pixels; 1 if it is not finite."""
-    width, height = np.asarray(pose.box_xyxy[2:] - pose.box_xyxy[:2], np.float64)
-    return float(np.sqrt(max(1.0, width) * max(1.0, height))) if np.isfinite(width * height) else 1.0

@@ -11,7 +11,7 @@ from collections import deque
 
 import numpy as np
 
-from shufflecam.core.geometry import box_area, box_iou
+from shufflecam.core.geometry import box_iou, box_overlap
 from shufflecam.core.types import Detections, FloatArray
 
 KNOWN_SHARE = 0.6
@@ -95,10 +95,6 @@ def _known(boxes_xyxy: FloatArray, known_xyxy: FloatArray) -> np.ndarray:
 
 def _crowded(found: Detections) -> np.ndarray:
     """(N,) whether a box overlaps a higher-scoring one by at least `CROWDED` of the smaller of the two."""
-    boxes, scores = found.boxes_xyxy, found.scores
-    area = box_area(boxes)
-    iou = box_iou(boxes, boxes)
-    shared = iou * (area[:, None] + area[None, :]) / (1.0 + iou)
-    smaller = np.maximum(np.minimum(area[:, None], area[None, :]), 1e-6)
-    better = scores[None, :] > scores[:, None]
-    return np.asarray((better & (shared / smaller >= CROWDED)).any(axis=1))
+    better = found.scores[None, :] > found.scores[:, None]
+    overlap = box_overlap(found.boxes_xyxy, found.boxes_xyxy)
+    return np.asarray((better & (overlap >= CROWDED)).any(axis=1))

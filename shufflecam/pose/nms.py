@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from shufflecam.core.geometry import box_area
+from shufflecam.core.geometry import box_area, box_overlap, oks
 from shufflecam.core.types import SCORE_FLOOR, Pose
 
 SAME_PERSON = 0.5
@@ -69,22 +69,13 @@ def similarity(a: Pose, b: Pose, sigmas: tuple[float, ...]) -> float:
     """
     seen_a, seen_b = a.scores > SCORE_FLOOR, b.scores > SCORE_FLOOR  # False for NaN
     shared = seen_a & seen_b
-    if _overlap(a, b) < LEAST_OVERLAP:
+    if float(box_overlap(a.box_xyxy[None], b.box_xyxy[None])[0, 0]) < LEAST_OVERLAP:
         return 0.0
     if shared.sum() < max(FEWEST_SHARED, SHARED_PART * min(int(seen_a.sum()), int(seen_b.sum()))):
         return 0.0
     area = float(np.sqrt(np.prod(box_area(np.stack([a.box_xyxy, b.box_xyxy])).astype(np.float64))))
-    squared = ((a.keypoints[shared] - b.keypoints[shared]) ** 2).sum(axis=1)
-    variance = (2 * np.asarray(sigmas)[shared]) ** 2
-    weight = np.minimum(a.scores, b.scores)[shared]
-    return float(np.average(np.exp(-squared / (2 * variance * max(area, 1.0))), weights=weight))
-
-
-def _overlap(a: Pose, b: Pose) -> float:
-    """Return the part of the smaller box that lies in the other one, 0..1."""
-    corner1, corner2 = np.maximum(a.box_xyxy[:2], b.box_xyxy[:2]), np.minimum(a.box_xyxy[2:], b.box_xyxy[2:])
-    inter = float(np.prod(np.maximum(corner2 - corner1, 0.0)))
-    return inter / max(1.0, float(box_area(np.stack([a.box_xyxy, b.box_xyxy])).min()))
+    weights = np.minimum(a.scores, b.scores)
+    return float(oks(a.keypoints, b.keypoints[None], max(area, 1.0), sigmas, shared, weights)[0])
 
 
 def completeness(pose: Pose) -> float:

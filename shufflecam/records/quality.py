@@ -8,13 +8,12 @@ smoothed keypoints and their scores where there are any. One pass, memory by peo
 from __future__ import annotations
 
 import itertools
-import math
 from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from shufflecam.core.geometry import box_area, oks
+from shufflecam.core.geometry import box_area, oks, person_size
 from shufflecam.core.pixels import poses_to_square
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Pose
@@ -130,7 +129,7 @@ def _compare(found: RecordQuality, past: list[FloatArray | None], pose: Pose, li
     steady = both & _sure(first)
     if steady.any() and np.isfinite(pose.box_xyxy).all():
         bend = np.linalg.norm(now[steady, :2] - 2 * last[steady, :2] + first[steady, :2], axis=1)
-        found.trembles.append(float(np.median(bend)) / _size(pose))
+        found.trembles.append(float(np.median(bend)) / person_size(pose.box_xyxy))
 
 
 def _is_anybody_doubled(poses: list[Pose], skeleton: Skeleton) -> bool:
@@ -158,10 +157,6 @@ def _sure(drawn: FloatArray) -> np.ndarray:
 def _lengths(drawn: FloatArray, limbs: np.ndarray) -> FloatArray:
     difference = drawn[limbs[:, 0], :2] - drawn[limbs[:, 1], :2]
     return np.asarray(np.linalg.norm(difference, axis=1), np.float32)
-
-
-def _size(pose: Pose) -> float:
-    return math.sqrt(max(1.0, float(box_area(pose.box_xyxy[None])[0])))
 
 
 def _share(count: int, of: int, scale: int) -> float | None:

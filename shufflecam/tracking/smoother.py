@@ -17,6 +17,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from shufflecam.core.geometry import person_size
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import FloatArray, Pose
 
@@ -150,7 +151,7 @@ class OneEuroSmoother:
 
     def _step(self, state: _State, pose: Pose, step_s: float) -> None:
         scores = _known_scores(pose)
-        state.size += _gain(self._speed_cutoff_hz, step_s) * (person_size(pose) - state.size)
+        state.size += _gain(self._speed_cutoff_hz, step_s) * (person_size(pose.box_xyxy) - state.size)
         keypoints, held = _without_glitches(state, pose.keypoints, scores, step_s, self._limbs)
         known = np.isfinite(keypoints - state.position).all(axis=1) & (state.leapt < LEAP_FRAMES)
         fresh = ~known[:, None]
@@ -173,7 +174,15 @@ def _begin(pose: Pose, now: float) -> _State:
     scores = _known_scores(pose)
     still, none = np.zeros_like(pose.keypoints), np.zeros(len(scores), np.int64)
     return _State(
-        pose.keypoints, pose.keypoints, still, scores, scores.copy(), none, none, person_size(pose), now
+        pose.keypoints,
+        pose.keypoints,
+        still,
+        scores,
+        scores.copy(),
+        none,
+        none,
+        person_size(pose.box_xyxy),
+        now,
     )
 
 
@@ -265,10 +274,3 @@ def _steadied(state: _State, scores: FloatArray, held: np.ndarray, step_s: float
 def _gain(cutoff_hz: G, step_s: float) -> G:
     """Return the weight of a new value in a low-pass filter after a step of `step_s`."""
     return 1.0 / (1.0 + 1.0 / (2.0 * math.pi * cutoff_hz * step_s))
-
-
-def person_size(pose: Pose) -> float:
-    """Square root of the box's area in pixels; at least 1."""
-    width, height = (pose.box_xyxy[2:] - pose.box_xyxy[:2]).tolist()
-    area = width * height
-    return math.sqrt(area) if area > 1.0 and math.isfinite(area) else 1.0

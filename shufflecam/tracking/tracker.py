@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from shufflecam.core.geometry import box_area, box_iou, oks
+from shufflecam.core.geometry import box_area, box_iou, box_overlap, oks
 from shufflecam.core.skeleton import Skeleton
 from shufflecam.core.types import SCORE_FLOOR, FloatArray, Pose
 from shufflecam.tracking.appearance import BINS, learn, resemblance
@@ -186,12 +186,15 @@ class PoseTracker:
                 still = np.zeros(2, np.float32)
                 track = _Track(0, boxes[column], keypoints[column], still, self._clock)
                 track.looks = None if looks is None else looks[column]
-                doubtful = self._confirm_s > 0 and _is_crowded(boxes[column], known)
+                doubtful = self._confirm_s > 0 and (box_overlap(boxes[column][None], known) >= _CROWDED).any()
                 track.unconfirmed_since = self._clock if doubtful else None
                 self._tracks.append(track)
             elif track.unconfirmed_since is not None:
                 waited_s = self._clock - track.unconfirmed_since
-                if waited_s >= self._confirm_s - 1e-6 or not _is_crowded(boxes[column], known):
+                if (
+                    waited_s >= self._confirm_s - 1e-6
+                    or not (box_overlap(boxes[column][None], known) >= _CROWDED).any()
+                ):
                     track.unconfirmed_since = None
             if track.track_id == 0 and track.unconfirmed_since is None:
                 track.track_id, self._next_id = self._next_id, self._next_id + 1
@@ -243,14 +246,6 @@ def _rank(pose: Pose) -> tuple[float, ...]:
     """Return a sort key that depends on the pose itself, not on its position in the list."""
     score = pose.score if math.isfinite(pose.score) else 0.0
     return (-score, *np.nan_to_num(pose.box_xyxy).tolist(), *np.nan_to_num(pose.keypoints).ravel().tolist())
-
-
-def _is_crowded(box: FloatArray, known: FloatArray) -> bool:
-    """Whether a (4,) box overlaps one of the (N, 4) known boxes by `_CROWDED` of the smaller of the two."""
-    corner1, corner2 = np.maximum(box[:2], known[:, :2]), np.minimum(box[2:], known[:, 2:])
-    shared = np.clip(corner2 - corner1, 0, None).prod(axis=1)
-    smaller = np.maximum(np.minimum(box_area(box[None]), box_area(known)), 1e-6)
-    return bool((shared / smaller >= _CROWDED).any())
 
 
 def _looks_of(track: _Track) -> FloatArray:

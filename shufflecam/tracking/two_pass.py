@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from shufflecam.core.errors import OutputError
+from shufflecam.core.geometry import person_size
 from shufflecam.core.missing import NOTHING_MISSING, Missing
 from shufflecam.core.pixels import poses_to_square, poses_to_stored
 from shufflecam.core.reasons import in_their_words
@@ -29,7 +30,6 @@ from shufflecam.tracking.smoother import (
     OneEuroSmoother,
     calmed,
     limbs_of,
-    person_size,
 )
 
 NOBODY = -1
@@ -134,7 +134,7 @@ class OfflineSmoother:
         there is nothing, so the forward pass alone counts; so do its scores, whose hysteresis a mean undoes.
         """
         places = np.stack([pose.drawn_keypoints, backwards])
-        size = person_size(pose)
+        size = person_size(pose.box_xyxy)
         apart = np.linalg.norm(places[0] - places[1], axis=1) > LEAP_SIZES * size
         keypoints = np.where(apart[:, None], places[0], places.mean(axis=0)).astype(np.float32)
         if pose.track_id is not None:
